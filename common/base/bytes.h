@@ -1,0 +1,56 @@
+#pragma once
+// Views of bytes, a growing buffer with a limit, and little-endian writing and reading.
+
+#include "common/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Bytes that somebody else owns.
+struct bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+struct bytes bytes_of_text(const char *text);
+bool bytes_equal(struct bytes a, struct bytes b);
+
+/// A growing buffer that never exceeds its limit. After a failed write `failed` stays set and
+/// further writes do nothing, so that a sequence of writes is checked once at its end.
+struct buffer {
+    uint8_t *data;
+    size_t size, capacity, limit;
+    bool failed;
+};
+
+void buffer_init(struct buffer *buffer, size_t limit); // allocates nothing
+void buffer_fini(struct buffer *buffer);
+void buffer_clear(struct buffer *buffer); // size 0, not failed, keeps its memory
+struct bytes buffer_bytes(const struct buffer *buffer);
+/// size bytes to be written by the caller, or NULL (then failed).
+uint8_t *buffer_extend(struct buffer *buffer, size_t size);
+void buffer_put(struct buffer *buffer, const void *data, size_t size);
+void buffer_put_u8(struct buffer *buffer, uint8_t value);
+void buffer_put_u16(struct buffer *buffer, uint16_t value);
+void buffer_put_u32(struct buffer *buffer, uint32_t value);
+void buffer_put_u64(struct buffer *buffer, uint64_t value);
+void buffer_put_varint(struct buffer *buffer, uint64_t value);  // LEB128, at most 10 bytes
+void buffer_put_zigzag(struct buffer *buffer, int64_t value);   // varint of the zigzag form
+void buffer_put_short(struct buffer *buffer, struct bytes text); // u8 length, then bytes; <= 255
+
+/// Reads from the front. Past the end or on a malformed varint: `failed` is set, zeros come back.
+struct reader {
+    const uint8_t *at, *end;
+    bool failed;
+};
+
+struct reader reader_of(struct bytes bytes);
+size_t reader_left(const struct reader *reader);
+struct bytes reader_take(struct reader *reader, size_t size);
+uint8_t reader_u8(struct reader *reader);
+uint16_t reader_u16(struct reader *reader);
+uint32_t reader_u32(struct reader *reader);
+uint64_t reader_u64(struct reader *reader);
+uint64_t reader_varint(struct reader *reader);
+int64_t reader_zigzag(struct reader *reader);
+struct bytes reader_short(struct reader *reader);
