@@ -34,8 +34,8 @@ void buffer_put_u8(struct buffer *buffer, uint8_t value);
 void buffer_put_u16(struct buffer *buffer, uint16_t value);
 void buffer_put_u32(struct buffer *buffer, uint32_t value);
 void buffer_put_u64(struct buffer *buffer, uint64_t value);
-void buffer_put_varint(struct buffer *buffer, uint64_t value);  // LEB128, at most 10 bytes
-void buffer_put_zigzag(struct buffer *buffer, int64_t value);   // varint of the zigzag form
+void buffer_put_varint(struct buffer *buffer, uint64_t value);   // LEB128, at most 10 bytes
+void buffer_put_zigzag(struct buffer *buffer, int64_t value);    // varint of the zigzag form
 void buffer_put_short(struct buffer *buffer, struct bytes text); // u8 length, then bytes; <= 255
 
 /// Reads from the front. Past the end or on a malformed varint: `failed` is set, zeros come back.

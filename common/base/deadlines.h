@@ -9,7 +9,7 @@
 
 struct deadlines;
 struct deadlines *deadlines_new(size_t capacity); // NULL: out of memory
-void deadlines_free(struct deadlines *deadlines);  // accepts NULL
+void deadlines_free(struct deadlines *deadlines); // accepts NULL
 void deadlines_set(struct deadlines *deadlines, uint32_t slot, uint64_t at_ms); // moves it if set
 void deadlines_clear(struct deadlines *deadlines, uint32_t slot);
 /// The earliest deadline, DEADLINE_NEVER if none.

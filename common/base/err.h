@@ -5,21 +5,21 @@
 #include <stddef.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, arguments) __attribute__((format(printf, format, arguments)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 enum err {
     ERR_NONE,
-    ERR_NOMEM,   // out of memory
-    ERR_RANGE,   // a number or size is outside its bounds
-    ERR_FORMAT,  // bytes or text are not of the promised form
-    ERR_VERSION, // of a version that this program does not speak
-    ERR_FULL,    // a bounded place has no room; nothing changed
-    ERR_MISSING, // what was named is not there
+    ERR_NOMEM,    // out of memory
+    ERR_RANGE,    // a number or size is outside its bounds
+    ERR_FORMAT,   // bytes or text are not of the promised form
+    ERR_VERSION,  // of a version that this program does not speak
+    ERR_FULL,     // a bounded place has no room; nothing changed
+    ERR_MISSING,  // what was named is not there
     ERR_CONFLICT, // two things that may not both hold
-    ERR_REFUSED, // a rule or a peer says no
-    ERR_IO,      // file, socket or database failed
-    ERR_AGAIN,   // not now; the same call may succeed later
-    ERR_END,     // no more: end of a file, a stream, a recording
+    ERR_REFUSED,  // a rule or a peer says no
+    ERR_IO,       // file, socket or database failed
+    ERR_AGAIN,    // not now; the same call may succeed later
+    ERR_END,      // no more: end of a file, a stream, a recording
 };
 
 /// "range", "format" ...: for logs.

@@ -32,7 +32,8 @@ enum fact_kind {
 
 struct fact {
     enum fact_kind kind;
-    struct encounter encounter; // FACT_ENCOUNTER: unset fields are empty/TIME_NONE/OUTCOME_OPEN; FACT_WITHDRAWN: id
+    struct encounter encounter; // FACT_ENCOUNTER: unset fields are empty/TIME_NONE/OUTCOME_OPEN;
+                                // FACT_WITHDRAWN: id
     struct span gap;            // FACT_GAP
     struct name reason;         // FACT_GAP, FACT_WITHDRAWN
     struct id counter;          // FACT_GAP: empty = all

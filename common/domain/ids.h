@@ -22,6 +22,8 @@ bool id_equal(const struct id *a, const struct id *b);
 bool measure_id_valid(const char *text, size_t size); // [a-z0-9_.]{1,32}
 bool name_valid(const char *text, size_t size);
 bool name_set(struct name *name, const char *text, size_t size);
+bool name_equal(const struct name *a, const struct name *b);
+bool employee_valid(const char *text, size_t size); // [a-z0-9]{1,32}
 bool language_valid(const char *text, size_t size); // [a-z]{2,3}
 
 /// The 16-bit key of a gateway inside its branch (minute logs): FNV-1a folded.

@@ -21,8 +21,8 @@ MUST_CHECK enum err body_encode(const struct batch *batch, bool packed, struct b
 
 /// What a body held that is not an error of form: counted, named, left out.
 struct body_oddities {
-    uint32_t undeclared;       // series of measures that measures.yaml does not know
-    uint32_t out_of_range;     // observations outside their measure's range
+    uint32_t undeclared;        // series of measures that measures.yaml does not know
+    uint32_t out_of_range;      // observations outside their measure's range
     struct id first_undeclared; // which one
 };
 

@@ -13,9 +13,9 @@ enum message_type {
     MESSAGE_BATCH,   // gateway -> broker
     MESSAGE_ANSWER,  // broker -> gateway: to ask and batch
     MESSAGE_REFUSED, // broker -> anyone: what was not understood, and why
-    MESSAGE_READY,   // worker -> broker: I am here and hold at most `credit` jobs; also the heartbeat
-    MESSAGE_JOB,     // broker -> worker
-    MESSAGE_DONE,    // worker -> broker: jobs finished
+    MESSAGE_READY, // worker -> broker: I am here and hold at most `credit` jobs; also the heartbeat
+    MESSAGE_JOB,   // broker -> worker
+    MESSAGE_DONE,  // worker -> broker: jobs finished
     MESSAGE_GOODBYE, // worker -> broker: no more work, I leave
     MESSAGE_DRAIN,   // broker -> worker: finish and leave; tresenctl -> broker: drain this worker
     MESSAGE_STATUS,  // tresenctl -> broker, and its answer (body: JSON)
@@ -37,32 +37,32 @@ enum answer_status {
 /// Views point into the frame it was decoded from.
 struct message {
     enum message_type type;
-    uint64_t session;      // ask, batch, answer, job, done
+    uint64_t session;         // ask, batch, answer, job, done
     struct position position; // batch, job: its epoch, number, tag; answer, done: the store's
-    uint64_t lost;         // batch, job: first number gone for good; 0: none
-    struct spool_id spool; // ask, job
+    uint64_t lost;            // batch, job: first number gone for good; 0: none
+    struct spool_id spool;    // ask, job
     bool has_spool;
-    struct bytes body;     // batch, job; status: JSON
-    struct bytes as;       // "gateway.BRANCH.NAME" or "worker.NAME": only on plain sockets
+    struct bytes body;         // batch, job; status: JSON
+    struct bytes as;           // "gateway.BRANCH.NAME" or "worker.NAME": only on plain sockets
     enum answer_status status; // answer, done
-    struct bytes reason;   // answer, done, refused; at most REASON_MAX
-    uint32_t window;       // answer: batches the gateway may have unanswered
-    uint32_t wait_ms;      // answer, done: for ANSWER_LATER
+    struct bytes reason;       // answer, done, refused; at most REASON_MAX
+    uint32_t window;           // answer: batches the gateway may have unanswered
+    uint32_t wait_ms;          // answer, done: for ANSWER_LATER
     struct id branch, gateway, worker; // job; job; ready, goodbye, drain
-    enum job_kind what;    // job
-    uint64_t job;          // job
-    size_t job_count;      // done: jobs finished, at most 256, as 8 bytes little-endian each
+    enum job_kind what;                // job
+    uint64_t job;                      // job
+    size_t job_count; // done: jobs finished, at most 256, as 8 bytes little-endian each
     struct bytes jobs;
-    uint32_t credit;       // ready: absolute
-    int64_t due_ms;        // done: until the branch's next encounter is due; -1: none
-    struct bytes set;      // ready: hash of the standards it judges by
+    uint32_t credit;  // ready: absolute
+    int64_t due_ms;   // done: until the branch's next encounter is due; -1: none
+    struct bytes set; // ready: hash of the standards it judges by
     // ask: what the gateway reports of itself, for status and audit
-    uint64_t held;         // batches in the spool that are not applied yet
-    uint64_t spooled;      // batches ever written to this spool
-    uint64_t dropped;      // batches dropped unsent because the spool was full
-    int64_t oldest_ms;     // event time of the oldest batch held; TIME_NONE: none
+    uint64_t held;          // batches in the spool that are not applied yet
+    uint64_t spooled;       // batches ever written to this spool
+    uint64_t dropped;       // batches dropped unsent because the spool was full
+    int64_t oldest_ms;      // event time of the oldest batch held; TIME_NONE: none
     uint32_t read_permille; // how far the drivers have read their recording; 0 for live sensors
-    bool ended;            // the drivers have nothing more to read
+    bool ended;             // the drivers have nothing more to read
 };
 
 /// Append one message. ERR_FULL: the buffer's limit.
