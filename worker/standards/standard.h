@@ -1,0 +1,136 @@
+#pragma once
+// A standard as the engine reads it: figures as integers of fixed steps, names resolved.
+
+#include "common/domain/encounter.h"
+#include "common/domain/measure.h"
+#include "worker/engine/verdict.h"
+
+enum statistic {
+    STATISTIC_DURATION,          // length of the phase, s
+    STATISTIC_MEAN,              // of the samples in the phase, in the measure's unit
+    STATISTIC_MIN,               //
+    STATISTIC_MAX,               //
+    STATISTIC_QUANTILE,          // nearest rank
+    STATISTIC_SHARE,             // of the covered time inside the band, %
+    STATISTIC_LONGEST_OUTSIDE,   // longest covered stretch outside the band, s
+    STATISTIC_COUNT_EVENTS,      // events with one of the labels, 1
+    STATISTIC_RATE,              // the same for each minute of covered time, 1/min
+    STATISTIC_FIRST_AFTER_START, // from the phase's start to the first event or sample in band, s
+    STATISTIC_LAST_BEFORE_END,   // from the last one to the phase's end, s
+    STATISTIC_COUNT
+};
+const char *statistic_name(enum statistic statistic); // "duration", "mean" ..., "count", "rate" ...
+bool statistic_parse(const char *text, size_t size, enum statistic *statistic);
+
+enum phase { PHASE_WAITING, PHASE_OPENING, PHASE_SERVICE, PHASE_CLOSING, PHASE_SPAN, PHASE_COUNT };
+const char *phase_name(enum phase phase); // "waiting" ..., "span"
+bool phase_parse(const char *text, size_t size, enum phase *phase);
+
+enum anchor { ANCHOR_ISSUED, ANCHOR_CALLED, ANCHOR_STARTED, ANCHOR_ENDED, ANCHOR_COUNT };
+const char *anchor_name(enum anchor anchor); // "issued" ...
+bool anchor_parse(const char *text, size_t size, enum anchor *anchor);
+
+/// When a standard looks: a phase, or (PHASE_SPAN) from one time of the encounter to another.
+struct during {
+    enum phase phase;
+    enum anchor from, to;
+    int32_t from_offset_ms, to_offset_ms; // may be negative
+};
+
+/// Both ends belong to it. BOUND_OPEN_LEAST/_MOST: no such end.
+#define BOUND_OPEN_LEAST INT64_MIN
+#define BOUND_OPEN_MOST INT64_MAX
+struct bounds {
+    int64_t least, most;
+};
+
+enum severity { SEVERITY_NORMAL, SEVERITY_CRITICAL, SEVERITY_COUNT };
+const char *severity_name(enum severity severity);
+bool severity_parse(const char *text, size_t size, enum severity *severity);
+
+enum attribution {
+    ATTRIBUTION_EMPLOYEE,
+    ATTRIBUTION_TEAM,
+    ATTRIBUTION_SYSTEM,
+    ATTRIBUTION_CUSTOMER,
+    ATTRIBUTION_COUNT
+};
+const char *attribution_name(enum attribution attribution);
+bool attribution_parse(const char *text, size_t size, enum attribution *attribution);
+
+enum standard_status { STATUS_DRAFT, STATUS_SHADOW, STATUS_ACTIVE, STATUS_RETIRED, STATUS_COUNT };
+const char *status_name(enum standard_status status);
+bool status_parse(const char *text, size_t size, enum standard_status *status);
+
+enum {
+    STANDARDS_MAX = 256, // in one set
+    OFFERINGS_MAX = 64,
+    STANDARD_LABELS_MAX = 16,
+    DEGREE_POINTS_MAX = 8,
+};
+
+/// A corner of the piecewise linear degree: constant before the first and after the last.
+struct degree_point {
+    int64_t at; // in steps, strictly ascending
+    int32_t millionths;
+};
+
+/// One standard of an effective set.
+struct standard {
+    struct name id;
+    struct id norm, value;
+    enum dimension dimension;
+    enum standard_status status; // STATUS_ACTIVE or STATUS_SHADOW
+    enum severity severity;
+    enum attribution attribution;
+    uint16_t weight;
+    bool permitted; // false: its measure needs an agreement that is not there
+
+    struct measure measure; // meaningless for STATISTIC_DURATION
+    struct during during;
+    enum statistic statistic;
+    uint8_t percent;     // STATISTIC_QUANTILE: 1..99
+    struct bounds band;  // SHARE, LONGEST_OUTSIDE; FIRST/LAST of samples: in the measure's steps
+    int64_t uncertainty; // of a sample, in the measure's steps, rounded up
+    size_t label_count;  // events; 0: every label counts
+    struct name labels[STANDARD_LABELS_MAX];
+
+    const char *unit;    // of measured value, bound and degree: "s", "%", "1", "1/min", "m" ...
+    double step;         // one step in that unit: the figures below are multiples of it
+    struct bounds bound; // at least one end is there
+    size_t degree_count; // 0: no degree
+    struct degree_point degree[DEGREE_POINTS_MAX];
+
+    int32_t least_coverage_millionths;
+    uint8_t least_confidence; // percent; a sample below it is not used
+    int32_t largest_gap_ms;   // a sample speaks for at most this long
+
+    uint64_t offerings; // bit i: applies to set->offerings[i]
+    bool any_offering;  // applies to every offering, the unknown one too
+    uint32_t outcomes;  // bit OUTCOME_x: applies to it
+};
+
+struct offering {
+    struct id id;
+    int32_t opening_ms, closing_ms; // how long the first and last phase of the service are
+};
+
+enum { SET_HASH_SIZE = 32, SET_HASH_TEXT_SIZE = 2 * SET_HASH_SIZE + 1 };
+
+/// The standards that hold for a branch, in canonical order (by id): verdict vectors follow it.
+struct standard_set {
+    size_t count;
+    struct standard *items;
+    size_t offering_count;
+    struct offering offerings[OFFERINGS_MAX];
+    struct offering other_offering;    // lengths for every offering not named; its id is empty
+    int32_t coverage_floor_millionths; // below it an encounter has no score
+
+    uint8_t hash[SET_HASH_SIZE]; // BLAKE2b-256 of the JSON text
+    char hash_text[SET_HASH_TEXT_SIZE];
+    char *json; // canonical JSON, for readers
+    size_t json_size;
+};
+
+/// Place of the standard in the set; false: not in it.
+bool standard_set_find(const struct standard_set *set, const char *id, size_t size, size_t *place);
