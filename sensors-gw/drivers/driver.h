@@ -3,12 +3,9 @@
 // driver, named once in registry.c. The gateway pulls, and only while the spool has room: a driver
 // never buffers ahead, pauses or resumes.
 
-#include "common/domain/time.h"
+#include "common/settings/settings.h"
 #include "sensors-gw/core/batching.h"
 #include "sensors-gw/core/pseudonym.h"
-
-struct setting; // a row of common/settings/settings.h
-struct node;    // a node of common/settings/document.h
 
 /// Where a driver that can go back stands: opaque bytes, kept in the spool with the batches that
 /// were read up to there. size 0: at the beginning, or a sensor that cannot go back.
@@ -26,9 +23,7 @@ struct driver_context {
     const struct measures *measures;
     const struct zone *zone; // of the branch
     const struct pseudonyms *pseudonyms;
-    const char *directory;   // relative paths in settings start here
-    const void *settings;    // this driver's own, filled from its rows
-    const struct node *node; // its entry in the gateway's file: for lists and maps
+    const void *settings; // this driver's own struct, filled from its rows
 };
 
 /// One call of read: what it gets, and what it hands back.
@@ -42,12 +37,11 @@ struct driver_turn {
 };
 
 struct driver {
-    const char *name;     // as written in the gateway's file: [a-z0-9_-]
-    const char *text;     // one sentence for --help
-    size_t state_size;    // the gateway allocates and zeroes it
-    size_t settings_size; // likewise; context->settings points there
-    const struct setting *settings;
-    size_t setting_count;
+    const char *name;               // as written in the gateway's file: [a-z0-9_-]
+    const char *text;               // one sentence for --help
+    size_t state_size;              // the gateway allocates and zeroes it
+    size_t settings_size;           // likewise; context->settings points there
+    const struct setting *settings; // ended by SETTINGS_END; lists and maps by SETTING_TREE
 
     /// cursor is that of the last turn before a restart, size 0 at the first start.
     /// *problem says file, line and the way out.
