@@ -33,7 +33,9 @@ struct driver_turn {
     int64_t utc_ms;        // the wall clock
     uint32_t budget;       // append at most about so many observations and facts in this call
     uint64_t wake_ms; // with ERR_AGAIN: read again then at the latest (preset UINT64_MAX: never)
-    struct cursor cursor; // preset with the last one; covers all that has been appended
+    struct cursor cursor;  // preset with the last one; covers all that has been appended
+    struct problem remark; // preset empty; the first thing in this turn's input that could not be
+                           // used, naming file and line: the gateway logs it and goes on
 };
 
 struct driver {
