@@ -69,11 +69,11 @@ struct setting {
         .key = #member, .kind = row_kind, .offset = SETTING_OFFSET(type, member, of),              \
         .size = sizeof(((type *)0)->member), __VA_ARGS__                                           \
     }
-#define SETTING_ARRAY_ROW(type, member, row_kind, standard, text)                                  \
+#define SETTING_ARRAY_ROW(type, member, row_kind, standard, sentence)                              \
     {                                                                                              \
         .key = #member, .kind = row_kind,                                                          \
         .offset = offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, char * : 1)),  \
-        .size = sizeof(((type *)0)->member), .preset.text = standard, .consequence = text          \
+        .size = sizeof(((type *)0)->member), .preset.text = standard, .consequence = sentence      \
     }
 
 #define SETTING_U64(type, member, standard, low, high, text)                                       \
