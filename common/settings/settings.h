@@ -91,8 +91,7 @@ struct setting {
 /// char member[N]: at most N - 1 bytes.
 #define SETTING_TEXT(type, member, standard, text)                                                 \
     SETTING_ARRAY_ROW(type, member, SETTING_KIND_TEXT, standard, text)
-/// char member[N]; a relative path in a file is relative to that file's folder, a relative path
-/// from --set or the default to the working directory.
+/// char member[N]: the path of a file or folder, relative to the program's working directory.
 #define SETTING_PATH(type, member, standard, text)                                                 \
     SETTING_ARRAY_ROW(type, member, SETTING_KIND_PATH, standard, text)
 /// struct id

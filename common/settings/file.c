@@ -1,0 +1,117 @@
+#include "common/settings/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool report(struct problems *problems, const char *path, const char *what) {
+    problems_add(problems, errno == ENOENT ? ERR_MISSING : ERR_IO, path, "%s: %s", what,
+                 strerror(errno));
+    return false;
+}
+
+static bool read_all(int fd, const char *path, size_t limit, struct buffer *buffer,
+                     struct problems *problems) {
+    char piece[16 * 1024];
+    for (;;) {
+        ssize_t got = read(fd, piece, sizeof piece);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return report(problems, path, "cannot be read");
+        if (got == 0) return true;
+        buffer_put(buffer, piece, (size_t)got);
+        if (!buffer->failed) continue;
+        problems_add(problems, ERR_FULL, path, "larger than %zu bytes; divide it", limit);
+        return false;
+    }
+}
+
+bool file_read(const char *path, size_t limit, struct buffer *buffer, struct problems *problems) {
+    buffer_clear(buffer);
+    buffer->limit = limit;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe must not block us
+    if (fd < 0) return report(problems, path, "cannot be opened");
+    struct stat status;
+    bool done = false;
+    if (fstat(fd, &status) != 0)
+        report(problems, path, "cannot be looked at");
+    else if (!S_ISREG(status.st_mode))
+        problems_add(problems, ERR_FORMAT, path, "is not a regular file; name one");
+    else
+        done = read_all(fd, path, limit, buffer, problems);
+    close(fd);
+    return done;
+}
+
+struct document *document_open(const char *path, struct problems *problems) {
+    struct buffer buffer;
+    buffer_init(&buffer, DOCUMENT_SIZE_MAX);
+    struct document *document = NULL;
+    if (file_read(path, DOCUMENT_SIZE_MAX, &buffer, problems))
+        document = document_parse(path, buffer_bytes(&buffer), problems);
+    buffer_fini(&buffer);
+    return document;
+}
+
+bool path_join(const char *folder, const char *name, char *text, size_t size,
+               struct problems *problems) {
+    size_t length = strlen(folder);
+    const char *slash = length && folder[length - 1] == '/' ? "" : "/";
+    int written = snprintf(text, size, "%s%s%s", folder, slash, name);
+    if (written > 0 && (size_t)written < size) return true;
+    problems_add(problems, ERR_RANGE, folder,
+                 "the path is longer than %zu bytes; use a shorter one", size - 1);
+    return false;
+}
+
+static int is_yaml(const struct dirent *entry) {
+    size_t size = strlen(entry->d_name), ending = sizeof ".yaml" - 1;
+    return entry->d_name[0] != '.' && size > ending &&
+           strcmp(entry->d_name + size - ending, ".yaml") == 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static bool open_entry(const char *folder, const char *name, struct documents *out,
+                       struct problems *problems) {
+    char path[4096];
+    if (!path_join(folder, name, path, sizeof path, problems)) return false;
+    struct document *document = document_open(path, problems);
+    if (document) out->items[out->count++] = document;
+    return document != NULL;
+}
+
+bool documents_open(const char *folder, struct documents *out, struct problems *problems) {
+    *out = (struct documents){0};
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_yaml, by_name);
+    if (count < 0) return report(problems, folder, "the folder cannot be read");
+    bool all = true;
+    if (count > FOLDER_FILES_MAX) {
+        problems_add(problems, ERR_FULL, folder, "holds more than %d files; divide it",
+                     FOLDER_FILES_MAX);
+        all = false;
+    } else if (count && !(out->items = calloc((size_t)count, sizeof(struct document *)))) {
+        problems_add(problems, ERR_NOMEM, folder, "out of memory");
+        all = false;
+    }
+    for (int i = 0; i < count; i++) {
+        if (out->items) all = open_entry(folder, entries[i]->d_name, out, problems) && all;
+        free(entries[i]);
+    }
+    free(entries);
+    return all;
+}
+
+void documents_free(struct documents *documents) {
+    for (size_t i = 0; i < documents->count; i++)
+        document_free(documents->items[i]);
+    free(documents->items);
+    *documents = (struct documents){0};
+}
