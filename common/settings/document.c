@@ -71,18 +71,21 @@ struct builder {
     struct node *open; // the innermost list or map
     const char *key;   // of the map's next value
     size_t depth;
+    bool given; // on the command line: `file` says all about the place
     bool failed, stopped, ended, second;
 };
 
-static void mark_where(const char *file, const yaml_mark_t *mark, char text[NODE_WHERE_SIZE]) {
-    snprintf(text, NODE_WHERE_SIZE, "%.220s:%zu:%zu", file, mark->line + 1, mark->column + 1);
+/// The node that an event will become, for its place.
+static struct node node_at(const struct builder *builder, const yaml_mark_t *mark) {
+    return (struct node){.file = builder->file,
+                         .line = builder->given ? 0 : (uint32_t)mark->line + 1,
+                         .column = builder->given ? 0 : (uint32_t)mark->column + 1};
 }
 
 static void builder_stop(struct builder *builder, const yaml_mark_t *mark, enum err err,
                          const char *sentence) {
-    char where[NODE_WHERE_SIZE];
-    mark_where(builder->file, mark, where);
-    problems_add(builder->problems, err, where, "%s", sentence);
+    struct node place = node_at(builder, mark);
+    node_problem(&place, builder->problems, err, "%s", sentence);
     builder->failed = builder->stopped = true;
 }
 
@@ -99,11 +102,9 @@ static struct node *builder_node(struct builder *builder, const yaml_event_t *ev
                      "more than 65536 values; divide the file");
         return NULL;
     }
-    struct node like = {.kind = kind,
-                        .file = builder->file,
-                        .line = (uint32_t)event->start_mark.line + 1,
-                        .column = (uint32_t)event->start_mark.column + 1,
-                        .key = builder->key};
+    struct node like = node_at(builder, &event->start_mark);
+    like.kind = kind;
+    like.key = builder->key;
     struct node *node = node_new(builder->document, &like);
     if (!node) {
         builder_stop(builder, &event->start_mark, ERR_NOMEM, "out of memory");
@@ -137,8 +138,7 @@ static bool builder_wants_key(const struct builder *builder) {
 }
 
 static void take_key(struct builder *builder, const yaml_event_t *event, const char *text) {
-    char where[NODE_WHERE_SIZE], first[NODE_WHERE_SIZE];
-    mark_where(builder->file, &event->start_mark, where);
+    char first[NODE_WHERE_SIZE];
     if (builder->open->count >= DOCUMENT_KEYS_MAX) {
         builder_stop(builder, &event->start_mark, ERR_FULL,
                      "more than 1024 keys in one map; divide it");
@@ -146,7 +146,8 @@ static void take_key(struct builder *builder, const yaml_event_t *event, const c
     }
     const struct node *twin = node_find(builder->open, text);
     if (twin) {
-        problems_add(builder->problems, ERR_CONFLICT, where,
+        struct node place = node_at(builder, &event->start_mark);
+        node_problem(&place, builder->problems, ERR_CONFLICT,
                      "'%.60s' stands here a second time (first: %s); remove one of them", text,
                      node_where(twin, first));
         builder->failed = true;
@@ -357,8 +358,11 @@ const struct node *document_root(const struct document *document) {
 static struct node *value_new(struct document *document, const char *origin, const char *value,
                               size_t depth, struct problems *problems) {
     if (*value == '[' || *value == '{') {
-        struct builder builder = {
-            .document = document, .problems = problems, .file = origin, .depth = depth};
+        struct builder builder = {.document = document,
+                                  .problems = problems,
+                                  .file = origin,
+                                  .depth = depth,
+                                  .given = true};
         struct bytes yaml = bytes_of_text(value);
         if (yaml.size > DOCUMENT_SIZE_MAX)
             builder_stop(&builder, &(yaml_mark_t){0}, ERR_FULL, "longer than 1 MiB; use a file");

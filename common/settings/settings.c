@@ -196,7 +196,7 @@ static void print_quoted(const char *text, FILE *out) {
 /// The shortest decimal that reads back as the same number.
 static void print_number(double value, FILE *out) {
     char text[32];
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         double back = 0;
         if (sscanf(text, "%lf", &back) == 1 && !(back < value) && !(back > value)) break;

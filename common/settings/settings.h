@@ -69,49 +69,49 @@ struct setting {
         .key = #member, .kind = row_kind, .offset = SETTING_OFFSET(type, member, of),              \
         .size = sizeof(((type *)0)->member), __VA_ARGS__                                           \
     }
-#define SETTING_ARRAY_ROW(type, member, row_kind, standard, sentence)                              \
+#define SETTING_ARRAY_ROW(type, member, row_kind, standard, words)                                 \
     {                                                                                              \
         .key = #member, .kind = row_kind,                                                          \
         .offset = offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, char * : 1)),  \
-        .size = sizeof(((type *)0)->member), .preset.text = standard, .consequence = sentence      \
+        .size = sizeof(((type *)0)->member), .preset.text = standard, .consequence = words         \
     }
 
-#define SETTING_U64(type, member, standard, low, high, text)                                       \
+#define SETTING_U64(type, member, standard, low, high, words)                                      \
     SETTING_ROW(type, member, uint64_t, SETTING_KIND_U64, .preset.u64 = {standard, low, high},     \
-                .consequence = text)
-#define SETTING_I64(type, member, standard, low, high, text)                                       \
+                .consequence = words)
+#define SETTING_I64(type, member, standard, low, high, words)                                      \
     SETTING_ROW(type, member, int64_t, SETTING_KIND_I64, .preset.i64 = {standard, low, high},      \
-                .consequence = text)
-#define SETTING_DOUBLE(type, member, standard, low, high, text)                                    \
+                .consequence = words)
+#define SETTING_DOUBLE(type, member, standard, low, high, words)                                   \
     SETTING_ROW(type, member, double, SETTING_KIND_DOUBLE, .preset.number = {standard, low, high}, \
-                .consequence = text)
-#define SETTING_BOOL(type, member, standard, text)                                                 \
+                .consequence = words)
+#define SETTING_BOOL(type, member, standard, words)                                                \
     SETTING_ROW(type, member, bool, SETTING_KIND_BOOL, .preset.truth = standard,                   \
-                .consequence = text)
+                .consequence = words)
 /// char member[N]: at most N - 1 bytes.
-#define SETTING_TEXT(type, member, standard, text)                                                 \
-    SETTING_ARRAY_ROW(type, member, SETTING_KIND_TEXT, standard, text)
+#define SETTING_TEXT(type, member, standard, words)                                                \
+    SETTING_ARRAY_ROW(type, member, SETTING_KIND_TEXT, standard, words)
 /// char member[N]: the path of a file or folder, relative to the program's working directory.
-#define SETTING_PATH(type, member, standard, text)                                                 \
-    SETTING_ARRAY_ROW(type, member, SETTING_KIND_PATH, standard, text)
+#define SETTING_PATH(type, member, standard, words)                                                \
+    SETTING_ARRAY_ROW(type, member, SETTING_KIND_PATH, standard, words)
 /// struct id
-#define SETTING_ID(type, member, standard, text)                                                   \
+#define SETTING_ID(type, member, standard, words)                                                  \
     SETTING_ROW(type, member, struct id, SETTING_KIND_ID, .preset.text = standard,                 \
-                .consequence = text)
+                .consequence = words)
 /// int member: the place of the chosen name in `table` (NULL-terminated), so usually an enum's
 /// value.
-#define SETTING_CHOICE(type, member, standard, table, text)                                        \
+#define SETTING_CHOICE(type, member, standard, table, words)                                       \
     SETTING_ROW(type, member, int, SETTING_KIND_CHOICE, .preset.choice = {standard, table},        \
-                .consequence = text)
+                .consequence = words)
 /// struct setting_texts: empty when absent.
-#define SETTING_TEXTS(type, member, must, text)                                                    \
+#define SETTING_TEXTS(type, member, must, words)                                                   \
     SETTING_ROW(type, member, struct setting_texts, SETTING_KIND_TEXTS, .preset.required = must,   \
-                .consequence = text)
+                .consequence = words)
 /// const struct node *: a list or map that the program reads itself; NULL when absent. Lives as
 /// long as the document.
-#define SETTING_TREE(type, member, must, text)                                                     \
+#define SETTING_TREE(type, member, must, words)                                                    \
     SETTING_ROW(type, member, const struct node *, SETTING_KIND_TREE, .preset.required = must,     \
-                .consequence = text)
+                .consequence = words)
 #define SETTINGS_END                                                                               \
     { .kind = SETTINGS_STOP }
 
