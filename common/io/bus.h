@@ -9,6 +9,8 @@
 struct bus;
 struct bus_socket;
 
+enum { BUS_FRAME_MAX = 256 * 1024 }; // a longer frame ends its sender's connection
+
 /// A connection of a peer to a bound socket. A peer that connects again is another peer; never an
 /// identity: that is the user. On connecting sockets there is one peer, BUS_BROKER.
 struct bus_peer {
@@ -46,10 +48,10 @@ struct bus_refusal {
 };
 
 /// Texts and frames are valid during the call only. All but message may be NULL. A handler may
-/// send and set tables, but not close or free.
+/// send, set tables and close its socket.
 struct bus_handlers {
     void *context;
-    /// user: the authenticated name; NULL exactly on plain sockets.
+    /// user: the authenticated name; NULL on plain and on connecting sockets.
     void (*message)(void *context, struct bus_peer peer, const char *user, struct bytes frame);
     void (*connected)(void *context);    // connecting sockets: handshake done, frames can be sent
     void (*disconnected)(void *context); // connecting sockets: will connect again by itself
@@ -85,13 +87,10 @@ MUST_CHECK enum err bus_connect(struct bus *bus, const char *endpoint,
 void bus_close(struct bus_socket *socket); // accepts NULL
 
 /// Hand a frame to ZeroMQ; never waits. Success means nothing about its arrival.
-/// ERR_AGAIN: no room (or not connected); ERR_MISSING: that peer is gone.
+/// The frame is copied: giving memory away costs more in growing the next buffer.
+/// ERR_AGAIN: no room (or not connected); the loop wakes up when there is, so that its `turn` can
+/// try again; ERR_MISSING: that peer is gone; ERR_NOMEM.
 MUST_CHECK enum err bus_send(struct bus_socket *socket, struct bus_peer peer, struct bytes frame);
-/// The same, but takes the buffer's memory over where that is cheaper than copying it. The buffer
-/// is empty after success and unchanged after an error.
-MUST_CHECK enum err bus_send_buffer(struct bus_socket *socket, struct bus_peer peer,
-                                    struct buffer *frame);
-
 struct bus_counts bus_socket_counts(const struct bus_socket *socket);
 /// Where it is really bound, e.g. after tcp://127.0.0.1:* ; valid until it is closed.
 const char *bus_socket_endpoint(const struct bus_socket *socket);

@@ -25,11 +25,12 @@ bool log_level_parse(const char *text,
                      enum log_level *level); // "debug", "info", "warning", "error"
 
 /// event      [a-z_]: names the kind of line; a constant text
-/// fields     "key=FORMAT key=FORMAT ...", or "": one blank between fields; what the conversions of
-///            a field yield is its value and may hold any bytes. %s %d %i %u %x %c %f %g %e with
-///            flags, width, precision (also *) and l, ll, z, j; NULL for %s is the empty text.
+/// fields     "key=FORMAT key=FORMAT ...", a literal, may be left out; blanks between fields. What
+///            the conversions of a field yield is its value and may hold any bytes.
+///            %s %d %i %u %x %c %f %g %e with flags, width, precision (also *) and l, ll, z, j;
+///            NULL for %s is the empty text.
 void log_event(enum log_level level, const char *event, const char *fields, ...) PRINTF_LIKE(3, 4);
-#define log_debug(...) log_event(LOG_LEVEL_DEBUG, __VA_ARGS__)
-#define log_info(...) log_event(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_warning(...) log_event(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_error(...) log_event(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_debug(event, ...) log_event(LOG_LEVEL_DEBUG, event, " " __VA_ARGS__)
+#define log_info(event, ...) log_event(LOG_LEVEL_INFO, event, " " __VA_ARGS__)
+#define log_warning(event, ...) log_event(LOG_LEVEL_WARNING, event, " " __VA_ARGS__)
+#define log_error(event, ...) log_event(LOG_LEVEL_ERROR, event, " " __VA_ARGS__)
