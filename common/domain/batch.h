@@ -9,6 +9,8 @@ enum {
     BATCH_SERIES_MAX = 256,
     BATCH_OBSERVATIONS_MAX = 4096,
     BATCH_FACTS_MAX = 256,
+    BATCH_LABELS_MAX = 1024, // distinct labels, over all its series
+    BATCH_IDS_MAX = 1024,    // measures and counters, over all its births
 };
 
 /// A series as it travels: one measure at one counter, the span its sensor watched, columns.
@@ -28,19 +30,27 @@ enum fact_kind {
     FACT_BIRTH,     // the measures and counters that the gateway brings
     FACT_GOODBYE,   // nothing more will come until the next birth
     FACT_GAP,       // a range of time without data, and why
+    FACT_KIND_COUNT
+};
+const char *fact_kind_name(enum fact_kind kind); // "encounter", "withdrawn" ...
+bool fact_kind_parse(const char *text, size_t size, enum fact_kind *kind);
+
+struct id_list {
+    size_t count;
+    struct id *items;
 };
 
 struct fact {
     enum fact_kind kind;
-    struct encounter encounter; // FACT_ENCOUNTER: unset fields are empty/TIME_NONE/OUTCOME_OPEN;
-                                // FACT_WITHDRAWN: id
-    struct span gap;            // FACT_GAP
-    struct name reason;         // FACT_GAP, FACT_WITHDRAWN
-    struct id counter;          // FACT_GAP: empty = all
-    struct measure_list {       // FACT_BIRTH: ids as sent, checked by the reader
-        size_t count;
-        struct id items[64];
-    } measures;
+    /// FACT_ENCOUNTER: id and counter are always set; what is not is empty/TIME_NONE/OUTCOME_OPEN.
+    /// FACT_WITHDRAWN: id, perhaps counter. The gateway is never in it: the broker says who sent
+    /// it.
+    struct encounter encounter;
+    struct span gap;         // FACT_GAP
+    struct name reason;      // FACT_GAP, FACT_WITHDRAWN; may be empty
+    struct id counter;       // FACT_GAP: empty = all
+    struct id_list measures; // FACT_BIRTH: as sent, well-formed, perhaps undeclared
+    struct id_list counters; // FACT_BIRTH
 };
 
 /// The contents of one batch. Arrays belong to the arena of whoever decoded or built it.

@@ -30,12 +30,26 @@ const struct measure *measures_by_key(const struct measures *measures, uint32_t 
     return NULL;
 }
 
+static double multiple(const struct measure *measure, double value) {
+    return round(value / measure->resolution);
+}
+
+static int32_t clamp(double value) {
+    return value <= INT32_MIN ? INT32_MIN : value >= INT32_MAX ? INT32_MAX : (int32_t)value;
+}
+
+void measure_limits(const struct measure *measure, int32_t *least, int32_t *most) {
+    *least = clamp(multiple(measure, measure->least));
+    *most = clamp(multiple(measure, measure->most));
+}
+
 enum err measure_quantize(const struct measure *measure, double value, int32_t *stored) {
-    // Written so that a value that is not a number fails too.
-    if (!(value >= measure->least && value <= measure->most)) return ERR_RANGE;
-    double multiple = round(value / measure->resolution);
-    if (!(multiple >= INT32_MIN && multiple <= INT32_MAX)) return ERR_RANGE;
-    *stored = (int32_t)multiple;
+    int32_t least, most;
+    measure_limits(measure, &least, &most);
+    double nearest = multiple(measure, value);
+    // Written so that what is not a number fails too.
+    if (!(nearest >= least && nearest <= most)) return ERR_RANGE;
+    *stored = (int32_t)nearest;
     return ERR_NONE;
 }
 

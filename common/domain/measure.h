@@ -28,6 +28,9 @@ struct measures {
 const struct measure *measures_find(const struct measures *measures, const char *id, size_t size);
 const struct measure *measures_by_key(const struct measures *measures, uint32_t key);
 /// The stored integer of a value: nearest multiple of the resolution, halves away from zero.
-/// ERR_RANGE: not finite, or outside least..most.
+/// ERR_RANGE: not finite, or its multiple is outside measure_limits.
 MUST_CHECK enum err measure_quantize(const struct measure *measure, double value, int32_t *stored);
+/// least..most as stored integers. The range is checked on these alone, so that a value is in range
+/// whichever way it travelled: as a float or as a multiple.
+void measure_limits(const struct measure *measure, int32_t *least, int32_t *most);
 double measure_value(const struct measure *measure, int64_t stored);

@@ -3,16 +3,7 @@
 
 #include "common/base/bytes.h"
 #include "common/domain/batch.h"
-
-/// Bump memory for one batch; reset, not freed, between batches. Never exceeds its size.
-struct arena {
-    uint8_t *memory;
-    size_t size, used;
-};
-MUST_CHECK enum err arena_init(struct arena *arena, size_t size);
-void arena_fini(struct arena *arena);
-void arena_reset(struct arena *arena);
-void *arena_take(struct arena *arena, size_t size); // 16-aligned; NULL: no room
+#include "common/wire/arena.h"
 
 enum { BODY_ARENA_SIZE = 512 * 1024 }; // enough for every body within the batch limits
 
@@ -26,8 +17,8 @@ struct body_oddities {
     struct id first_undeclared; // which one
 };
 
-/// Read a batch. One bounded pass over the bytes comes before anything else (depth, counts,
-/// strings, no trailing bytes); values are quantized, so plain and packed give equal columns.
+/// Read a batch. Depth, counts, strings and trailing bytes are checked before anything is believed
+/// or taken from the arena. Values are quantized, so plain and packed give equal columns.
 ///
 /// ERR_FORMAT, ERR_RANGE, ERR_FULL (arena)   *problem names the key and the index
 MUST_CHECK enum err body_decode(struct bytes body, const struct measures *measures,

@@ -5,8 +5,19 @@
 #include "common/base/bytes.h"
 #include "common/domain/ids.h"
 #include "common/domain/position.h"
+#include "common/domain/time.h"
 
-enum { PROTOCOL_VERSION = 1, FRAME_MAX = 256 * 1024, REASON_MAX = 200 };
+enum {
+    PROTOCOL_VERSION = 1,
+    FRAME_MAX = 256 * 1024, // bytes
+    STATUS_BODY_MAX = FRAME_MAX - 1024,
+    REASON_MAX = 200, // bytes; a longer one is cut when written
+    AS_MAX = 80,
+    SET_MAX = 64,   // bytes
+    JOBS_MAX = 256, // in one `done`
+    CREDIT_MAX = 65536,
+    WINDOW_MAX = 65536,
+};
 
 enum message_type {
     MESSAGE_ASK,     // gateway -> broker: where does the store stand with my spool?
@@ -22,7 +33,7 @@ enum message_type {
     MESSAGE_TYPE_COUNT
 };
 
-enum job_kind { JOB_BATCH, JOB_ASK, JOB_SETTLE, JOB_DEAD };
+enum job_kind { JOB_BATCH, JOB_ASK, JOB_SETTLE, JOB_DEAD, JOB_KIND_COUNT };
 
 enum answer_status {
     ANSWER_APPLIED, // the position says how far (also the answer to a duplicate and to ask)
@@ -31,6 +42,7 @@ enum answer_status {
     ANSWER_LATER,   // not now: send again after wait_ms
     ANSWER_DEAD,    // this batch went to the dead letters; the position has moved over it
     ANSWER_REFUSED, // nothing was applied; reason says why
+    ANSWER_STATUS_COUNT
 };
 
 /// One message, all fields flat; which ones a type carries is one table in message.c.
@@ -65,11 +77,14 @@ struct message {
     bool ended;             // the drivers have nothing more to read
 };
 
-/// Append one message. ERR_FULL: the buffer's limit.
+/// Append one message. Fields out of bounds are a bug of the caller.
+/// ERR_FULL: the buffer's limit; then the buffer holds what it held before.
 MUST_CHECK enum err message_encode(const struct message *message, struct buffer *out);
 
 /// Take one message from the front of a frame. Checks bounds, types, required keys and the
 /// version before anything is believed; allocates nothing; unknown keys are skipped.
+/// After an error the frame stands behind that message, so that the next one can still be read;
+/// if even its end could not be found, the frame is empty.
 ///
 /// ERR_END      the frame is empty
 /// ERR_FORMAT   not a message; ERR_RANGE a field is out of bounds

@@ -22,9 +22,11 @@ void batching_sample(struct source *source, const struct measure *measure, const
 void batching_event(struct source *source, const struct measure *measure, const struct id *counter,
                     int64_t t_ms, struct bytes label, uint8_t confidence);
 
-/// The sensor watched from..to (to is excluded): absence in there is evidence. Say it for what has
-/// been read already, in pieces that touch (a frame, a second); a member outside of any watched
-/// span counts as watched in its own millisecond. A part older than the watermark is cut off.
+/// The sensor watched from..to (to is excluded; at most a day): absence in there is evidence. Say
+/// it for what has been read already, in pieces that touch (a frame, a second), before or after
+/// the members in it. Outside of all watched spans an event counts as watched in its own
+/// millisecond only; samples of a series for which this is never called, from the first to the
+/// last. A part older than the watermark is cut off.
 void batching_watch(struct source *source, const struct measure *measure, const struct id *counter,
                     int64_t from_ms, int64_t to_ms);
 
@@ -47,12 +49,13 @@ void batching_oddity(struct source *source, const char *name);
 // ------------------------------------------------------------------ what the gateway calls
 
 struct batching_limits {
-    uint32_t observations_max; // samples and events a batch, 1..BATCH_OBSERVATIONS_MAX
-    uint32_t body_max;         // bytes an encoded batch never exceeds, 8192..BATCH_BODY_MAX
-    uint32_t linger_ms;        // an unfinished batch is cut so long after its first content
-    uint32_t clock_error_ms;   // stated in each batch
-    const struct id *counters; // the gateway's own, from the registry: any other is refused and
-    size_t counter_count;      // counted `foreign_counter`; they outlive the batching
+    uint32_t observations_max;   // samples and events a batch, 1..BATCH_OBSERVATIONS_MAX
+    uint32_t body_max;           // bytes an encoded batch never exceeds, 8192..BATCH_BODY_MAX
+    uint32_t linger_ms;          // an unfinished batch is cut so long after its first content
+    uint32_t clock_error_ms;     // stated in each batch
+    enum legal_class legal_most; // measures of a higher class: counted `forbidden_measure`
+    const struct id *counters;   // the gateway's own, from the registry: any other is refused and
+    size_t counter_count;        // counted `foreign_counter`; they outlive the batching
 };
 
 /// Takes each finished batch, in order; the batch is valid during the call.
