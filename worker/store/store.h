@@ -1,0 +1,47 @@
+#pragma once
+// The store: calls of the function library, asynchronously, on one connection to Redis.
+//
+// The library is loaded if Redis does not have it. A call that is answered "unconfigured" brings
+// the branch's configuration and is then repeated, once; a caller sees STORE_UNCONFIGURED only if
+// another worker with another registry was faster. A set of standards that the store does not know
+// is published behind the settle that used it.
+
+#include "common/io/redis.h"
+#include "worker/standards/standard.h"
+#include "worker/store/calls.h"
+
+struct store_handlers {
+    void *context;
+    void (*up)(void *context); // the library is there: calls are taken from now on
+    void (*down)(void *context, enum redis_class class, const char *reason);
+};
+
+struct store;
+MUST_CHECK enum err store_new(struct loop *loop, const struct redis_settings *settings,
+                              const struct store_policy *policy,
+                              const struct store_handlers *handlers, struct store **store);
+/// Outstanding calls are answered REDIS_CLASS_UNKNOWN first. Not from a callback. Accepts NULL.
+void store_free(struct store *store);
+bool store_is_up(const struct store *store);
+/// What calls for this branch must name as their configuration.
+uint64_t store_branch_configuration(const struct store *store, const struct branch *branch);
+
+/// class OK: reply holds the packed reply (ask_reply_read ...), valid during the call.
+/// Otherwise reply is empty and reason says why, for a log: ERROR the call is at fault, LATER,
+/// WRONG_NODE nothing was done, UNKNOWN it may be done or not (the same call again is safe).
+typedef void store_callback(void *context, enum redis_class class, struct bytes reply,
+                            const char *reason);
+
+/// Each callback comes exactly once and never from within the call. branch and set must live until
+/// then; what else is given is copied.
+/// ERR_AGAIN: not up; ERR_FULL: too much outstanding, or the argument is over its bound; ERR_NOMEM
+MUST_CHECK enum err store_ask(struct store *store, const struct branch *branch,
+                              const struct ask_call *call, store_callback *callback, void *context);
+MUST_CHECK enum err store_ingest(struct store *store, const struct branch *branch,
+                                 const struct fold *fold, store_callback *callback, void *context);
+MUST_CHECK enum err store_take(struct store *store, const struct branch *branch,
+                               const struct take_call *call, store_callback *callback,
+                               void *context);
+MUST_CHECK enum err store_settle(struct store *store, const struct branch *branch,
+                                 const struct settle_call *call, const struct standard_set *set,
+                                 store_callback *callback, void *context);
