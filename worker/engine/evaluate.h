@@ -8,8 +8,7 @@
 /// What else is known about how the encounter was observed.
 struct engine_context {
     uint32_t clock_error_ms; // of the gateway that told the encounter's times
-    uint32_t times_error_ms; // of the difference of two of the encounter's own times: 0 when one
-                             // gateway told them all, else the sum of the gateways' clock errors
+    bool several_clocks;     // the encounter's times were told by more than one gateway
 };
 
 /// Judge every standard of the set on one ended encounter.
