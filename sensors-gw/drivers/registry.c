@@ -1,0 +1,18 @@
+#include "sensors-gw/drivers/registry.h"
+
+#include <string.h>
+
+extern const struct driver driver_jsonl, driver_queue, driver_tracks;
+
+static const struct driver *const drivers[] = {&driver_jsonl, &driver_queue, &driver_tracks};
+
+const struct driver *driver_at(size_t index) {
+    return index < sizeof drivers / sizeof drivers[0] ? drivers[index] : NULL;
+}
+
+const struct driver *driver_find(const char *name, size_t size) {
+    const struct driver *driver;
+    for (size_t i = 0; (driver = driver_at(i)); i++)
+        if (strlen(driver->name) == size && memcmp(driver->name, name, size) == 0) return driver;
+    return NULL;
+}
