@@ -10,6 +10,7 @@ enum {
     BATCH_OBSERVATIONS_MAX = 4096,
     BATCH_FACTS_MAX = 256,
     BATCH_LABELS_MAX = 1024, // distinct labels, over all its series
+    SERIES_LABELS_MAX = 256, // distinct labels of one series
     BATCH_IDS_MAX = 1024,    // measures and counters, over all its births
 };
 

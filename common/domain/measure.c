@@ -30,26 +30,25 @@ const struct measure *measures_by_key(const struct measures *measures, uint32_t 
     return NULL;
 }
 
-static double multiple(const struct measure *measure, double value) {
-    return round(value / measure->resolution);
+static int32_t clamp(double multiple, int32_t most) {
+    return multiple <= -most ? -most : multiple >= most ? most : (int32_t)multiple;
 }
 
-static int32_t clamp(double value) {
-    return value <= INT32_MIN ? INT32_MIN : value >= INT32_MAX ? INT32_MAX : (int32_t)value;
+int32_t measure_multiple(const struct measure *measure, double value) {
+    return clamp(round(value / measure->resolution), INT32_MAX);
 }
 
 void measure_limits(const struct measure *measure, int32_t *least, int32_t *most) {
-    *least = clamp(multiple(measure, measure->least));
-    *most = clamp(multiple(measure, measure->most));
+    *least = clamp(round(measure->least / measure->resolution), INT32_MAX - 1);
+    *most = clamp(round(measure->most / measure->resolution), INT32_MAX - 1);
 }
 
 enum err measure_quantize(const struct measure *measure, double value, int32_t *stored) {
-    int32_t least, most;
+    if (!isfinite(value)) return ERR_RANGE;
+    int32_t least, most, multiple = measure_multiple(measure, value);
     measure_limits(measure, &least, &most);
-    double nearest = multiple(measure, value);
-    // Written so that what is not a number fails too.
-    if (!(nearest >= least && nearest <= most)) return ERR_RANGE;
-    *stored = (int32_t)nearest;
+    if (multiple < least || multiple > most) return ERR_RANGE;
+    *stored = multiple;
     return ERR_NONE;
 }
 

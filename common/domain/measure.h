@@ -27,10 +27,12 @@ struct measures {
 
 const struct measure *measures_find(const struct measures *measures, const char *id, size_t size);
 const struct measure *measures_by_key(const struct measures *measures, uint32_t key);
-/// The stored integer of a value: nearest multiple of the resolution, halves away from zero.
-/// ERR_RANGE: not finite, or its multiple is outside measure_limits.
-MUST_CHECK enum err measure_quantize(const struct measure *measure, double value, int32_t *stored);
-/// least..most as stored integers. The range is checked on these alone, so that a value is in range
-/// whichever way it travelled: as a float or as a multiple.
+/// The stored integer of a finite value: nearest multiple of the resolution, halves away from zero.
+/// What does not fit into 32 bits comes back as -INT32_MAX or INT32_MAX, outside all limits.
+int32_t measure_multiple(const struct measure *measure, double value);
+/// least..most as stored integers, within +-(INT32_MAX - 1). The range is checked on these alone,
+/// so that a value is in range whichever way it travelled: as a float or as a multiple.
 void measure_limits(const struct measure *measure, int32_t *least, int32_t *most);
+/// measure_multiple of one value. ERR_RANGE: not finite, or its multiple is outside the limits.
+MUST_CHECK enum err measure_quantize(const struct measure *measure, double value, int32_t *stored);
 double measure_value(const struct measure *measure, int64_t stored);

@@ -8,6 +8,9 @@
 enum { BODY_ARENA_SIZE = 512 * 1024 }; // enough for every body within the batch limits
 
 /// Write a batch; series travel packed (wire/columns.h) if packed is true, else as plain arrays.
+/// ERR_RANGE  more series, facts or observations than a batch may hold
+/// ERR_FULL   beyond BATCH_BODY_MAX or the buffer's limit; then the buffer holds what it held
+/// before
 MUST_CHECK enum err body_encode(const struct batch *batch, bool packed, struct buffer *out);
 
 /// What a body held that is not an error of form: counted, named, left out.
