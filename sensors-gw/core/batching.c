@@ -21,7 +21,7 @@ enum {
     OBSERVATION_BYTES = 12, // 5 time, 4 value, 2 confidence; and a share of the runs
     LABEL_BYTES = NAME_SIZE_MAX + 4,
     FACT_BYTES = 512,
-    FACT_MEASURE_BYTES = ID_MAX + 2,
+    FACT_ID_BYTES = ID_MAX + 2,
 };
 
 struct source {
@@ -442,7 +442,7 @@ void batching_watch(struct source *source, const struct measure *measure,
 // ------------------------------------------------------------------ facts
 
 void batching_fact(struct batching *b, const struct fact *fact) {
-    size_t bytes = FACT_BYTES + fact->measures.count * FACT_MEASURE_BYTES;
+    size_t bytes = FACT_BYTES + (fact->measures.count + fact->counters.count) * FACT_ID_BYTES;
     if (b->fact_count == BATCH_FACTS_MAX || b->bytes + bytes > b->limits.body_max) hand_out(b);
     began(b);
     b->facts[b->fact_count++] = *fact;

@@ -58,6 +58,9 @@ struct driver {
     /// else        broken (*problem); the gateway closes the driver and opens it again later, with
     ///             its last cursor
     enum err (*read)(void *state, struct driver_turn *turn, struct problem *problem);
+    /// The measures that it brings, for the gateway's birth: writes at most `most` ids and says how
+    /// many. Asked after open. NULL: none, it brings facts only.
+    size_t (*brings)(const void *state, struct id *measures, size_t most);
     /// How far a recording has been read, 0..1000. NULL: a live sensor.
     uint32_t (*progress)(const void *state);
     void (*close)(void *state); // also after a failed open
