@@ -1,0 +1,82 @@
+#pragma once
+// Inside the pipeline: the two lanes of each branch and what they share. Only worker/core reads it.
+
+#include "common/base/deadlines.h"
+#include "common/base/ring.h"
+#include "worker/core/jobs.h"
+#include "worker/core/pipeline.h"
+
+enum settle_state { SETTLE_IDLE, SETTLE_WANTED, SETTLE_TAKING, SETTLE_JUDGING };
+
+struct lane {
+    // ingest: called is the front of the line, on its way in one call
+    struct job_list waiting, called;
+    uint64_t retry_at_ms;
+    uint32_t retries, errors; // in a row
+    // settle
+    enum settle_state settle;
+    uint32_t settle_job;
+    uint32_t settle_calls; // on their way
+    uint32_t rounds;       // takes for this job
+    int64_t due_ms;        // as last heard
+    struct lease lease;
+    bool queued; // in ready
+};
+
+struct pipeline {
+    struct pipeline_limits limits;
+    const struct pipeline_branch *branches;
+    size_t branch_count;
+    const struct measures *measures;
+    uint64_t seed;
+
+    uint64_t now_ms;
+    int64_t utc_ms;
+    bool store_up, draining, goodbye;
+    uint64_t drain_at_ms;
+    uint32_t calls;        // ingest, ask, take
+    uint32_t settle_calls; // settle
+
+    struct jobs jobs;
+    struct lane *lanes;              // one a branch
+    struct ring *ready;              // lanes that may have something to start
+    struct deadlines *retries;       // lanes that wait
+    struct job_list finished, freed; // to be told; to be let go of silently
+
+    struct ingest *ingest;
+    struct arena arena;
+    struct minutes_reader *minutes;
+    struct buffer contribution, verdicts;
+    struct judgement *judgements;
+    uint8_t done_jobs[JOBS_MAX * 8];
+    char done_reason[REASON_MAX + 1];
+
+    uint32_t taken_lane; // whose take_reply is being judged; UINT32_MAX: none
+    struct take_reply taken;
+    char notice[256]; // empty: none
+    uint32_t notice_branch;
+};
+
+struct job *pipeline_job(struct pipeline *pipeline, uint32_t job);
+void lane_queue(struct pipeline *pipeline, uint32_t lane);
+void job_finish(struct pipeline *pipeline, uint32_t job, enum answer_status status,
+                struct position answer);
+/// Let go of jobs without a word: the broker gives them to another worker.
+void jobs_release(struct pipeline *pipeline, struct job_list *list);
+void pipeline_notice(struct pipeline *pipeline, uint32_t lane, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/// Start a call if the lane can: true, and *action is it.
+bool ingest_lane_start(struct pipeline *pipeline, uint32_t lane, struct pipeline_action *action);
+void ingest_lane_replied(struct pipeline *pipeline, uint32_t lane, enum call_class class,
+                         struct bytes reply, const char *reason);
+void ask_replied(struct pipeline *pipeline, uint32_t lane, enum call_class class,
+                 struct bytes reply, const char *reason);
+
+bool settle_lane_start(struct pipeline *pipeline, uint32_t lane, struct pipeline_action *action);
+void settle_lane_taken(struct pipeline *pipeline, uint32_t lane, enum call_class class,
+                       struct bytes reply);
+/// Judge the next encounter of the take reply at hand: true, and *action settles it.
+bool settle_lane_judge(struct pipeline *pipeline, struct pipeline_action *action);
+void settle_lane_settled(struct pipeline *pipeline, uint32_t lane, enum call_class class,
+                         struct bytes reply);

@@ -1,0 +1,94 @@
+#include "worker/shell/catalogue.h"
+
+#include "common/base/hash.h"
+#include "common/settings/texts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool load_standards(const char *config_dir, struct catalogue *catalogue,
+                           struct problems *problems) {
+    static const char *const names[] = {"values.yaml", "norms.yaml", "offerings.yaml",
+                                        "scoring.yaml", NULL};
+    static const char *const subfolders[] = {"standards", NULL};
+    struct texts texts;
+    struct standards_file *files = NULL;
+    bool done = texts_open(config_dir, names, subfolders, &texts, problems);
+    if (done) {
+        files = calloc(texts.count ? texts.count : 1, sizeof *files);
+        if (!files) {
+            problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
+            done = false;
+        }
+    }
+    for (size_t i = 0; done && i < texts.count; i++)
+        files[i] =
+            (struct standards_file){texts.items[i].name, buffer_bytes(&texts.items[i].bytes)};
+    done = done && standards_read(files, texts.count, &catalogue->measures.measures,
+                                  &catalogue->standards, problems) == ERR_NONE;
+    free(files);
+    texts_free(&texts);
+    return done;
+}
+
+static bool resolve_branch(struct catalogue *catalogue, const struct branch *branch,
+                           const struct store_policy *policy, struct problems *problems) {
+    struct standards_place place = {branch->id.text, branch->region.text, branch->country};
+    struct standard_set *set = NULL;
+    enum err err = standards_resolve(catalogue->standards, &place, &set);
+    if (err) {
+        problems_add(problems, err, branch->id.text, "its standards cannot be resolved: %s",
+                     err_name(err));
+        return false;
+    }
+    catalogue->items[catalogue->count++] =
+        (struct pipeline_branch){branch, set, store_configuration(branch, policy)};
+    return true;
+}
+
+/// Branches may have sets of their own; a worker announces one hash over all of them.
+static void sum_up_sets(struct catalogue *catalogue) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < catalogue->count; i++) {
+        uint64_t both[2] = {sum, hash_fnv64(catalogue->items[i].set->hash, SET_HASH_SIZE)};
+        sum = hash_fnv64(both, sizeof both);
+    }
+    snprintf(catalogue->set_text, sizeof catalogue->set_text, "%016" PRIx64, sum);
+}
+
+bool catalogue_load(const char *config_dir, const struct store_policy *policy,
+                    struct catalogue *catalogue, struct problems *problems) {
+    char measures[512], branches[512];
+    *catalogue = (struct catalogue){0};
+    if (!path_join(config_dir, "measures.yaml", measures, sizeof measures, problems) ||
+        !path_join(config_dir, "branches", branches, sizeof branches, problems))
+        return false;
+
+    bool done = measures_load(measures, &catalogue->measures, problems);
+    done = branches_load(branches, &catalogue->branches, problems) && done;
+    done = load_standards(config_dir, catalogue, problems) && done;
+    if (!done) return false;
+
+    size_t count = catalogue->branches.count;
+    catalogue->items = calloc(count ? count : 1, sizeof *catalogue->items);
+    if (!catalogue->items) {
+        problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!resolve_branch(catalogue, &catalogue->branches.items[i], policy, problems))
+            return false;
+    sum_up_sets(catalogue);
+    return true;
+}
+
+void catalogue_free(struct catalogue *catalogue) {
+    for (size_t i = 0; i < catalogue->count; i++)
+        standard_set_free((struct standard_set *)catalogue->items[i].set);
+    free(catalogue->items);
+    standards_free(catalogue->standards);
+    branches_free(&catalogue->branches);
+    measures_free(&catalogue->measures);
+    *catalogue = (struct catalogue){0};
+}

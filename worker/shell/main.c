@@ -1,0 +1,30 @@
+// tresen-worker: takes jobs from the brokers, applies the standards, writes to Redis.
+
+#include "common/settings/command.h"
+#include "worker/shell/worker_shell.h"
+
+static const struct command command = {
+    .name = "tresen-worker",
+    .summary = "Applies the standards engine to what the branches' gateways measure. Holds nothing "
+               "that matters: any worker can be stopped at any time.",
+    .settings = worker_settings,
+};
+
+int main(int argc, char **argv) {
+    static struct command_line line;
+    static struct worker_settings settings;
+    struct catalogue catalogue = {0};
+    enum command_step step = command_read(&command, argc, argv, &settings, &line);
+    if (step == COMMAND_GO) {
+        struct log_settings log = log_settings_default();
+        log.least = (enum log_level)settings.log_level;
+        log_setup(&log);
+        struct store_policy policy = worker_policy(&settings);
+        catalogue_load(settings.config_dir, &policy, &catalogue, &line.problems);
+        step = command_checked(&line);
+    }
+    int status = step == COMMAND_GO ? worker_run(&settings, &catalogue) : -1;
+    catalogue_free(&catalogue);
+    int exit_status = command_exit(&line, step);
+    return status >= 0 ? status : exit_status;
+}

@@ -1,0 +1,461 @@
+#include "worker/shell/worker_shell.h"
+
+#include "common/io/bus.h"
+#include "common/io/clock.h"
+#include "common/registry/keys.h"
+#include "worker/store/store.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_CONFIGURATION = 78, LINGER_MS = 300, CALLS = 4 };
+
+struct worker;
+
+/// A broker that this worker serves.
+struct connection {
+    struct worker *worker;
+    uint32_t number;
+    struct bus_socket *socket;
+    struct buffer out; // messages of this turn, to go in one frame
+};
+
+/// What came from a broker in one frame; jobs point into it until they are answered.
+struct frame {
+    uint32_t holders;
+    uint8_t bytes[];
+};
+
+/// What a reply of the store belongs to; one a branch and kind of call.
+struct call {
+    struct worker *worker;
+    uint32_t branch;
+    enum pipeline_call kind;
+};
+
+struct worker {
+    const struct worker_settings *settings;
+    const struct catalogue *catalogue;
+    struct loop *loop;
+    struct bus *bus;
+    struct store *store;
+    struct pipeline *pipeline;
+    size_t connection_count;
+    struct connection *connections;
+    struct call *calls; // CALLS a branch
+    char as[sizeof "worker." + ID_MAX];
+    uint64_t heartbeat_at_ms;
+    int status;
+};
+
+// To the brokers
+
+static void flush(struct connection *connection) {
+    if (connection->out.size == 0) return;
+    // What is lost with a broken connection comes again: the broker asks another worker.
+    enum err err = bus_send_buffer(connection->socket, BUS_BROKER, &connection->out);
+    if (err) log_debug("frame_lost", "broker=%u reason=%s", connection->number, err_name(err));
+    buffer_clear(&connection->out);
+}
+
+static void send_message(struct connection *connection, struct message *message) {
+    if (connection->worker->settings->insecure) message->as = bytes_of_text(connection->worker->as);
+    if (message_encode(message, &connection->out) == ERR_NONE) return;
+    flush(connection);
+    enum err err = message_encode(message, &connection->out);
+    assert(!err); // a single message fits into an empty frame
+    (void)err;
+}
+
+static void send_ready(struct worker *worker) {
+    uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)worker->connection_count;
+    for (size_t i = 0; i < worker->connection_count; i++) {
+        struct message ready = {.type = MESSAGE_READY,
+                                .worker = worker->settings->worker,
+                                .credit = share,
+                                .set = bytes_of_text(worker->catalogue->set_text)};
+        send_message(&worker->connections[i], &ready);
+    }
+    worker->heartbeat_at_ms = clock_monotonic_ms() + worker->settings->heartbeat_ms;
+}
+
+// From the core
+
+static void release(const struct pipeline_action *action) {
+    for (size_t i = 0; i < action->frame_count; i++) {
+        struct frame *frame = action->frames[i];
+        if (--frame->holders == 0) free(frame);
+    }
+}
+
+static void input(struct worker *worker, struct pipeline_input in) {
+    in.now_ms = clock_monotonic_ms();
+    in.utc_ms = clock_utc_ms();
+    pipeline_input(worker->pipeline, &in);
+}
+
+static void replied(void *context, enum redis_class class, struct bytes reply, const char *reason);
+
+/// Hand a call to the store; what it does not take is told to the core at once.
+static void start_call(struct worker *worker, const struct pipeline_action *action,
+                       enum pipeline_call kind) {
+    const struct pipeline_branch *branch = &worker->catalogue->items[action->branch];
+    struct call *call = &worker->calls[CALLS * action->branch + (size_t)kind];
+    enum err err = ERR_NONE;
+    switch (kind) {
+    case CALL_INGEST:
+        err = store_ingest(worker->store, branch->branch, &action->fold, replied, call);
+        break;
+    case CALL_ASK:
+        err = store_ask(worker->store, branch->branch, &action->ask, replied, call);
+        break;
+    case CALL_TAKE:
+        err = store_take(worker->store, branch->branch, &action->take, replied, call);
+        break;
+    case CALL_SETTLE:
+        err = store_settle(worker->store, branch->branch, &action->settle, branch->set, replied,
+                           call);
+        break;
+    }
+    if (!err) return;
+    log_debug("call_not_taken", "branch=%s reason=%s", branch->branch->id.text, err_name(err));
+    input(worker,
+          (struct pipeline_input){
+              .kind = PIPELINE_REPLY, .branch = action->branch, .call = kind, .class = CALL_RETRY});
+}
+
+static void say_goodbye(struct worker *worker) {
+    for (size_t i = 0; i < worker->connection_count; i++) {
+        struct message goodbye = {.type = MESSAGE_GOODBYE, .worker = worker->settings->worker};
+        send_message(&worker->connections[i], &goodbye);
+        flush(&worker->connections[i]);
+    }
+    log_info("stopped", "worker=%s", worker->settings->worker.text);
+    loop_stop(worker->loop);
+}
+
+static void carry_out(struct worker *worker, struct pipeline_action *action) {
+    switch (action->kind) {
+    case ACTION_INGEST:
+        start_call(worker, action, CALL_INGEST);
+        break;
+    case ACTION_ASK:
+        start_call(worker, action, CALL_ASK);
+        break;
+    case ACTION_TAKE:
+        start_call(worker, action, CALL_TAKE);
+        break;
+    case ACTION_SETTLE:
+        start_call(worker, action, CALL_SETTLE);
+        break;
+    case ACTION_DONE:
+        send_message(&worker->connections[action->broker], &action->done);
+        release(action);
+        break;
+    case ACTION_RELEASE:
+        release(action);
+        break;
+    case ACTION_NOTICE:
+        log_error("pipeline", "branch=%s reason=%s",
+                  worker->catalogue->items[action->branch].branch->id.text, action->notice);
+        break;
+    case ACTION_GOODBYE:
+        say_goodbye(worker);
+        break;
+    }
+}
+
+static void carry_out_all(struct worker *worker) {
+    struct pipeline_action action;
+    while (pipeline_next(worker->pipeline, &action))
+        carry_out(worker, &action);
+}
+
+// Inputs
+
+static enum call_class call_class_of(enum redis_class class) {
+    if (class == REDIS_CLASS_OK) return CALL_OK;
+    return class == REDIS_CLASS_ERROR ? CALL_ERROR : CALL_RETRY;
+}
+
+static void replied(void *context, enum redis_class class, struct bytes reply, const char *reason) {
+    const struct call *call = context;
+    struct worker *worker = call->worker;
+    if (class != REDIS_CLASS_OK)
+        log_warning("store_call", "branch=%s class=%s reason=%s",
+                    worker->catalogue->items[call->branch].branch->id.text, redis_class_name(class),
+                    reason);
+    input(worker, (struct pipeline_input){.kind = PIPELINE_REPLY,
+                                          .branch = call->branch,
+                                          .call = call->kind,
+                                          .class = call_class_of(class),
+                                          .reply = reply,
+                                          .reason = reason});
+    carry_out_all(worker); // the reply lives no longer than this
+}
+
+static void store_up(void *context) {
+    struct worker *worker = context;
+    log_info("store_up", "");
+    input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_UP});
+    send_ready(worker);
+}
+
+static void store_down(void *context, enum redis_class class, const char *reason) {
+    struct worker *worker = context;
+    log_warning("store_down", "class=%s reason=%s", redis_class_name(class), reason);
+    if (class == REDIS_CLASS_CONFIGURATION) {
+        log_error("store_rights", "reason=%s way_out=\"check redis_user and redis_password_file\"",
+                  reason);
+        worker->status = EXIT_CONFIGURATION;
+        loop_stop(worker->loop);
+    }
+    input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_DOWN});
+    send_ready(worker);
+}
+
+static void drain(struct worker *worker) {
+    log_info("draining", "held=%u", pipeline_held(worker->pipeline));
+    input(worker, (struct pipeline_input){.kind = PIPELINE_DRAIN});
+    send_ready(worker);
+}
+
+static void job_came(struct worker *worker, uint32_t broker, const struct message *message,
+                     struct frame *frame) {
+    if (pipeline_held(worker->pipeline) >= worker->settings->jobs_max) {
+        log_error("too_many_jobs", "broker=%u held=%u", broker, pipeline_held(worker->pipeline));
+        return; // the broker breaks its word; it gives the job to another after our silence
+    }
+    frame->holders++;
+    input(worker, (struct pipeline_input){
+                      .kind = PIPELINE_JOB, .broker = broker, .message = message, .frame = frame});
+}
+
+static void broker_said(void *context, struct bus_peer peer, const char *user, struct bytes bytes) {
+    struct connection *connection = context;
+    struct worker *worker = connection->worker;
+    (void)peer;
+    (void)user;
+    struct frame *frame = malloc(sizeof *frame + bytes.size);
+    if (!frame) {
+        log_error("out_of_memory", "frame=%zu", bytes.size);
+        return;
+    }
+    frame->holders = 1;
+    memcpy(frame->bytes, bytes.data, bytes.size);
+
+    struct reader reader = reader_of((struct bytes){frame->bytes, bytes.size});
+    struct message message;
+    struct problem problem;
+    enum err err;
+    while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
+        if (err)
+            log_warning("not_understood", "broker=%u reason=%s", connection->number, problem.text);
+        else if (message.type == MESSAGE_JOB)
+            job_came(worker, connection->number, &message, frame);
+        else if (message.type == MESSAGE_DRAIN)
+            drain(worker);
+        else if (message.type == MESSAGE_REFUSED)
+            log_warning("refused", "broker=%u reason=%.*s", connection->number,
+                        (int)message.reason.size, (const char *)message.reason.data);
+    }
+    if (--frame->holders == 0) free(frame);
+}
+
+static void broker_up(void *context) {
+    struct connection *connection = context;
+    log_info("broker_up", "endpoint=%s",
+             connection->worker->settings->brokers.items[connection->number]);
+    send_ready(connection->worker);
+}
+
+static void broker_down(void *context) {
+    struct connection *connection = context;
+    log_warning("broker_down", "endpoint=%s",
+                connection->worker->settings->brokers.items[connection->number]);
+}
+
+static void broker_refused(void *context, const struct bus_refusal *refusal) {
+    const struct connection *connection = context;
+    log_error("broker_refused", "endpoint=%s reason=%s",
+              connection->worker->settings->brokers.items[connection->number], refusal->reason);
+}
+
+static void stop(void *context, int signal) {
+    (void)signal;
+    drain(context);
+}
+
+static void timer(void *context) {
+    struct worker *worker = context;
+    input(worker, (struct pipeline_input){.kind = PIPELINE_TICK});
+    if (clock_monotonic_ms() >= worker->heartbeat_at_ms) send_ready(worker);
+}
+
+/// The end of a turn: all jobs that came in it are in hand, so that they fold.
+static void turn(void *context) {
+    struct worker *worker = context;
+    carry_out_all(worker);
+    for (size_t i = 0; i < worker->connection_count; i++)
+        flush(&worker->connections[i]);
+    uint64_t at_ms = pipeline_deadline_ms(worker->pipeline);
+    loop_timer_set(worker->loop, at_ms < worker->heartbeat_at_ms ? at_ms : worker->heartbeat_at_ms);
+}
+
+// Setting up
+
+struct store_policy worker_policy(const struct worker_settings *settings) {
+    struct store_policy policy = store_policy_default();
+    policy.grace_ms = settings->grace_ms;
+    policy.settle_after_ms = settings->settle_after_ms;
+    policy.settle_pause_ms = settings->settle_pause_ms;
+    policy.lease_ms = settings->lease_ms;
+    policy.encounter_max_ms = settings->encounter_max_ms;
+    policy.branch_bytes_max = settings->branch_bytes_max;
+    policy.dead_max = (uint32_t)settings->dead_max;
+    return policy;
+}
+
+static bool new_pipeline(struct worker *worker) {
+    const struct worker_settings *settings = worker->settings;
+    struct pipeline_limits limits = pipeline_limits_default();
+    limits.jobs_max = (uint32_t)settings->jobs_max;
+    limits.fold_jobs_max = (uint32_t)settings->fold_jobs_max;
+    limits.take_max = (uint32_t)settings->take_max;
+    limits.drain_ms = (uint32_t)settings->drain_ms;
+    uint64_t seed = 0;
+    random_fill(&seed, sizeof seed);
+    worker->pipeline = pipeline_new(&limits, worker->catalogue->items, worker->catalogue->count,
+                                    &worker->catalogue->measures.measures, seed);
+    return worker->pipeline != NULL;
+}
+
+static bool new_calls(struct worker *worker) {
+    size_t count = worker->catalogue->count;
+    worker->calls = calloc(CALLS * (count ? count : 1), sizeof *worker->calls);
+    if (!worker->calls) return false;
+    for (size_t i = 0; i < CALLS * count; i++)
+        worker->calls[i] =
+            (struct call){worker, (uint32_t)(i / CALLS), (enum pipeline_call)(i % CALLS)};
+    return true;
+}
+
+/// The first line of the file; false: it cannot be read.
+static bool read_password(const char *path, char *text, size_t size) {
+    FILE *file = fopen(path, "re");
+    bool done = file && fgets(text, (int)size, file);
+    if (file) fclose(file);
+    if (done) text[strcspn(text, "\r\n")] = '\0';
+    return done;
+}
+
+static enum err new_store(struct worker *worker, struct problem *problem) {
+    const struct worker_settings *settings = worker->settings;
+    struct redis_settings redis = redis_settings_default();
+    char password[256];
+    if (settings->redis_path[0])
+        redis.path = settings->redis_path;
+    else
+        redis.host = settings->redis_host;
+    redis.port = (uint16_t)settings->redis_port;
+    redis.user = settings->redis_user[0] ? settings->redis_user : NULL;
+    redis.command_ms = (uint32_t)settings->redis_command_ms;
+    if (settings->redis_password_file[0]) {
+        if (!read_password(settings->redis_password_file, password, sizeof password))
+            return problem_set(problem, ERR_IO, "%s: cannot be read; see redis_password_file",
+                               settings->redis_password_file);
+        redis.password = password;
+    }
+    struct store_policy policy = worker_policy(settings);
+    struct store_handlers handlers = {worker, store_up, store_down};
+    enum err err = store_new(worker->loop, &redis, &policy, &handlers, &worker->store);
+    return err ? problem_set(problem, err, "the store's client cannot be made: %s", err_name(err))
+               : ERR_NONE;
+}
+
+static enum err read_keys(const struct worker_settings *settings, const char *name,
+                          struct bus_security *security, struct problem *problem) {
+    char secret[KEY_TEXT_SIZE], own_public[KEY_TEXT_SIZE], broker[KEY_TEXT_SIZE];
+    if (settings->insecure) return ERR_NONE;
+    enum err err = key_read_secret(settings->keys_dir, name, secret, own_public, problem);
+    if (!err) err = key_read_public(settings->keys_dir, "broker", broker, problem);
+    if (err) return err;
+    curve_key_set(&security->secret_key, secret, CURVE_KEY_LENGTH);
+    curve_key_set(&security->server_key, broker, CURVE_KEY_LENGTH);
+    return ERR_NONE;
+}
+
+static enum err connect_brokers(struct worker *worker, struct problem *problem) {
+    const struct worker_settings *settings = worker->settings;
+    struct bus_security security = {.insecure = settings->insecure};
+    enum err err = read_keys(settings, worker->as, &security, problem);
+    if (err) return err;
+    struct bus_settings bus = bus_settings_default();
+    bus.linger_ms = LINGER_MS; // for the goodbye
+
+    worker->connections = calloc(settings->brokers.count, sizeof *worker->connections);
+    if (!worker->connections) return problem_set(problem, ERR_NOMEM, "out of memory");
+    worker->connection_count = settings->brokers.count;
+    for (size_t i = 0; i < worker->connection_count && !err; i++) {
+        struct connection *connection = &worker->connections[i];
+        *connection = (struct connection){.worker = worker, .number = (uint32_t)i};
+        buffer_init(&connection->out, FRAME_MAX);
+        struct bus_handlers handlers = {.context = connection,
+                                        .message = broker_said,
+                                        .connected = broker_up,
+                                        .disconnected = broker_down,
+                                        .refused = broker_refused};
+        err = bus_connect(worker->bus, settings->brokers.items[i], &security, &bus, &handlers,
+                          &connection->socket, problem);
+    }
+    return err;
+}
+
+static enum err set_up(struct worker *worker, struct problem *problem) {
+    struct loop_handlers handlers = {.context = worker, .stop = stop, .timer = timer, .turn = turn};
+    if (loop_new(&worker->loop) || bus_new(worker->loop, &worker->bus) || !new_calls(worker) ||
+        !new_pipeline(worker))
+        return problem_set(problem, ERR_NOMEM, "out of memory or descriptors");
+    loop_handle(worker->loop, &handlers);
+    enum err err = connect_brokers(worker, problem);
+    return err ? err : new_store(worker, problem);
+}
+
+/// Frames of jobs that no one answered any more, when the loop has ended by force.
+static void let_go_of_jobs(struct worker *worker) {
+    struct pipeline_action action;
+    input(worker, (struct pipeline_input){.kind = PIPELINE_DRAIN});
+    while (pipeline_next(worker->pipeline, &action))
+        if (action.kind == ACTION_DONE || action.kind == ACTION_RELEASE) release(&action);
+}
+
+static void tear_down(struct worker *worker) {
+    store_free(worker->store); // tells the pipeline of its outstanding calls
+    if (worker->pipeline) let_go_of_jobs(worker);
+    for (size_t i = 0; i < worker->connection_count; i++)
+        buffer_fini(&worker->connections[i].out);
+    bus_free(worker->bus);
+    loop_free(worker->loop);
+    pipeline_free(worker->pipeline);
+    free(worker->connections);
+    free(worker->calls);
+}
+
+int worker_run(const struct worker_settings *settings, const struct catalogue *catalogue) {
+    struct worker worker = {.settings = settings, .catalogue = catalogue};
+    struct problem problem = {0};
+    snprintf(worker.as, sizeof worker.as, "worker.%s", settings->worker.text);
+    enum err err = set_up(&worker, &problem);
+    if (err) {
+        log_error("not_started", "reason=%s", problem.text);
+        worker.status = err == ERR_NOMEM ? EXIT_FAILURE : EXIT_CONFIGURATION;
+    } else {
+        log_info("started", "worker=%s version=%s branches=%zu standards=%s", settings->worker.text,
+                 TRESEN_VERSION, catalogue->count, catalogue->set_text);
+        loop_run(worker.loop);
+    }
+    tear_down(&worker);
+    return worker.status;
+}
