@@ -8,7 +8,8 @@
 /// What else is known about how the encounter was observed.
 struct engine_context {
     uint32_t clock_error_ms; // of the gateway that told the encounter's times
-    bool several_clocks;     // the encounter's times were told by more than one gateway
+    uint32_t times_error_ms; // of the difference of two of the encounter's own times: 0 when one
+                             // gateway told them all, else the sum of the gateways' clock errors
 };
 
 /// Judge every standard of the set on one ended encounter.

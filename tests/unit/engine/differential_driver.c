@@ -1,0 +1,154 @@
+// Judges cases from standard input, one a line of whole numbers, for differential_test.py, which
+// writes them in this order:
+//   statistic phase from to from_offset to_offset percent band_least band_most uncertainty
+//   n labels... bound_least bound_most coverage confidence gap n (at millionths)...
+//   issued called started ended clock_error times_error opening closing
+//   events has_series series_clock_error n (from to)... n (t value confidence)...
+// and prints: verdict reason measured limit coverage degree worst_from worst_to points
+
+#include "worker/engine/evaluate.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 256, SPANS = 64, LABELS = 8, LINE_SIZE = 1 << 16 };
+static const double RESOLUTION = 0.5;
+
+static char *at; // where the line is read
+
+static int64_t number(void) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(at, &end, 10);
+    if (end == at || errno) {
+        fprintf(stderr, "malformed case at: %s\n", at);
+        exit(2);
+    }
+    at = end;
+    return value;
+}
+
+static size_t count(size_t most) {
+    int64_t value = number();
+    if (value < 0 || (uint64_t)value > most) {
+        fprintf(stderr, "count %" PRId64 " is more than %zu\n", value, most);
+        exit(2);
+    }
+    return (size_t)value;
+}
+
+static double step_of(enum statistic statistic) {
+    switch (statistic) {
+    case STATISTIC_SHARE:
+        return 1e-4;
+    case STATISTIC_COUNT_EVENTS:
+        return 1;
+    case STATISTIC_RATE:
+        return 1e-6;
+    case STATISTIC_MEAN:
+    case STATISTIC_MIN:
+    case STATISTIC_MAX:
+    case STATISTIC_QUANTILE:
+        return RESOLUTION;
+    default:
+        return 1e-3;
+    }
+}
+
+static void read_standard(struct standard *standard) {
+    *standard = (struct standard){.id = {"differential"},
+                                  .dimension = DIMENSION_TIMING,
+                                  .status = STATUS_ACTIVE,
+                                  .weight = 1,
+                                  .permitted = true,
+                                  .any_offering = true,
+                                  .outcomes = UINT32_MAX};
+    standard->statistic = (enum statistic)number();
+    standard->during.phase = (enum phase)number();
+    standard->during.from = (enum anchor)number();
+    standard->during.to = (enum anchor)number();
+    standard->during.from_offset_ms = (int32_t)number();
+    standard->during.to_offset_ms = (int32_t)number();
+    standard->percent = (uint8_t)number();
+    standard->band.least = number();
+    standard->band.most = number();
+    standard->uncertainty = number();
+    standard->label_count = count(STANDARD_LABELS_MAX);
+    for (size_t i = 0; i < standard->label_count; i++)
+        snprintf(standard->labels[i].text, sizeof standard->labels[i].text, "label%d",
+                 (int)number());
+    standard->bound.least = number();
+    standard->bound.most = number();
+    standard->least_coverage_millionths = (int32_t)number();
+    standard->least_confidence = (uint8_t)number();
+    standard->largest_gap_ms = (int32_t)number();
+    standard->degree_count = count(DEGREE_POINTS_MAX);
+    for (size_t i = 0; i < standard->degree_count; i++) {
+        standard->degree[i].at = number();
+        standard->degree[i].millionths = (int32_t)number();
+    }
+    standard->step = step_of(standard->statistic);
+}
+
+static void judge_line(void) {
+    static struct standard standard;
+    static int32_t t[SAMPLES], value[SAMPLES];
+    static uint8_t confidence[SAMPLES];
+    static struct span spans[SPANS];
+    static struct name labels[LABELS];
+    for (int i = 0; i < LABELS; i++)
+        snprintf(labels[i].text, sizeof labels[i].text, "label%d", i);
+
+    read_standard(&standard);
+    struct encounter encounter = {.id = {"case"}, .outcome = OUTCOME_NORMAL};
+    encounter.issued_ms = number();
+    encounter.called_ms = number();
+    encounter.started_ms = number();
+    encounter.ended_ms = number();
+    struct engine_context context = {0};
+    context.clock_error_ms = (uint32_t)number();
+    context.times_error_ms = (uint32_t)number();
+    struct standard_set set = {.count = 1, .items = &standard};
+    set.other_offering.opening_ms = (int32_t)number();
+    set.other_offering.closing_ms = (int32_t)number();
+
+    struct measure measure = {.key = 1, .resolution = RESOLUTION};
+    measure.kind = number() ? MEASURE_EVENTS : MEASURE_SAMPLES;
+    standard.measure = measure;
+    size_t series_count = count(1);
+    struct series series = {.measure = &measure, .base_ms = INT64_C(1700000000000)};
+    series.clock_error_ms = (uint32_t)number();
+    series.span_count = count(SPANS);
+    series.spans = spans;
+    series.labels = labels;
+    series.label_count = LABELS;
+    for (size_t i = 0; i < series.span_count; i++) {
+        spans[i].from_ms = number();
+        spans[i].to_ms = number();
+    }
+    series.columns = (struct columns){count(SAMPLES), t, value, confidence};
+    for (size_t i = 0; i < series.columns.count; i++) {
+        t[i] = (int32_t)(number() - series.base_ms);
+        value[i] = (int32_t)number();
+        confidence[i] = (uint8_t)number();
+    }
+
+    static struct judgement out;
+    struct scores scores;
+    engine_evaluate(&set, &encounter, &series, series_count, &context, &out, &scores);
+    printf("%s %s %.17g %.17g %d %d %" PRId64 " %" PRId64 " %zu\n", verdict_name(out.verdict),
+           reason_name(out.reason), out.measured, out.limit, out.coverage_millionths,
+           out.degree_millionths, out.worst.from_ms, out.worst.to_ms, out.point_count);
+}
+
+int main(void) {
+    static char line[LINE_SIZE];
+    while (fgets(line, sizeof line, stdin)) {
+        at = line;
+        judge_line();
+    }
+    return ferror(stdin) ? 1 : 0;
+}

@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""The engine against a second, slow, obvious implementation on random encounters.
+
+Time is cut into single milliseconds and every one is looked at by itself; fractions are exact.
+usage: differential_test.py DRIVER [CASES [SEED]]
+"""
+
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
+from fractions import Fraction
+
+T0 = 1700000000000
+NONE, OPEN_LEAST, OPEN_MOST = -(2**63), -(2**63), 2**63 - 1
+INFINITE = Fraction(10**30)
+(DURATION, MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST, COUNT, RATE, FIRST, LAST) = range(11)
+WAITING, OPENING, SERVICE, CLOSING, SPAN = range(5)
+STEP = {DURATION: 1e-3, MEAN: 0.5, MIN: 0.5, MAX: 0.5, QUANTILE: 0.5, SHARE: 1e-4, LONGEST: 1e-3,
+        COUNT: 1, RATE: 1e-6, FIRST: 1e-3, LAST: 1e-3}
+
+
+# ---- random cases
+
+def random_bounds(r, low, high):
+    a, b = sorted((r.randint(low, high), r.randint(low, high)))
+    return r.choice([(a, OPEN_MOST), (OPEN_LEAST, b), (a, b)])
+
+
+def random_case(r):
+    c = {"statistic": r.randrange(11), "phase": r.randrange(5)}
+    s = c["statistic"]
+    c["from"], c["to"] = sorted((r.randrange(4), r.randrange(4)))
+    c["offsets"] = [r.choice([0, 0, r.randint(-12, 12)]) for _ in range(2)]
+    c["percent"] = r.choice([1, 10, 25, 50, 75, 90, 99])
+    c["events"] = int(s in (COUNT, RATE) or (s in (FIRST, LAST) and r.random() < 0.5))
+    c["band"] = random_bounds(r, -8, 8)
+    c["uncertainty"] = 0 if c["events"] else r.choice([0, 0, 1, 2, 5])
+    c["labels"] = r.sample(range(4), r.randrange(3)) if c["events"] else []
+    reach = {SHARE: 10**6, COUNT: 6, RATE: 2 * 10**10}.get(s, 40)
+    c["bound"] = random_bounds(r, -8 if s in (MEAN, MIN, MAX, QUANTILE) else 0,
+                               8 if s in (MEAN, MIN, MAX, QUANTILE) else reach)
+    c["coverage"] = r.choice([0, 100000, 333333, 500000, 800000, 1000000])
+    c["confidence"] = r.choice([0, 30, 50, 90])
+    c["gap"] = r.choice([1, 3, 10, 100])
+    c["degree"] = []
+    if r.random() < 0.4:
+        ats = sorted(r.sample(range(-8, 40) if s not in (SHARE, RATE) else range(0, reach, 7919),
+                              r.randint(2, 5)))
+        c["degree"] = [(a, r.choice([0, 250000, 333333, 1000000])) for a in ats]
+
+    times = [T0 + t for t in sorted(r.randint(0, 40) for _ in range(4))]
+    for i in range(4):
+        if r.random() < 0.05:
+            times[i] = NONE
+    if r.random() < 0.02:
+        r.shuffle(times)
+    c["times"] = times
+    c["clock_error"], c["times_error"] = r.choice([0, 0, 1, 3]), r.choice([0, 0, 2, 7])
+    c["opening"], c["closing"] = r.choice([5, 10, 100]), r.choice([5, 10, 100])
+    c["series_error"] = r.choice([0, 0, 1, 4])
+    c["has_series"] = int(r.random() < 0.95)
+    c["spans"] = []
+    at = T0 + r.randint(-5, 5)
+    if r.random() < 0.5:
+        c["spans"] = [(T0 - 10, T0 + 60)]
+    else:
+        while r.random() < 0.75 and len(c["spans"]) < 8:
+            to = at + r.randint(1, 25)
+            c["spans"].append((at, to))
+            at = to + r.randint(1, 8)
+    count = r.choice([0, 1, 2, 5, 12, 40, 80])
+    members = set()
+    for _ in range(count):
+        value = r.randrange(6) if c["events"] else r.randint(-9, 9)
+        confidence = r.choice([100, 100, 90, 60, 50, 49, 20, 0])
+        members.add((T0 + r.randint(-8, 48), value, confidence))
+    members = list(members)
+    r.shuffle(members)  # order among equal times must not matter
+    c["members"] = sorted(members, key=lambda m: m[0])
+    return c
+
+
+def line_of(c):
+    out = [c["statistic"], c["phase"], c["from"], c["to"], *c["offsets"], c["percent"], *c["band"],
+           c["uncertainty"], len(c["labels"]), *c["labels"], *c["bound"], c["coverage"],
+           c["confidence"], c["gap"], len(c["degree"])]
+    out += [x for point in c["degree"] for x in point]
+    out += [*c["times"], c["clock_error"], c["times_error"], c["opening"], c["closing"], c["events"],
+            c["has_series"], c["series_error"], len(c["spans"])]
+    out += [x for span in c["spans"] for x in span]
+    out.append(len(c["members"]))
+    out += [x for member in c["members"] for x in member]
+    return " ".join(map(str, out))
+
+
+# ---- the obvious implementation
+
+def phase_of(c):
+    issued, called, started, ended = c["times"]
+    if c["phase"] == WAITING:
+        a, b = issued, started
+    elif c["phase"] == SPAN:
+        a, b = c["times"][c["from"]], c["times"][c["to"]]
+        if NONE in (a, b, ended):
+            return None
+        a = max(a + c["offsets"][0], min(t for t in c["times"] if t != NONE))
+        b = min(b + c["offsets"][1], ended)
+    else:
+        a, b = started, ended
+        if NONE in (a, b):
+            return None
+        if c["phase"] == OPENING:
+            b = min(b, a + c["opening"])
+        if c["phase"] == CLOSING:
+            a = max(a, b - c["closing"])
+    return None if NONE in (a, b) or a > b else (a, b)
+
+
+def usable_of(c):
+    members = [m for m in c["members"] if m[2] >= c["confidence"]]
+    if c["events"]:
+        return [m for m in members if not c["labels"] or m[1] in c["labels"]]
+    speaking = {}
+    for t, value, confidence in members:
+        speaking[t] = min(speaking.get(t, (0, 0)), (-confidence, value)) \
+            if t in speaking else (-confidence, value)
+    return [(t, speaking[t][1], -speaking[t][0]) for t in sorted(speaking)]
+
+
+def held_values(c, usable, phase):
+    """For each covered millisecond of the phase the value that speaks for it."""
+    held = {}
+    for ms in range(*phase):
+        if not any(a <= ms < b for a, b in c["spans"]):
+            continue
+        if c["events"]:
+            held[ms] = None
+            continue
+        before = [m for m in usable if m[0] <= ms]
+        if before and ms < before[-1][0] + c["gap"]:
+            held[ms] = before[-1][1]
+    return held
+
+
+def in_band(band, value):
+    return band[0] <= value <= band[1]
+
+
+def could_be(band, value, u, every):
+    """The value, moved by at most u, lies in the band: for some move, or for every one."""
+    moves = [in_band(band, value + d) for d in range(-u, u + 1)]
+    return all(moves) if every else any(moves)
+
+
+def longest_run(held, phase, outside):
+    best, run, where, start = 0, 0, None, None
+    for ms in range(phase[0], phase[1] + 1):
+        if ms in held and outside(held[ms]):
+            start = ms if run == 0 else start
+            run += 1
+            if run > best:
+                best, where = run, (start, start + run)
+        else:
+            run = 0
+    return best, where
+
+
+def figures_of(c, usable, held, phase):
+    """(measured, low, high) in steps, or None without a sample."""
+    s, u, band = c["statistic"], c["uncertainty"], c["band"]
+    inside = [m for m in usable if phase[0] <= m[0] < phase[1]]
+    error = c["times_error"] if s == DURATION else c["clock_error"] + c["series_error"]
+    if s == DURATION:
+        length = phase[1] - phase[0]
+        return Fraction(length), Fraction(max(0, length - error)), Fraction(length + error)
+    if s in (MEAN, MIN, MAX, QUANTILE):
+        values = sorted(m[1] for m in inside)
+        if not values:
+            return None
+        figure = {MEAN: Fraction(sum(values), len(values)), MIN: Fraction(values[0]),
+                  MAX: Fraction(values[-1]),
+                  QUANTILE: Fraction(values[math.ceil(Fraction(c["percent"], 100) * len(values)) - 1])
+                  }[s]
+        return figure, figure - u, figure + u
+    if s == SHARE:
+        return tuple(Fraction(10**6 * sum(test(v) for v in held.values()), len(held)) for test in (
+            lambda v: in_band(band, v), lambda v: could_be(band, v, u, True),
+            lambda v: could_be(band, v, u, False)))
+    if s == LONGEST:
+        return tuple(Fraction(longest_run(held, phase, lambda v: not test(v))[0]) for test in (
+            lambda v: in_band(band, v), lambda v: could_be(band, v, u, False),
+            lambda v: could_be(band, v, u, True)))
+    if s in (COUNT, RATE):
+        surely = sum(phase[0] + error <= m[0] < phase[1] - error for m in usable)
+        maybe = sum(phase[0] - error <= m[0] < phase[1] + error for m in usable)
+        scale = Fraction(60000 * 10**6, len(held)) if s == RATE else 1
+        return len(inside) * scale, surely * scale, maybe * scale
+
+    def distance(m, moved):
+        return max(0, (m[0] - phase[0] if s == FIRST else phase[1] - m[0]) + moved)
+
+    def hits(margin, every):
+        return [m for m in usable if phase[0] - margin <= m[0] < phase[1] + margin and
+                (c["events"] or could_be(band, m[1], u, every))]
+    plain = [m for m in inside if c["events"] or in_band(band, m[1])]
+    pick = (lambda ms, moved: Fraction(distance((ms[0] if s == FIRST else ms[-1]), moved))
+            if ms else INFINITE)
+    return pick(plain, 0), pick(hits(error, False), -error), pick(hits(-error, True), error)
+
+
+def degree_of(c, measured):
+    points = c["degree"]
+    if not points or measured == INFINITE:
+        return 0
+    if measured <= points[0][0]:
+        return points[0][1]
+    for (a, y), (b, z) in zip(points, points[1:]):
+        if measured <= b:
+            return math.floor(y + (z - y) * (measured - a) / (b - a))
+    return points[-1][1]
+
+
+def expected(c):
+    """[verdict, reason, measured, limit, coverage, degree, worst from, worst to, points]"""
+    nan, nothing = float("nan"), [NONE, NONE]
+    known = [t for t in c["times"] if t != NONE]
+    if known != sorted(known):
+        return ["error", "bad_data", nan, nan, -1, -1, *nothing, 0]
+    phase, s = phase_of(c), c["statistic"]
+    if phase is None or (phase[0] == phase[1] and s != DURATION):
+        return ["not_applicable", "phase_missing", nan, nan, -1, -1, *nothing, 0]
+    usable = usable_of(c) if c["has_series"] and s != DURATION else []
+    held = held_values(c, usable, phase) if c["has_series"] and s != DURATION else {}
+    points = min(64, sum(phase[0] <= m[0] < phase[1] for m in usable))
+    figures, measured, limit = None, nan, nan
+    if s == DURATION or held:
+        figures = figures_of(c, usable, held, phase)
+    least, most = c["bound"]
+    if figures:
+        figure = figures[0]
+        measured = nan if figure == INFINITE else float(figure) * STEP[s]
+        if most == OPEN_MOST:
+            limit = least
+        elif least == OPEN_LEAST:
+            limit = most
+        else:
+            limit = most if figure - least > most - figure else least
+        limit *= STEP[s]
+    if s == DURATION:
+        coverage = 10**6
+    else:
+        length = phase[1] - phase[0]
+        coverage = 10**6 * len(held) // length
+        watched = any(a <= ms < b for a, b in c["spans"] for ms in range(*phase))
+        reason = None
+        if not c["has_series"] or not watched:
+            reason = "no_sensor"
+        elif not held:
+            reason = "no_sample"
+        elif Fraction(len(held), length) < Fraction(c["coverage"], 10**6):
+            reason = "coverage"
+        elif figures is None:
+            reason = "no_sample"
+        if reason:
+            return ["insufficient_evidence", reason, measured, limit, coverage, -1, *nothing, points]
+    figure, low, high = figures
+    if least <= figure <= most or (figure == INFINITE and most == OPEN_MOST):
+        return ["met", "held", measured, limit, coverage, 10**6, *nothing, points]
+    band = c["bound"] if s in (MEAN, MIN, MAX, QUANTILE) else c["band"]
+    worst = phase
+    if s in (MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST):
+        worst = longest_run(held, phase, lambda v: not in_band(band, v))[1] or nothing
+    certain = (most != OPEN_MOST and low > most) or (high < least)
+    if not certain:
+        return ["insufficient_evidence", "guard_band", measured, limit, coverage, -1, *worst, points]
+    degree = degree_of(c, figure)
+    reason = "not_observed" if figure == INFINITE or (s in (COUNT, RATE) and figure == 0) \
+        else "violated"
+    return ["partly_met" if degree > 0 else "not_met", reason, measured, limit, coverage, degree,
+            *worst, points]
+
+
+# ---- comparison
+
+def same(a, b):
+    if isinstance(a, float) or isinstance(b, float):
+        a, b = float(a), float(b)
+        return math.isnan(a) and math.isnan(b) or math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12)
+    return str(a) == str(b)
+
+
+def main():
+    driver = sys.argv[1]
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else 20000
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    r = random.Random(seed)
+    cases = [random_case(r) for _ in range(count)]
+    lines = [line_of(c) for c in cases]
+    run = subprocess.run([driver], input="\n".join(lines) + "\n", capture_output=True, text=True,
+                         check=True)
+    answers = run.stdout.splitlines()
+    if len(answers) != count:
+        sys.exit(f"{len(answers)} answers to {count} cases")
+    seen = Counter()
+    for c, line, answer in zip(cases, lines, answers):
+        want, got = expected(c), answer.split()
+        seen[want[0], want[1]] += 1
+        if not all(same(w, g) for w, g in zip(want, got)):
+            sys.exit(f"seed {seed}\n{c}\ncase     {line}\nexpected {want}\ngot      {got}")
+    for (verdict, reason), number in sorted(seen.items()):
+        print(f"{number:7} {verdict} {reason}")
+    print(f"{count} cases of seed {seed} agree")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+#include "worker/engine/evaluate.h"
+
+#include "worker/engine/degree.h"
+#include "worker/engine/evidence.h"
+#include "worker/engine/phase.h"
+#include "worker/engine/score.h"
+#include "worker/engine/statistic.h"
+
+#include <math.h>
+
+/// What all standards of one call look at.
+struct subject {
+    const struct standard_set *set;
+    const struct encounter *encounter;
+    const struct offering *offering;
+    const struct series *series;
+    size_t series_count;
+    const struct engine_context *context;
+};
+
+static struct judgement no_judgement(enum verdict verdict, enum reason reason) {
+    return (struct judgement){
+        .verdict = verdict,
+        .reason = reason,
+        .measured = NAN,
+        .limit = NAN,
+        .coverage_millionths = -1,
+        .degree_millionths = -1,
+        .worst = {TIME_NONE, TIME_NONE},
+    };
+}
+
+static void conclude(struct judgement *out, enum verdict verdict, enum reason reason,
+                     int32_t degree_millionths) {
+    out->verdict = verdict;
+    out->reason = reason;
+    out->degree_millionths = degree_millionths;
+}
+
+static const struct series *series_of(const struct subject *subject,
+                                      const struct standard *standard) {
+    for (size_t i = 0; i < subject->series_count; i++)
+        if (subject->series[i].measure->key == standard->measure.key) return &subject->series[i];
+    return NULL;
+}
+
+/// false: the standard is not for this encounter; *out says why.
+static bool applies(const struct subject *subject, const struct standard *standard,
+                    struct judgement *out) {
+    if (!standard->permitted) {
+        *out = no_judgement(VERDICT_NOT_SELECTED, REASON_AGREEMENT);
+        return false;
+    }
+    if (!(standard->outcomes >> subject->encounter->outcome & 1)) {
+        *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_OUTCOME);
+        return false;
+    }
+    if (standard->any_offering) return true;
+    if (subject->offering != &subject->set->other_offering &&
+        standard->offerings >> (subject->offering - subject->set->offerings) & 1)
+        return true;
+    *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_OFFERING);
+    return false;
+}
+
+/// Whether the evidence suffices; the reason if it does not.
+static bool enough_evidence(const struct observed *observed, struct judgement *out) {
+    int64_t length_ms = observed->phase.to_ms - observed->phase.from_ms;
+    out->coverage_millionths = (int32_t)(observed->covered_ms * MILLION / length_ms);
+    if (observed->covered_ms * MILLION >=
+            length_ms * (int64_t)observed->standard->least_coverage_millionths &&
+        observed->covered_ms > 0)
+        return true;
+    enum reason reason = REASON_COVERAGE;
+    if (!observed->series || evidence_watched_ms(observed->series, observed->phase) == 0)
+        reason = REASON_NO_SENSOR;
+    else if (observed->covered_ms == 0)
+        reason = REASON_NO_SAMPLE;
+    conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, reason, -1);
+    return false;
+}
+
+/// The end of the bound that is violated; if none is, the nearer one.
+static int64_t limit_of(struct bounds bound, struct figure figure) {
+    if (bound.most == BOUND_OPEN_MOST) return bound.least;
+    if (bound.least == BOUND_OPEN_LEAST || figure.absent) return bound.most;
+    wide twice = figure.numerator * 2, sum = (wide)bound.least + bound.most;
+    return twice > sum * figure.denominator ? bound.most : bound.least;
+}
+
+static bool never_happened(const struct observed *observed, struct figure figure) {
+    bool counts = observed->standard->statistic == STATISTIC_COUNT_EVENTS ||
+                  observed->standard->statistic == STATISTIC_RATE;
+    return figure.absent || (counts && figure.numerator == 0);
+}
+
+/// The guard band: met if the bound holds as measured; not met only if it is violated wherever in
+/// low..high the true figure lies.
+static void judge(const struct observed *observed, const struct figures *figures,
+                  struct judgement *out) {
+    const struct standard *standard = observed->standard;
+    struct bounds bound = standard->bound;
+    out->measured = figure_value(figures->measured, standard->step);
+    out->limit = (double)limit_of(bound, figures->measured) * standard->step;
+
+    bool above = bound.most != BOUND_OPEN_MOST, below = bound.least != BOUND_OPEN_LEAST;
+    if (!(above && figure_compare(figures->measured, bound.most) > 0) &&
+        !(below && figure_compare(figures->measured, bound.least) < 0)) {
+        conclude(out, VERDICT_MET, REASON_HELD, MILLION);
+        return;
+    }
+    if (!(above && figure_compare(figures->low, bound.most) > 0) &&
+        !(below && figure_compare(figures->high, bound.least) < 0)) {
+        conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
+        return;
+    }
+    int32_t degree = degree_at(standard, figures->measured);
+    enum reason reason =
+        never_happened(observed, figures->measured) ? REASON_NOT_OBSERVED : REASON_VIOLATED;
+    conclude(out, degree > 0 ? VERDICT_PARTLY_MET : VERDICT_NOT_MET, reason, degree);
+}
+
+/// Where it was worst: for samples, the longest stretch outside the band (without one, the bound).
+static struct span worst_span(const struct observed *observed) {
+    const struct standard *standard = observed->standard;
+    struct span worst = {TIME_NONE, TIME_NONE};
+    switch (standard->statistic) {
+    case STATISTIC_MEAN:
+    case STATISTIC_MIN:
+    case STATISTIC_MAX:
+    case STATISTIC_QUANTILE:
+        evidence_longest_outside(standard, observed->series, observed->phase, standard->bound,
+                                 &worst);
+        return worst;
+    case STATISTIC_SHARE:
+    case STATISTIC_LONGEST_OUTSIDE:
+        evidence_longest_outside(standard, observed->series, observed->phase, standard->band,
+                                 &worst);
+        return worst;
+    case STATISTIC_DURATION:
+    case STATISTIC_COUNT_EVENTS:
+    case STATISTIC_RATE:
+    case STATISTIC_FIRST_AFTER_START:
+    case STATISTIC_LAST_BEFORE_END:
+    case STATISTIC_COUNT:
+        break;
+    }
+    return observed->phase;
+}
+
+/// Everything that is observed; whether it is enough; what it says.
+static void judge_observed(struct observed *observed, struct judgement *out) {
+    struct figures figures;
+    if (observed->series)
+        out->point_count =
+            evidence_points(observed->standard, observed->series, observed->phase, out->points);
+    bool measurable = observed->covered_ms > 0 && statistic_figures(observed, &figures);
+    if (measurable) judge(observed, &figures, out);
+    if (!enough_evidence(observed, out)) return;
+    if (!measurable)
+        conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_NO_SAMPLE, -1);
+    else if (out->reason != REASON_HELD)
+        out->worst = worst_span(observed);
+}
+
+static void judge_duration(struct observed *observed, struct judgement *out) {
+    struct figures figures;
+    out->coverage_millionths = MILLION; // the encounter's own times tell all of it
+    if (!statistic_figures(observed, &figures)) return;
+    judge(observed, &figures, out);
+    if (out->reason != REASON_HELD) out->worst = worst_span(observed);
+}
+
+static void evaluate_one(const struct subject *subject, const struct standard *standard,
+                         struct judgement *out) {
+    if (!applies(subject, standard, out)) return;
+    *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
+    struct observed observed = {.standard = standard};
+    if (!phase_span(&standard->during, subject->offering, subject->encounter, &observed.phase))
+        return;
+    if (standard->statistic == STATISTIC_DURATION) {
+        observed.error_ms = subject->context->times_error_ms;
+        judge_duration(&observed, out);
+    } else if (observed.phase.from_ms < observed.phase.to_ms) {
+        observed.series = series_of(subject, standard);
+        if (observed.series) {
+            observed.error_ms =
+                (int64_t)observed.series->clock_error_ms + subject->context->clock_error_ms;
+            observed.covered_ms = evidence_covered_ms(standard, observed.series, observed.phase);
+        }
+        judge_observed(&observed, out);
+    }
+    if (standard->status == STATUS_SHADOW && out->verdict != VERDICT_NOT_APPLICABLE)
+        conclude(out, VERDICT_NOT_SELECTED, REASON_SHADOW, -1);
+}
+
+void engine_error(const struct standard_set *set, enum reason reason, struct judgement *out,
+                  struct scores *scores) {
+    for (size_t i = 0; i < set->count; i++)
+        out[i] = no_judgement(VERDICT_ERROR, reason);
+    score_encounter(set, out, scores);
+}
+
+void engine_evaluate(const struct standard_set *set, const struct encounter *encounter,
+                     const struct series *series, size_t series_count,
+                     const struct engine_context *context, struct judgement *out,
+                     struct scores *scores) {
+    if (encounter_check(encounter, NULL) != ERR_NONE) {
+        engine_error(set, REASON_BAD_DATA, out, scores);
+        return;
+    }
+    struct subject subject = {
+        .set = set,
+        .encounter = encounter,
+        .offering = phase_offering(set, &encounter->offering),
+        .series = series,
+        .series_count = series_count,
+        .context = context,
+    };
+    for (size_t i = 0; i < set->count; i++)
+        evaluate_one(&subject, &set->items[i], &out[i]);
+    score_encounter(set, out, scores);
+}

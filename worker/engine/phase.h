@@ -1,0 +1,12 @@
+#pragma once
+// Which part of an encounter a standard looks at.
+
+#include "worker/standards/standard.h"
+
+/// The set's lengths of opening and closing for an offering.
+const struct offering *phase_offering(const struct standard_set *set, const struct id *offering);
+
+/// The span of a phase. It never leaves the encounter, and may be empty (issued and started in the
+/// same millisecond). false: the encounter did not have this phase.
+bool phase_span(const struct during *during, const struct offering *offering,
+                const struct encounter *encounter, struct span *span);

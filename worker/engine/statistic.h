@@ -1,0 +1,36 @@
+#pragma once
+// The figure that a standard asks for, exactly, and how far its samples' uncertainty could move it.
+
+#include "worker/standards/standard.h"
+
+__extension__ typedef __int128 wide;
+
+/// A fraction in the standard's steps, so that comparing needs no rounding. `absent`: what was
+/// looked for did not happen; it is later than any time.
+struct figure {
+    bool absent;
+    wide numerator;
+    int64_t denominator; // > 0
+};
+
+/// The figure as measured, and the lowest and highest it can be when every sample is moved by its
+/// uncertainty and every clock by its error.
+struct figures {
+    struct figure measured, low, high;
+};
+
+/// What a statistic looks at.
+struct observed {
+    const struct standard *standard;
+    const struct series *series; // NULL: STATISTIC_DURATION
+    struct span phase;
+    int64_t covered_ms; // of the phase
+    int64_t error_ms;   // of a time that compares two clocks
+};
+
+/// false: no usable sample to make the figure of.
+bool statistic_figures(const struct observed *observed, struct figures *figures);
+
+/// -1, 0, 1: the figure is below, at or above the limit.
+int figure_compare(struct figure figure, int64_t limit);
+double figure_value(struct figure figure, double step); // NaN when absent
