@@ -55,7 +55,7 @@ struct worker {
 static void flush(struct connection *connection) {
     if (connection->out.size == 0) return;
     // What is lost with a broken connection comes again: the broker asks another worker.
-    enum err err = bus_send_buffer(connection->socket, BUS_BROKER, &connection->out);
+    enum err err = bus_send(connection->socket, BUS_BROKER, buffer_bytes(&connection->out));
     if (err) log_debug("frame_lost", "broker=%u reason=%s", connection->number, err_name(err));
     buffer_clear(&connection->out);
 }
