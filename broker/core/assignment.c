@@ -161,6 +161,7 @@ void assignment_done(struct dispatch *dispatch, const struct dispatch_input *in)
     struct lane *lane = NULL;
     bool answer = false;
     worker->heard_ms = dispatch->now_ms;
+    if (worker->ready) dispatch->trial.speaker = worker;
     for (size_t i = 0; i < in->jobs.size / 8; i++) {
         uint64_t id = job_id_at(in->jobs, i);
         struct job *job = &dispatch->jobs[id % dispatch->job_count];
@@ -171,6 +172,7 @@ void assignment_done(struct dispatch *dispatch, const struct dispatch_input *in)
         }
         if (!has || job->branch != branch || job->lane != lane) {
             dispatch->counters.late++;
+            if (worker->ghosts > 0) worker->ghosts--;
             continue;
         }
         if (lane && job->life == lane->life) answer = true;

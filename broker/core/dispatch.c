@@ -176,6 +176,7 @@ void dispatch_step(struct dispatch *dispatch, const struct dispatch_input *in,
     assert(in->jobs.size <= 8 * JOBS_PER_DONE);
     dispatch->now_ms = in->now_ms;
     dispatch->action_count = 0;
+    dispatch->trial.speaker = NULL;
     input_take(dispatch, in); // first: a heartbeat that is just coming in still counts
     deadlines_pass(dispatch);
     suspects_serve(dispatch);

@@ -50,10 +50,12 @@ void roster_ready(struct dispatch *dispatch, const struct dispatch_input *in) {
     if (in->fresh) {
         roster_lost(dispatch, worker, REASON_REPLACED);
         worker->draining = false;
+        worker->ghosts = 0;
     }
     if (!worker->ready) dispatch->ready++;
     worker->ready = true;
     worker->credit = in->credit;
+    dispatch->trial.speaker = worker;
     worker->heard_ms = dispatch->now_ms;
     if (worker->draining) // again: the first one may have been lost
         act(dispatch, (struct dispatch_action){.kind = ACTION_DRAIN, .worker = in->worker});
@@ -77,6 +79,7 @@ void roster_lost(struct dispatch *dispatch, struct worker *worker, enum dispatch
                                            .worker = worker_number(dispatch, worker),
                                            .jobs = worker->assigned});
     worker->ready = false;
+    worker->ghosts = reason == REASON_GOODBYE ? 0 : worker->ghosts + worker->assigned;
     dispatch->ready--;
     if (reason == REASON_GOODBYE) worker->draining = false;
     // A worker that says goodbye, or that still has a heartbeat, did not die of its batches.

@@ -69,6 +69,7 @@ struct worker {
     struct link parked; // branches that wait for room at this worker
     bool ready, draining;
     uint32_t credit, assigned;
+    uint32_t ghosts; // jobs taken back that the same process may still be working on
     uint64_t heard_ms;
 };
 
@@ -82,8 +83,9 @@ struct dispatch {
     struct deadlines *deadlines; // workers, then branches (settle), then lanes (rest)
     struct link active, takers, suspects, age;
     struct {
-        struct lane *lane;     // whose suspect is next, or being tried
-        struct worker *worker; // kept for it
+        struct lane *lane;      // whose suspect is next, or being tried
+        struct worker *worker;  // kept for it
+        struct worker *speaker; // whose message this step is about, if that proves it alive
         bool running;
         uint64_t death_ms; // begin of the last cluster of deaths; UINT64_MAX: none yet
     } trial;

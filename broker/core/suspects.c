@@ -97,15 +97,31 @@ void suspects_rested(struct dispatch *dispatch, struct lane *lane) {
     lane_place(dispatch, lane);
 }
 
-/// The worker that is idle soonest. Looks at all of them, but only once a trial.
-static struct worker *least_busy(struct dispatch *dispatch) {
-    struct worker *least = NULL;
+static bool fit(const struct worker *worker) {
+    return worker->ready && !worker->draining && worker->credit > 0;
+}
+
+/// Better for a trial: has fewest jobs that only it knows of (it may die of those), is idle
+/// soonest.
+static bool calmer(const struct worker *a, const struct worker *b) {
+    return a->ghosts != b->ghosts ? a->ghosts < b->ghosts : a->assigned < b->assigned;
+}
+
+/// Looks at all workers, but only once a trial.
+static struct worker *calmest(struct dispatch *dispatch) {
+    struct worker *best = NULL;
     for (uint32_t i = 0; i < dispatch->limits.workers; i++) {
         struct worker *worker = &dispatch->workers[i];
-        bool takes = worker->ready && !worker->draining && worker->credit > 0;
-        if (takes && (!least || worker->assigned < least->assigned)) least = worker;
+        if (fit(worker) && (!best || calmer(worker, best))) best = worker;
     }
-    return least;
+    return best;
+}
+
+static void keep(struct dispatch *dispatch, struct worker *worker) {
+    struct worker *before = dispatch->trial.worker;
+    dispatch->trial.worker = worker;
+    if (before && before != worker) roster_offer(dispatch, before); // takes again
+    if (worker) roster_offer(dispatch, worker);                     // takes no more
 }
 
 /// Whose suspect is next; NULL: there is none that may be tried now.
@@ -127,15 +143,14 @@ void suspects_serve(struct dispatch *dispatch) {
     if (dispatch->trial.running || dispatch->ready == 0) return;
     struct lane *lane = candidate(dispatch);
     if (!lane || lane->branch->assigned > 0) return; // held: its branch gets no more until then
-    struct worker *worker = dispatch->trial.worker;
-    if (!worker || worker->credit == 0) {
-        dispatch->trial.worker = least_busy(dispatch);
-        if (worker) roster_offer(dispatch, worker);
-        worker = dispatch->trial.worker;
-        if (!worker) return;
-        roster_offer(dispatch, worker); // takes no more
-    }
-    if (worker->assigned > 0) return;
+    struct worker *speaker = dispatch->trial.speaker, *worker = dispatch->trial.worker;
+    if (speaker && fit(speaker) && speaker->assigned == 0 && speaker->ghosts == 0)
+        keep(dispatch, speaker);
+    else if (!worker || !fit(worker))
+        keep(dispatch, calmest(dispatch));
+    worker = dispatch->trial.worker;
+    // It must have spoken just now: a worker that was dead already would be blamed on the batch.
+    if (!worker || worker != speaker || worker->assigned > 0) return;
     dispatch->trial.running = true;
     dispatch->counters.trials++;
     assignment_give(dispatch, lane->next, worker);
