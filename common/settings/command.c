@@ -141,7 +141,7 @@ static void print_help(const struct command *command) {
 
 static void print_help_yaml(const struct command *command) {
     printf("# %s: %s\n\n", command->name, command->summary);
-    if (command->settings) settings_help_yaml(command->settings, 0, stdout);
+    if (command->settings) settings_help_yaml(command->settings, "", stdout);
     if (command->more) command->more(stdout, true);
 }
 

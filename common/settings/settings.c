@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { KEYS_MAX = 256 }; // of all tables over one map
+enum { ROWS_MAX = 256 }; // of all tables over one map
 
 static void *member(const struct settings_table *table, const struct setting *row) {
     return (char *)table->target + row->offset;
@@ -81,13 +81,19 @@ static void read_texts(const struct setting *row, const struct node *node, struc
     }
 }
 
-/// The unit for the sentences about a range, from the key's own ending: "silence_ms" -> "ms".
+/// The unit for the sentences about a range, from the key itself: "silence_ms", "spool_bytes_max".
 static const char *unit_of(const char *key) {
     static const char *const units[] = {"ms",       "s",       "days", "bytes",
                                         "permille", "percent", "m",    NULL};
-    const char *ending = strrchr(key, '_');
-    for (size_t i = 0; ending && units[i]; i++)
-        if (strcmp(ending + 1, units[i]) == 0) return units[i];
+    static const char bound[] = "_max";
+    size_t size = strlen(key), least = sizeof bound - 1;
+    if (size > least && strcmp(key + size - least, bound) == 0) size -= least;
+    for (size_t i = 0; units[i]; i++) {
+        size_t length = strlen(units[i]);
+        if (size > length && key[size - length - 1] == '_' &&
+            memcmp(key + size - length, units[i], length) == 0)
+            return units[i];
+    }
     return "";
 }
 
@@ -146,10 +152,10 @@ static void read_table(const struct node *map, const struct settings_table *tabl
 bool settings_read(const struct node *map, const struct settings_table *tables, size_t count,
                    struct problems *problems) {
     size_t before = problems->count, used = 0;
-    const char *keys[KEYS_MAX + 1];
+    const char *keys[ROWS_MAX + 1];
     for (size_t i = 0; i < count; i++)
         for (const struct setting *row = tables[i].rows; row->kind != SETTINGS_STOP; row++) {
-            assert(used < KEYS_MAX);
+            assert(used < ROWS_MAX);
             keys[used++] = row->key;
         }
     keys[used] = NULL;
@@ -169,16 +175,17 @@ bool settings_read(const struct node *map, const struct settings_table *tables, 
 enum { REFERENCE_WIDTH = 96 };
 
 /// The text in lines, each begun by `start`.
-static void print_wrapped(const char *text, const char *start, int indent, FILE *out) {
+static void print_wrapped(const char *text, const char *start, FILE *out) {
+    size_t room = REFERENCE_WIDTH > strlen(start) ? REFERENCE_WIDTH - strlen(start) : 1;
     while (*text) {
-        size_t room = (size_t)(REFERENCE_WIDTH - indent) - strlen(start), size = strlen(text);
+        size_t size = strlen(text);
         if (size > room) {
             size = room;
             while (size && text[size] != ' ')
                 size--;
             if (!size) size = strcspn(text, " ");
         }
-        fprintf(out, "%*s%s%.*s\n", indent, "", start, (int)size, text);
+        fprintf(out, "%s%.*s\n", start, (int)size, text);
         text += size;
         text += strspn(text, " ");
     }
@@ -289,19 +296,25 @@ void settings_help(const struct setting *rows, FILE *out) {
             print_default(row, out);
         }
         fputs(")\n", out);
-        print_wrapped(row->consequence, "", 6, out);
+        print_wrapped(row->consequence, "      ", out);
     }
 }
 
-void settings_help_yaml(const struct setting *rows, int indent, FILE *out) {
+void settings_help_yaml(const struct setting *rows, const char *start, FILE *out) {
+    char comment[REFERENCE_WIDTH];
+    snprintf(comment, sizeof comment, "%s# ", start);
     for (const struct setting *row = rows; row->kind != SETTINGS_STOP; row++) {
-        print_wrapped(row->consequence, "# ", indent, out);
-        fprintf(out, "%*s# ", indent, "");
+        print_wrapped(row->consequence, comment, out);
+        fputs(comment, out);
         print_domain(row, out);
-        bool open = is_required(row) || row->kind == SETTING_KIND_TREE;
-        fprintf(out, "%s\n%*s%s%s:%s", is_required(row) ? "; required" : "", indent, "",
-                open ? "# " : "", row->key, open ? "" : " ");
-        if (!open) print_default(row, out);
-        fputs("\n\n", out);
+        fputs(is_required(row) ? "; required\n" : "\n", out);
+        // What has no default to show is left for the reader to write.
+        if (is_required(row) || row->kind == SETTING_KIND_TREE) {
+            fprintf(out, "%s%s:\n%s\n", comment, row->key, start);
+            continue;
+        }
+        fprintf(out, "%s%s: ", start, row->key);
+        print_default(row, out);
+        fprintf(out, "\n%s\n", start);
     }
 }

@@ -130,5 +130,6 @@ bool settings_read(const struct node *map, const struct settings_table *tables, 
 
 /// The reference as --help text.
 void settings_help(const struct setting *rows, FILE *out);
-/// The reference as a commented YAML file with the defaults, indented by so many columns.
-void settings_help_yaml(const struct setting *rows, int indent, FILE *out);
+/// The reference as a commented YAML file with the defaults. `start` begins each line: "" for the
+/// top level, "#     " for what is only shown.
+void settings_help_yaml(const struct setting *rows, const char *start, FILE *out);

@@ -140,7 +140,7 @@ static char *reference(void (*print)(FILE *)) {
 }
 
 static void print_yaml(FILE *out) {
-    settings_help_yaml(sample_rows, 0, out);
+    settings_help_yaml(sample_rows, "", out);
 }
 
 static void print_help(FILE *out) {
