@@ -59,7 +59,8 @@ void loop_free(struct loop *loop) {
     uv_close((uv_handle_t *)&loop->interrupt, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->turn, NULL);
-    uv_run(&loop->uv, UV_RUN_DEFAULT); // returns once nothing is active or closing any more
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT)) { // an old loop_stop may end it early
+    }
     int busy = uv_loop_close(&loop->uv);
     assert(!busy && "somebody's handle is still open");
     (void)busy;

@@ -1,6 +1,6 @@
 #pragma once
-// Redis (hiredis) on libuv: one connection that comes back by itself, timeouts, bounds, and what a
-// reply means.
+// Redis on libuv, replies read by hiredis: one connection that comes back by itself, timeouts,
+// bounds, and what a reply means.
 
 #include "common/base/bytes.h"
 #include "common/io/loop.h"
@@ -31,6 +31,7 @@ struct redis_settings {
     uint32_t reconnect_least_ms, reconnect_most_ms; // 100, 5000: doubling pause, with jitter
     uint32_t commands_max;                          // 1024: commands without a reply
     size_t bytes_max;                               // 64 MiB: their bytes
+    size_t reply_max;                               // 64 MiB: bytes of one reply
 };
 /// All but the address: the figures above.
 struct redis_settings redis_settings_default(void);
