@@ -99,5 +99,6 @@ bool node_name(const struct node *node, struct name *out, struct problems *probl
 bool node_language_texts(const struct node *node, size_t most, const char **de, const char **en,
                          struct problems *problems);
 
-/// The name in the NULL-terminated list that is most like `text`, or NULL when none is.
+/// The name in the NULL-terminated list that is most like `text` (few letters differ, or it begins
+/// with it), or NULL when none is.
 const char *nearest_name(const char *text, const char *const *names);

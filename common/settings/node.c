@@ -111,6 +111,7 @@ const char *nearest_name(const char *text, const char *const *names) {
         if (other > NEAREST_SIZE_MAX) continue;
         size_t changes = distance(text, size, *names, other);
         size_t longer = size > other ? size : other;
+        if (size >= 3 && strncmp(text, *names, size) == 0) changes = 1; // its beginning
         if (changes * 5 <= longer * 2 && changes < best) // two letters in five may differ
             best = changes, nearest = *names;
     }

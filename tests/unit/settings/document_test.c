@@ -97,6 +97,38 @@ Test(document, a_file_without_values_is_an_empty_map) {
     }
 }
 
+// Editors on other systems write a byte order mark and line ends of two bytes.
+Test(document, a_byte_order_mark_and_crlf_change_nothing) {
+    struct document *document = parse("\xef\xbb\xbf# x\r\na: 1\r\nb:\r\n  - two\r\n");
+    cr_assert(ne(ptr, document, NULL), "%s", problems.items[0].text);
+    const struct node *entry = node_find(document_root(document), "b")->first;
+    char where[NODE_WHERE_SIZE];
+    cr_assert(eq(str, (char *)entry->text, "two"));
+    cr_assert(eq(str, (char *)node_where(entry, where), "f.yaml:4:5"));
+    document_free(document);
+}
+
+Test(document, the_nearest_name_is_a_likely_one) {
+    static const char *const names[] = {"redis_host", "jobs_max", "take_max", "id", NULL};
+    static const char *const cases[][2] = {
+        {"jobs", "jobs_max"},
+        {"job_max", "jobs_max"},
+        {"reids_host", "redis_host"},
+        {"take_mxa", "take_max"},
+        {"x", NULL},
+        {"", NULL},
+        {"i", NULL},
+        {"zzzzzzzz", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *nearest = nearest_name(cases[i][0], names);
+        if (cases[i][1])
+            cr_assert(eq(str, (char *)nearest, (char *)cases[i][1]));
+        else
+            cr_assert(eq(ptr, (void *)nearest, NULL), "%s", cases[i][0]);
+    }
+}
+
 Test(document, nodes_know_their_place) {
     struct document *document = parse("a: ä\nlist:\n  - x: 1\n    y: [2, '3']\n");
     const struct node *root = document_root(document);
