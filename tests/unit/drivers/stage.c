@@ -1,0 +1,68 @@
+#include "tests/unit/drivers/stage.h"
+
+#include "common/base/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static struct measure measures[] = {
+    {.id = {"audio.phrase"}, .kind = MEASURE_EVENTS, .resolution = 1},
+    {.id = {"distance.bystander"}, .unit = "m", .resolution = 0.01, .least = 0, .most = 20},
+    {.id = {"distance.client"}, .unit = "m", .resolution = 0.01, .least = 0, .most = 20},
+};
+const struct measures stage_measures = {sizeof measures / sizeof measures[0], measures};
+
+static const int64_t transitions_ms[] = {INT64_MIN, 1774746000000, 1792890000000};
+static const int32_t offsets_s[] = {3600, 7200, 3600};
+const struct zone stage_zone = {3, transitions_ms, offsets_s};
+
+static char paths[64][48];
+static size_t path_count;
+
+static void remove_files(void) {
+    while (path_count > 0)
+        unlink(paths[--path_count]);
+}
+
+const char *stage_file(const char *text, bool gzip) {
+    if (path_count == 0) atexit(remove_files);
+    if (path_count == sizeof paths / sizeof paths[0]) abort();
+    char *path = paths[path_count++];
+    strcpy(path, "/tmp/tresen-drivers-XXXXXX");
+    int fd = mkstemp(path);
+    if (fd < 0) abort();
+    size_t size = strlen(text);
+    if (gzip) {
+        gzFile file = gzdopen(fd, "wb");
+        if (!file || gzwrite(file, text, (unsigned)size) != (int)size || gzclose(file)) abort();
+    } else {
+        if (write(fd, text, size) != (ssize_t)size) abort();
+        close(fd);
+    }
+    return path;
+}
+
+struct played stage_play(const struct play *options, const char *format, ...) {
+    char yaml[8192];
+    struct problems problems = {0};
+    struct played played;
+    struct play play = {.budget = 64};
+    if (options) play = *options;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(yaml, sizeof yaml, format, arguments);
+    va_end(arguments);
+    struct document *document = document_parse("entry.yaml", bytes_of_text(yaml), &problems);
+    if (!document) {
+        problems_print(&problems, stderr);
+        abort();
+    }
+    play.entry = document_root(document);
+    play.measures = &stage_measures;
+    play.zone = &stage_zone;
+    play_run(&play, &played);
+    document_free(document);
+    return played;
+}

@@ -1,0 +1,16 @@
+#pragma once
+// What the tests of drivers share: measures, a zone, files, and one call that plays an entry.
+
+#include "common/settings/document.h"
+#include "tests/unit/drivers/play.h"
+
+#include <stdio.h>
+
+extern const struct measures stage_measures; // distance.client, distance.bystander, audio.phrase
+extern const struct zone stage_zone;         // Central Europe in 2026
+
+/// A new file with this text; removed at the program's end. gzip: compressed.
+const char *stage_file(const char *text, bool gzip);
+
+/// Play the entry written as YAML (a printf format); NULL options: budget 64, no restart.
+struct played stage_play(const struct play *options, const char *format, ...) PRINTF_LIKE(2, 3);
