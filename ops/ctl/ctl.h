@@ -1,0 +1,53 @@
+#pragma once
+// tresenctl: one command a file; what they share.
+
+#include "common/base/bytes.h"
+#include "common/settings/settings.h"
+
+#include <hiredis/hiredis.h>
+#include <jansson.h>
+
+struct ctl_settings {
+    char config_dir[PATH_SIZE], keys_dir[PATH_SIZE];
+    char control_endpoint[256];
+    char redis_path[PATH_SIZE], redis_host[256], redis_user[64], redis_password_file[PATH_SIZE];
+    uint64_t redis_port, answer_ms;
+};
+extern const struct setting ctl_settings[];
+
+/// The command line, read.
+struct ctl {
+    struct ctl_settings settings;
+    bool json;          // --json
+    const char *day;    // --day, or NULL
+    const char *dir;    // --dir, or NULL
+    const char *wait_s; // --seconds, or NULL
+    int count;          // arguments of the command
+    char **arguments;
+};
+
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+struct ctl_command {
+    const char *words;     // "standards list": one word or two
+    const char *arguments; // "BRANCH [--day DAY]"
+    const char *summary;
+    int least, most; // arguments
+    int (*run)(struct ctl *ctl);
+};
+extern const struct ctl_command ctl_commands[]; // ended by NULL words
+
+/// "tresenctl: sentence" on stderr; returns CTL_FAILED.
+int ctl_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/// Print a JSON document with a newline and release it; returns CTL_OK.
+int ctl_print_json(json_t *json);
+
+int ctl_status(struct ctl *ctl);
+int ctl_wait(struct ctl *ctl);
+int ctl_drain(struct ctl *ctl);
+int ctl_scorecard(struct ctl *ctl);
+int ctl_explain(struct ctl *ctl);
+int ctl_audit(struct ctl *ctl);
+int ctl_keys_new(struct ctl *ctl);
+int ctl_standards_check(struct ctl *ctl);
+int ctl_standards_list(struct ctl *ctl);

@@ -1,0 +1,107 @@
+// tresenctl: what operations and quality owners ask and tell the system.
+
+#include "common/settings/command.h"
+#include "ops/ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct ctl_command ctl_commands[] = {
+    {"status", "", "Broker, workers, gateways, branches, and who was refused.", 0, 0, ctl_status},
+    {"wait", "BRANCH... [--seconds N]",
+     "Wait until the recordings of these branches are read, applied and judged; shows progress.", 1,
+     1000, ctl_wait},
+    {"drain", "WORKER", "Let a worker finish what it holds and stop.", 1, 1, ctl_drain},
+    {"scorecard", "BRANCH [--day YYYY-MM-DD]",
+     "Verdicts by dimension and standard, with the share met, its 95 % interval, and coverage.", 1,
+     1, ctl_scorecard},
+    {"explain", "BRANCH [ENCOUNTER]",
+     "Why an encounter was judged so: measured value, limit, coverage, norm and value. Without an "
+     "encounter: all of the branch, or of --day.",
+     1, 2, ctl_explain},
+    {"audit", "[BRANCH...]",
+     "Checks that all sums are the sums of their encounters, and that no batch is unaccounted for.",
+     0, 1000, ctl_audit},
+    {"keys new", "NAME [--dir DIR]",
+     "Make the key pair of broker, worker.NAME or gateway.BRANCH.NAME.", 1, 1, ctl_keys_new},
+    {"standards check", "[CONFIG_DIR]", "Check a configuration folder; says what is wrong, where.",
+     0, 1, ctl_standards_check},
+    {"standards list", "[BRANCH]", "The standards, their norms and values.", 0, 1,
+     ctl_standards_list},
+    {NULL, NULL, NULL, 0, 0, NULL}};
+
+int ctl_fail(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("tresenctl: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return CTL_FAILED;
+}
+
+int ctl_print_json(json_t *json) {
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    json_decref(json);
+    return CTL_OK;
+}
+
+static void list_commands(FILE *out, bool yaml) {
+    if (yaml) return;
+    fputs("\nCommands:\n", out);
+    for (const struct ctl_command *command = ctl_commands; command->words; command++)
+        fprintf(out, "  %s %s\n      %s\n", command->words, command->arguments, command->summary);
+}
+
+/// How many of the arguments are the command's words; 0: it is another command.
+static int words_match(const struct ctl_command *command, int count, char **arguments) {
+    const char *blank = strchr(command->words, ' ');
+    size_t first = blank ? (size_t)(blank - command->words) : strlen(command->words);
+    if (count < 1 || strlen(arguments[0]) != first ||
+        strncmp(arguments[0], command->words, first) != 0)
+        return 0;
+    if (!blank) return 1;
+    return count >= 2 && strcmp(arguments[1], blank + 1) == 0 ? 2 : 0;
+}
+
+static int run(struct ctl *ctl, int count, char **arguments) {
+    for (const struct ctl_command *command = ctl_commands; command->words; command++) {
+        int words = words_match(command, count, arguments);
+        if (!words) continue;
+        ctl->count = count - words;
+        ctl->arguments = arguments + words;
+        if (ctl->count >= command->least && ctl->count <= command->most) return command->run(ctl);
+        fprintf(stderr, "usage: tresenctl %s %s\n", command->words, command->arguments);
+        return CTL_USAGE;
+    }
+    fprintf(stderr, "tresenctl: %s%s; see tresenctl --help\n",
+            count ? "no command is called " : "no command is given", count ? arguments[0] : "");
+    return CTL_USAGE;
+}
+
+int main(int argc, char **argv) {
+    static struct command_line line;
+    static struct ctl ctl;
+    const char *json = NULL;
+    const struct command_option options[] = {
+        {"--json", NULL, &json, "Print for machines."},
+        {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
+        {"--dir", "DIR", &ctl.dir, "keys new: the folder, instead of keys_dir."},
+        {"--seconds", "N", &ctl.wait_s, "wait: give up after so many seconds (default: never)."},
+        {NULL, NULL, NULL, NULL}};
+    const struct command command = {.name = "tresenctl",
+                                    .summary = "Asks and tells the running system.",
+                                    .rest = "COMMAND [ARGUMENT]...",
+                                    .settings = ctl_settings,
+                                    .options = options,
+                                    .more = list_commands};
+    enum command_step step = command_read(&command, argc, argv, &ctl.settings, &line);
+    if (step == COMMAND_GO) step = command_checked(&line);
+    if (step != COMMAND_GO) return command_exit(&line, step);
+    ctl.json = json != NULL;
+    int status = run(&ctl, line.rest_count, line.rest);
+    command_exit(&line, step);
+    return status;
+}
