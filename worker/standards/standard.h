@@ -19,16 +19,13 @@ enum statistic {
     STATISTIC_LAST_BEFORE_END,   // from the last one to the phase's end, s
     STATISTIC_COUNT
 };
-const char *statistic_name(enum statistic statistic); // "duration", "mean" ..., "count", "rate" ...
-bool statistic_parse(const char *text, size_t size, enum statistic *statistic);
+extern const char *const statistic_names[]; // ended by NULL
 
 enum phase { PHASE_WAITING, PHASE_OPENING, PHASE_SERVICE, PHASE_CLOSING, PHASE_SPAN, PHASE_COUNT };
-const char *phase_name(enum phase phase); // "waiting" ..., "span"
-bool phase_parse(const char *text, size_t size, enum phase *phase);
+extern const char *const phase_names[]; // ended by NULL
 
 enum anchor { ANCHOR_ISSUED, ANCHOR_CALLED, ANCHOR_STARTED, ANCHOR_ENDED, ANCHOR_COUNT };
-const char *anchor_name(enum anchor anchor); // "issued" ...
-bool anchor_parse(const char *text, size_t size, enum anchor *anchor);
+extern const char *const anchor_names[]; // ended by NULL
 
 /// When a standard looks: a phase, or (PHASE_SPAN) from one time of the encounter to another.
 struct during {
@@ -45,8 +42,7 @@ struct bounds {
 };
 
 enum severity { SEVERITY_NORMAL, SEVERITY_CRITICAL, SEVERITY_COUNT };
-const char *severity_name(enum severity severity);
-bool severity_parse(const char *text, size_t size, enum severity *severity);
+extern const char *const severity_names[]; // ended by NULL
 
 enum attribution {
     ATTRIBUTION_EMPLOYEE,
@@ -55,12 +51,10 @@ enum attribution {
     ATTRIBUTION_CUSTOMER,
     ATTRIBUTION_COUNT
 };
-const char *attribution_name(enum attribution attribution);
-bool attribution_parse(const char *text, size_t size, enum attribution *attribution);
+extern const char *const attribution_names[]; // ended by NULL
 
 enum standard_status { STATUS_DRAFT, STATUS_SHADOW, STATUS_ACTIVE, STATUS_RETIRED, STATUS_COUNT };
-const char *status_name(enum standard_status status);
-bool status_parse(const char *text, size_t size, enum standard_status *status);
+extern const char *const status_names[]; // ended by NULL
 
 enum {
     STANDARDS_MAX = 256, // in one set
@@ -95,10 +89,10 @@ struct standard {
     size_t label_count;  // events; 0: every label counts
     struct name labels[STANDARD_LABELS_MAX];
 
-    const char *unit;    // of measured value, bound and degree: "s", "%", "1", "1/min", "m" ...
-    double step;         // one step in that unit: the figures below are multiples of it
-    struct bounds bound; // at least one end is there
-    size_t degree_count; // 0: no degree
+    char unit[UNIT_MAX + 1]; // of measured value, bound and degree: "s", "%", "1", "1/min", "m" ...
+    double step;             // one step in that unit: the figures below are multiples of it
+    struct bounds bound;     // at least one end is there
+    size_t degree_count;     // 0: no degree
     struct degree_point degree[DEGREE_POINTS_MAX];
 
     int32_t least_coverage_millionths;

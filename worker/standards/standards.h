@@ -1,14 +1,22 @@
 #pragma once
-// Values -> norms -> standards: from YAML files to the set that holds for a branch.
+// Values -> norms -> standards: from YAML documents to the set that holds for a branch.
+//
+//   values.yaml      - value: respect            norms.yaml      - norm: personal-space
+//                      text: {de: ..., en: ...}                    value: respect
+//                                                                  text: {de: ..., en: ...}
+//   offerings.yaml   other: {opening_s: 15, closing_s: 15}
+//                    offerings:
+//                      - {offering: cash, opening_s: 15, closing_s: 10, text: {de: ..., en: ...}}
+//   scoring.yaml     coverage_floor: 0.5         # share of the weight that needs an outcome
+//   standards/*.yaml a list of standards; config/standards/README.md shows every key
 
 #include "common/base/bytes.h"
 #include "common/domain/measure.h"
+#include "common/settings/document.h"
 #include "worker/standards/standard.h"
 
-struct problems; // common/settings/document.h
-
-/// One file of the configuration folder; its name is relative to it and says what is in it:
-/// values.yaml, norms.yaml, offerings.yaml, scoring.yaml, standards/*.yaml.
+/// One file of the configuration folder. Its name is relative to that folder ("values.yaml",
+/// "standards/timing.yaml"), tells what is in it, and stands in problems.
 struct standards_file {
     const char *name;
     struct bytes text;
@@ -16,33 +24,38 @@ struct standards_file {
 
 struct standards;
 
-/// Read and check everything, run the examples in the files, and trace each standard to its value.
-/// All errors (file, line, column, way out) and warnings of all files are in problems.
+/// Read and check everything, trace each standard to its value, and run the examples that stand in
+/// the files. What is not understood or has no effect yet is refused, never skipped.
 ///
 /// measures    must outlive the result
 /// *out        written only on success; standards_free it
+/// problems    all errors of all files: file, line, column, way out
 ///
-/// ERR_FORMAT  at least one error is in problems
-/// ERR_NOMEM
+/// ERR_FORMAT  at least one problem was added
+/// ERR_NOMEM   also added
 MUST_CHECK enum err standards_read(const struct standards_file *files, size_t count,
                                    const struct measures *measures, struct standards **out,
                                    struct problems *problems);
+/// What a quality owner should know although it is no error, such as a value that no working
+/// standard serves.
+const struct problems *standards_warnings(const struct standards *standards);
 void standards_free(struct standards *standards); // accepts NULL
 
 /// Where a branch is: standards may apply to some branches, regions or countries only.
 struct standards_place {
-    const char *branch, *region, *country;
+    const char *branch, *region, *country; // country: ISO 3166-1 alpha-2
 };
 
-/// The set that holds for a branch. It owns all it points to, so it may outlive the standards.
+/// The set that holds at a place: its active and shadow standards in canonical order, its canonical
+/// JSON text and the hash of that. It owns all it points to, so it may outlive the standards.
 ///
-/// ERR_NOMEM, ERR_FULL (more than STANDARDS_MAX)
+/// ERR_NOMEM
 MUST_CHECK enum err standards_resolve(const struct standards *standards,
                                       const struct standards_place *place,
                                       struct standard_set **out);
 void standard_set_free(struct standard_set *set); // accepts NULL
 
-/// "standard -> norm -> value" with the German or English texts, one line each, for people.
-/// false: no such standard, or out of memory.
-MUST_CHECK bool standards_trace(const struct standards *standards, const char *id, size_t size,
-                                const char *language, struct buffer *out);
+/// Why there is this standard: three lines, "standard ID: text", "norm ID: text", "value ID: text".
+/// language is "de" or "en". false: no such standard (out is unchanged), or out has no room.
+bool standards_trace(const struct standards *standards, const char *id, size_t size,
+                     const char *language, struct buffer *out);

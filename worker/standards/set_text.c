@@ -1,0 +1,182 @@
+#include "worker/standards/set_text.h"
+
+#include <jansson.h>
+#include <string.h>
+
+// jansson's *_new functions take a NULL value as an error and give everything back at the end, so
+// a missing piece makes the whole NULL.
+
+/// Twelve digits write 45 steps of 0.01 as 0.45.
+enum { DIGITS = 12 };
+
+static json_t *figure(int64_t steps, double step) {
+    return json_real((double)steps * step);
+}
+
+static json_t *words_json(const struct words *text) {
+    return json_pack("{s:s, s:s}", "de", text->de, "en", text->en);
+}
+
+/// Put value under key; on a NULL value or no memory the object is given back and NULL.
+static json_t *with(json_t *object, const char *key, json_t *value) {
+    if (object && json_object_set_new(object, key, value) == 0) return object;
+    if (!object) json_decref(value);
+    json_decref(object);
+    return NULL;
+}
+
+/// The same for the end of an array.
+static json_t *append(json_t *array, json_t *value) {
+    if (array && json_array_append_new(array, value) == 0) return array;
+    if (!array) json_decref(value);
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *bounds_json(const struct bounds *bounds, double step) {
+    json_t *object = json_object();
+    if (bounds->least != BOUND_OPEN_LEAST)
+        object = with(object, "least", figure(bounds->least, step));
+    if (bounds->most != BOUND_OPEN_MOST) object = with(object, "most", figure(bounds->most, step));
+    return object;
+}
+
+static json_t *during_json(const struct during *during) {
+    if (during->phase != PHASE_SPAN) return json_string(phase_names[during->phase]);
+    return json_pack("{s:s, s:s, s:f, s:f}", "from", anchor_names[during->from], "to",
+                     anchor_names[during->to], "from_s", during->from_offset_ms / 1000.0, "to_s",
+                     during->to_offset_ms / 1000.0);
+}
+
+static json_t *measure_json(const struct measure *measure) {
+    return json_pack("{s:s, s:s, s:f, s:f, s:i}", "id", measure->id.text, "unit", measure->unit,
+                     "resolution", measure->resolution, "uncertainty", measure->uncertainty,
+                     "legal", (int)measure->legal);
+}
+
+static json_t *labels_json(const struct standard *standard) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standard->label_count; i++)
+        array = append(array, json_string(standard->labels[i].text));
+    return array;
+}
+
+static json_t *degree_json(const struct standard *standard) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standard->degree_count; i++)
+        array = append(array, json_pack("[f, f]", (double)standard->degree[i].at * standard->step,
+                                        standard->degree[i].millionths / 1e6));
+    return array;
+}
+
+static json_t *places_json(json_t *object, const char *key, const struct places *places) {
+    if (places->count == 0) return object;
+    json_t *array = json_array();
+    for (size_t i = 0; i < places->count; i++)
+        array = append(array, json_string(places->items[i].text));
+    return with(object, key, array);
+}
+
+static json_t *applies_json(const struct standard_set *set, const struct rule *rule) {
+    const struct standard *standard = &rule->standard;
+    json_t *object = json_object();
+    if (!standard->any_offering) {
+        json_t *array = json_array();
+        for (size_t i = 0; i < set->offering_count; i++)
+            if (standard->offerings >> i & 1)
+                array = append(array, json_string(set->offerings[i].id.text));
+        object = with(object, "offerings", array);
+    }
+    if (standard->outcomes != UINT32_MAX) {
+        json_t *array = json_array();
+        for (int i = 0; i < OUTCOME_COUNT; i++)
+            if (standard->outcomes >> i & 1)
+                array = append(array, json_string(outcome_name((enum outcome)i)));
+        object = with(object, "outcomes", array);
+    }
+    object = places_json(object, "branches", &rule->branches);
+    object = places_json(object, "regions", &rule->regions);
+    object = places_json(object, "countries", &rule->countries);
+    return object;
+}
+
+/// What only standards that look at a sensor have.
+static json_t *sensed_json(json_t *object, const struct standard *standard) {
+    if (standard->statistic == STATISTIC_DURATION) return object;
+    object = with(object, "measure", measure_json(&standard->measure));
+    object =
+        with(object, "evidence",
+             json_pack("{s:f, s:f, s:f}", "coverage", standard->least_coverage_millionths / 1e6,
+                       "confidence", standard->least_confidence / 100.0, "gap_s",
+                       standard->largest_gap_ms / 1000.0));
+    if (standard->label_count > 0) object = with(object, "labels", labels_json(standard));
+    if (standard->band.least != BOUND_OPEN_LEAST || standard->band.most != BOUND_OPEN_MOST)
+        object = with(object, "band", bounds_json(&standard->band, standard->measure.resolution));
+    if (standard->statistic == STATISTIC_QUANTILE)
+        object = with(object, "percent", json_integer(standard->percent));
+    return object;
+}
+
+static json_t *rule_json(const struct standard_set *set, const struct rule *rule) {
+    const struct standard *standard = &rule->standard;
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s}", "id", standard->id.text,
+        "norm", standard->norm.text, "value", standard->value.text, "dimension",
+        dimension_name(standard->dimension), "status", status_names[standard->status], "severity",
+        severity_names[standard->severity], "attribution", attribution_names[standard->attribution],
+        "weight", (int)standard->weight, "permitted", (int)standard->permitted, "statistic",
+        statistic_names[standard->statistic], "unit", standard->unit, "source", rule->source);
+    object = with(object, "text", words_json(&rule->text));
+    object = with(object, "during", during_json(&standard->during));
+    object = with(object, "bound", bounds_json(&standard->bound, standard->step));
+    object = with(object, "applies", applies_json(set, rule));
+    if (standard->degree_count > 0) object = with(object, "degree", degree_json(standard));
+    return sensed_json(object, standard);
+}
+
+static json_t *statements_json(const struct statements *statements, bool norms) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < statements->count; i++) {
+        const struct statement *statement = &statements->items[i];
+        json_t *object = json_pack("{s:s}", "id", statement->id.text);
+        object = with(object, "text", words_json(&statement->text));
+        if (norms) object = with(object, "value", json_string(statement->value.text));
+        array = append(array, object);
+    }
+    return array;
+}
+
+static json_t *lengths_json(const struct offering *offering) {
+    return json_pack("{s:f, s:f}", "opening_s", offering->opening_ms / 1000.0, "closing_s",
+                     offering->closing_ms / 1000.0);
+}
+
+static json_t *offerings_json(const struct standards *standards) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standards->offering_count; i++) {
+        const struct offering_entry *entry = &standards->offerings[i];
+        json_t *object = lengths_json(&entry->offering);
+        object = with(object, "id", json_string(entry->offering.id.text));
+        object = with(object, "text", words_json(&entry->text));
+        array = append(array, object);
+    }
+    return array;
+}
+
+char *set_text(const struct standards *standards, const struct standard_set *set,
+               const struct rule *const *rules) {
+    json_t *items = json_array();
+    for (size_t i = 0; i < set->count; i++)
+        items = append(items, rule_json(set, rules[i]));
+    json_t *root = json_pack("{s:i, s:f}", "version", 1, "coverage_floor",
+                             set->coverage_floor_millionths / 1e6);
+    root = with(root, "values", statements_json(&standards->values, false));
+    root = with(root, "norms", statements_json(&standards->norms, true));
+    root = with(root, "offerings", offerings_json(standards));
+    root = with(root, "other_offering", lengths_json(&standards->other_offering));
+    root = with(root, "standards", items);
+    char *text =
+        root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS)) : NULL;
+    json_decref(root);
+    return text;
+}

@@ -1,0 +1,57 @@
+#include "worker/standards/standard.h"
+
+#include <string.h>
+
+// The names as written in the files; NULL-terminated, as common/settings wants them.
+
+const char *const statistic_names[] = {
+    [STATISTIC_DURATION] = "duration",
+    [STATISTIC_MEAN] = "mean",
+    [STATISTIC_MIN] = "min",
+    [STATISTIC_MAX] = "max",
+    [STATISTIC_QUANTILE] = "quantile",
+    [STATISTIC_SHARE] = "share",
+    [STATISTIC_LONGEST_OUTSIDE] = "longest_outside",
+    [STATISTIC_COUNT_EVENTS] = "count",
+    [STATISTIC_RATE] = "rate",
+    [STATISTIC_FIRST_AFTER_START] = "first_after_start",
+    [STATISTIC_LAST_BEFORE_END] = "last_before_end",
+    [STATISTIC_COUNT] = NULL,
+};
+
+const char *const phase_names[] = {
+    [PHASE_WAITING] = "waiting", [PHASE_OPENING] = "opening", [PHASE_SERVICE] = "service",
+    [PHASE_CLOSING] = "closing", [PHASE_SPAN] = "span",       [PHASE_COUNT] = NULL,
+};
+
+const char *const anchor_names[] = {
+    [ANCHOR_ISSUED] = "issued", [ANCHOR_CALLED] = "called", [ANCHOR_STARTED] = "started",
+    [ANCHOR_ENDED] = "ended",   [ANCHOR_COUNT] = NULL,
+};
+
+const char *const severity_names[] = {
+    [SEVERITY_NORMAL] = "normal",
+    [SEVERITY_CRITICAL] = "critical",
+    [SEVERITY_COUNT] = NULL,
+};
+
+const char *const attribution_names[] = {
+    [ATTRIBUTION_EMPLOYEE] = "employee", [ATTRIBUTION_TEAM] = "team",
+    [ATTRIBUTION_SYSTEM] = "system",     [ATTRIBUTION_CUSTOMER] = "customer",
+    [ATTRIBUTION_COUNT] = NULL,
+};
+
+const char *const status_names[] = {
+    [STATUS_DRAFT] = "draft",     [STATUS_SHADOW] = "shadow", [STATUS_ACTIVE] = "active",
+    [STATUS_RETIRED] = "retired", [STATUS_COUNT] = NULL,
+};
+
+bool standard_set_find(const struct standard_set *set, const char *id, size_t size, size_t *place) {
+    for (size_t i = 0; i < set->count; i++) {
+        const char *text = set->items[i].id.text;
+        if (strlen(text) != size || memcmp(text, id, size) != 0) continue;
+        *place = i;
+        return true;
+    }
+    return false;
+}

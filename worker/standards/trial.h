@@ -1,0 +1,9 @@
+#pragma once
+// The examples that stand with a standard: what is given, and what it must be judged.
+
+#include "worker/standards/reading.h"
+
+/// Judges each example of a standard by the engine. A standard needs one that meets it, one that
+/// does not, and, when it needs sensors, one with too little evidence.
+/// false: an example is malformed, missing, or judged otherwise; reported.
+bool trial_run(struct reading *reading, const struct standard *standard, const struct node *node);
