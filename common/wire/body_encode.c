@@ -11,7 +11,7 @@ struct writer {
     size_t head;
 };
 
-enum { FIXMAP = 0x80, BIN16 = 0xc5 };
+enum { FIXMAP = 0x80, BIN8 = 0xc4, BIN16 = 0xc5 };
 
 /// Begin a map inside the present one; returns what map_end needs to go back.
 static size_t map_begin(struct writer *writer) {
@@ -56,19 +56,24 @@ static void put_ids(struct writer *writer, struct pack_key key, const struct id_
 
 static void put_packed(struct writer *writer, const struct columns *columns) {
     put_key(writer, series_keys[SERIES_PACKED]);
-    // The head holds the size: reserve the three bytes of bin 16, then fill them in.
+    // The head holds the size, which only packing tells: room for bin 16 first, then perhaps bin 8.
     struct buffer *out = writer->out;
-    size_t head = out->size;
-    if (!buffer_extend(out, 3)) return;
+    size_t head = out->size, content = head + 3;
+    if (!buffer_extend(out, content - head)) return;
     columns_pack(columns, out);
-    size_t size = out->size - head - 3;
-    if (out->failed || size > UINT16_MAX) {
-        out->failed = true;
-        return;
+    size_t size = out->size - content;
+    if (size > UINT16_MAX) out->failed = true;
+    if (out->failed) return;
+    if (size <= UINT8_MAX) {
+        out->data[head] = BIN8;
+        out->data[head + 1] = (uint8_t)size;
+        memmove(out->data + content - 1, out->data + content, size);
+        out->size--;
+    } else {
+        out->data[head] = BIN16;
+        out->data[head + 1] = (uint8_t)(size >> 8);
+        out->data[head + 2] = (uint8_t)size;
     }
-    out->data[head] = BIN16;
-    out->data[head + 1] = (uint8_t)(size >> 8);
-    out->data[head + 2] = (uint8_t)size;
 }
 
 static uint32_t delta_ms(const struct columns *columns, size_t index) {
