@@ -20,7 +20,7 @@
 #include "common/settings/document.h"
 
 enum {
-    BRANCHES_MAX = 4096,
+    BRANCHES_MAX = 16384,
     BRANCH_COUNTERS_MAX = 256,
     BRANCH_GATEWAYS_MAX = 64,
     BRANCH_NAME_SIZE = 129,

@@ -10,7 +10,7 @@ bool file_read(const char *path, size_t limit, struct buffer *buffer, struct pro
 /// Read and parse one file. NULL: reported.
 struct document *document_open(const char *path, struct problems *problems);
 
-enum { FOLDER_FILES_MAX = 4096 };
+enum { FOLDER_FILES_MAX = 16384 };
 
 /// All *.yaml of a folder, sorted by name (bytewise); names beginning with a dot are left out.
 struct documents {

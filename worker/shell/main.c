@@ -19,8 +19,7 @@ int main(int argc, char **argv) {
         struct log_settings log = log_settings_default();
         log.least = (enum log_level)settings.log_level;
         log_setup(&log);
-        struct store_policy policy = worker_policy(&settings);
-        catalogue_load(settings.config_dir, &policy, &catalogue, &line.problems);
+        catalogue_load(settings.config_dir, &catalogue, &line.problems);
         step = command_checked(&line);
     }
     int status = step == COMMAND_GO ? worker_run(&settings, &catalogue) : -1;

@@ -3,6 +3,7 @@
 #include "common/io/bus.h"
 #include "common/io/clock.h"
 #include "common/registry/keys.h"
+#include "worker/core/pipeline.h"
 #include "worker/store/store.h"
 
 #include <assert.h>
@@ -38,6 +39,7 @@ struct call {
 struct worker {
     const struct worker_settings *settings;
     const struct catalogue *catalogue;
+    struct pipeline_branch *branches; // the catalogue's, as the pipeline reads them
     struct loop *loop;
     struct bus *bus;
     struct store *store;
@@ -75,7 +77,7 @@ static void send_ready(struct worker *worker) {
         struct message ready = {.type = MESSAGE_READY,
                                 .worker = worker->settings->worker,
                                 .credit = share,
-                                .set = bytes_of_text(worker->catalogue->set_text)};
+                                .set = bytes_of_text(worker->catalogue->hash_text)};
         send_message(&worker->connections[i], &ready);
     }
     worker->heartbeat_at_ms = clock_monotonic_ms() + worker->settings->heartbeat_ms;
@@ -101,7 +103,7 @@ static void replied(void *context, enum redis_class class, struct bytes reply, c
 /// Hand a call to the store; what it does not take is told to the core at once.
 static void start_call(struct worker *worker, const struct pipeline_action *action,
                        enum pipeline_call kind) {
-    const struct pipeline_branch *branch = &worker->catalogue->items[action->branch];
+    const struct pipeline_branch *branch = &worker->branches[action->branch];
     struct call *call = &worker->calls[CALLS * action->branch + (size_t)kind];
     enum err err = ERR_NONE;
     switch (kind) {
@@ -159,7 +161,7 @@ static void carry_out(struct worker *worker, struct pipeline_action *action) {
         break;
     case ACTION_NOTICE:
         log_error("pipeline", "branch=%s reason=%s",
-                  worker->catalogue->items[action->branch].branch->id.text, action->notice);
+                  worker->branches[action->branch].branch->id.text, action->notice);
         break;
     case ACTION_GOODBYE:
         say_goodbye(worker);
@@ -185,7 +187,7 @@ static void replied(void *context, enum redis_class class, struct bytes reply, c
     struct worker *worker = call->worker;
     if (class != REDIS_CLASS_OK)
         log_warning("store_call", "branch=%s class=%s reason=%s",
-                    worker->catalogue->items[call->branch].branch->id.text, redis_class_name(class),
+                    worker->branches[call->branch].branch->id.text, redis_class_name(class),
                     reason);
     input(worker, (struct pipeline_input){.kind = PIPELINE_REPLY,
                                           .branch = call->branch,
@@ -306,7 +308,7 @@ static void turn(void *context) {
 
 // Setting up
 
-struct store_policy worker_policy(const struct worker_settings *settings) {
+static struct store_policy policy_of(const struct worker_settings *settings) {
     struct store_policy policy = store_policy_default();
     policy.grace_ms = settings->grace_ms;
     policy.settle_after_ms = settings->settle_after_ms;
@@ -318,6 +320,19 @@ struct store_policy worker_policy(const struct worker_settings *settings) {
     return policy;
 }
 
+static bool new_branches(struct worker *worker) {
+    const struct branches *branches = &worker->catalogue->branches;
+    struct store_policy policy = policy_of(worker->settings);
+    worker->branches = calloc(branches->count ? branches->count : 1, sizeof *worker->branches);
+    if (!worker->branches) return false;
+    for (size_t i = 0; i < branches->count; i++)
+        worker->branches[i] = (struct pipeline_branch){
+            .branch = &branches->items[i],
+            .set = worker->catalogue->sets[i],
+            .configuration = store_configuration(&branches->items[i], &policy)};
+    return true;
+}
+
 static bool new_pipeline(struct worker *worker) {
     const struct worker_settings *settings = worker->settings;
     struct pipeline_limits limits = pipeline_limits_default();
@@ -327,13 +342,13 @@ static bool new_pipeline(struct worker *worker) {
     limits.drain_ms = (uint32_t)settings->drain_ms;
     uint64_t seed = 0;
     random_fill(&seed, sizeof seed);
-    worker->pipeline = pipeline_new(&limits, worker->catalogue->items, worker->catalogue->count,
+    worker->pipeline = pipeline_new(&limits, worker->branches, worker->catalogue->branches.count,
                                     &worker->catalogue->measures.measures, seed);
     return worker->pipeline != NULL;
 }
 
 static bool new_calls(struct worker *worker) {
-    size_t count = worker->catalogue->count;
+    size_t count = worker->catalogue->branches.count;
     worker->calls = calloc(CALLS * (count ? count : 1), sizeof *worker->calls);
     if (!worker->calls) return false;
     for (size_t i = 0; i < CALLS * count; i++)
@@ -368,7 +383,7 @@ static enum err new_store(struct worker *worker, struct problem *problem) {
                                settings->redis_password_file);
         redis.password = password;
     }
-    struct store_policy policy = worker_policy(settings);
+    struct store_policy policy = policy_of(settings);
     struct store_handlers handlers = {worker, store_up, store_down};
     enum err err = store_new(worker->loop, &redis, &policy, &handlers, &worker->store);
     return err ? problem_set(problem, err, "the store's client cannot be made: %s", err_name(err))
@@ -415,8 +430,8 @@ static enum err connect_brokers(struct worker *worker, struct problem *problem) 
 
 static enum err set_up(struct worker *worker, struct problem *problem) {
     struct loop_handlers handlers = {.context = worker, .stop = stop, .timer = timer, .turn = turn};
-    if (loop_new(&worker->loop) || bus_new(worker->loop, &worker->bus) || !new_calls(worker) ||
-        !new_pipeline(worker))
+    if (loop_new(&worker->loop) || bus_new(worker->loop, &worker->bus) || !new_branches(worker) ||
+        !new_calls(worker) || !new_pipeline(worker))
         return problem_set(problem, ERR_NOMEM, "out of memory or descriptors");
     loop_handle(worker->loop, &handlers);
     enum err err = connect_brokers(worker, problem);
@@ -441,6 +456,7 @@ static void tear_down(struct worker *worker) {
     pipeline_free(worker->pipeline);
     free(worker->connections);
     free(worker->calls);
+    free(worker->branches);
 }
 
 int worker_run(const struct worker_settings *settings, const struct catalogue *catalogue) {
@@ -453,7 +469,7 @@ int worker_run(const struct worker_settings *settings, const struct catalogue *c
         worker.status = err == ERR_NOMEM ? EXIT_FAILURE : EXIT_CONFIGURATION;
     } else {
         log_info("started", "worker=%s version=%s branches=%zu standards=%s", settings->worker.text,
-                 TRESEN_VERSION, catalogue->count, catalogue->set_text);
+                 TRESEN_VERSION, catalogue->branches.count, catalogue->hash_text);
         loop_run(worker.loop);
     }
     tear_down(&worker);

@@ -1,4 +1,4 @@
-#include "worker/shell/catalogue.h"
+#include "worker/catalogue/catalogue.h"
 
 #include "common/base/hash.h"
 #include "common/settings/texts.h"
@@ -32,33 +32,28 @@ static bool load_standards(const char *config_dir, struct catalogue *catalogue,
     return done;
 }
 
-static bool resolve_branch(struct catalogue *catalogue, const struct branch *branch,
-                           const struct store_policy *policy, struct problems *problems) {
-    struct standards_place place = {branch->id.text, branch->region.text, branch->country};
-    struct standard_set *set = NULL;
-    enum err err = standards_resolve(catalogue->standards, &place, &set);
-    if (err) {
-        problems_add(problems, err, branch->id.text, "its standards cannot be resolved: %s",
-                     err_name(err));
-        return false;
-    }
-    catalogue->items[catalogue->count++] =
-        (struct pipeline_branch){branch, set, store_configuration(branch, policy)};
-    return true;
+static bool resolve_branch(struct catalogue *catalogue, size_t place, struct problems *problems) {
+    const struct branch *branch = &catalogue->branches.items[place];
+    struct standards_place where = {branch->id.text, branch->region.text, branch->country};
+    enum err err = standards_resolve(catalogue->standards, &where, &catalogue->sets[place]);
+    if (!err) return true;
+    problems_add(problems, err, branch->id.text, "its standards cannot be resolved: %s",
+                 err_name(err));
+    return false;
 }
 
-/// Branches may have sets of their own; a worker announces one hash over all of them.
+/// Branches may have sets of their own; one hash stands for all of them.
 static void sum_up_sets(struct catalogue *catalogue) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < catalogue->count; i++) {
-        uint64_t both[2] = {sum, hash_fnv64(catalogue->items[i].set->hash, SET_HASH_SIZE)};
+    for (size_t i = 0; i < catalogue->branches.count; i++) {
+        uint64_t both[2] = {sum, hash_fnv64(catalogue->sets[i]->hash, SET_HASH_SIZE)};
         sum = hash_fnv64(both, sizeof both);
     }
-    snprintf(catalogue->set_text, sizeof catalogue->set_text, "%016" PRIx64, sum);
+    snprintf(catalogue->hash_text, sizeof catalogue->hash_text, "%016" PRIx64, sum);
 }
 
-bool catalogue_load(const char *config_dir, const struct store_policy *policy,
-                    struct catalogue *catalogue, struct problems *problems) {
+bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
+                    struct problems *problems) {
     char measures[512], branches[512];
     *catalogue = (struct catalogue){0};
     if (!path_join(config_dir, "measures.yaml", measures, sizeof measures, problems) ||
@@ -71,22 +66,22 @@ bool catalogue_load(const char *config_dir, const struct store_policy *policy,
     if (!done) return false;
 
     size_t count = catalogue->branches.count;
-    catalogue->items = calloc(count ? count : 1, sizeof *catalogue->items);
-    if (!catalogue->items) {
+    catalogue->sets = calloc(count ? count : 1, sizeof(struct standard_set *));
+    if (!catalogue->sets) {
         problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (!resolve_branch(catalogue, &catalogue->branches.items[i], policy, problems))
-            return false;
+        if (!resolve_branch(catalogue, i, problems)) return false;
     sum_up_sets(catalogue);
     return true;
 }
 
 void catalogue_free(struct catalogue *catalogue) {
-    for (size_t i = 0; i < catalogue->count; i++)
-        standard_set_free((struct standard_set *)catalogue->items[i].set);
-    free(catalogue->items);
+    if (catalogue->sets)
+        for (size_t i = 0; i < catalogue->branches.count; i++)
+            standard_set_free(catalogue->sets[i]);
+    free(catalogue->sets);
     standards_free(catalogue->standards);
     branches_free(&catalogue->branches);
     measures_free(&catalogue->measures);

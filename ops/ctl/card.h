@@ -1,0 +1,35 @@
+#pragma once
+// The figures of a branch, added up over days and over the sets of standards that were in force.
+
+#include "ops/ctl/store_link.h"
+#include "worker/engine/verdict.h"
+#include "worker/store/calls.h"
+
+enum { CARD_STANDARDS_MAX = 1024 };
+
+struct card_row {
+    const json_t *standard; // its definition in the last set that has it; belongs to the card
+    enum dimension dimension;
+    struct cell_standard sum;
+};
+struct card {
+    json_t *sets; // array of {hash, text}
+    json_t *days; // array of texts, ascending
+    struct cell total;
+    size_t row_count;
+    struct card_row *rows; // sorted by id
+};
+
+/// Collect all days of a branch, or one. false: said on stderr why not; free it anyway.
+bool card_collect(struct store_link *link, const char *branch, const char *day, struct card *card);
+void card_free(struct card *card);
+
+/// The texts of all sets that the branch was judged by: array of {hash, text}. NULL: said why.
+json_t *card_sets(struct store_link *link, const char *branch);
+/// The days that have encounters: array of texts, ascending; only `day` if it is not NULL and
+/// among them. NULL: said why.
+json_t *card_days(struct store_link *link, const char *branch, const char *day);
+
+const char *standard_text(const json_t *standard, const char *key); // "" if it is not there
+/// An object with all eight verdicts.
+json_t *verdicts_json(const uint32_t verdicts[VERDICTS]);

@@ -1,0 +1,178 @@
+// tresenctl scorecard BRANCH [--day DAY]
+
+#include "ops/ctl/card.h"
+#include "worker/engine/spread.h"
+
+#include <string.h>
+
+static void set_share(json_t *object, const uint32_t verdicts[VERDICTS]) {
+    double low, high;
+    uint64_t met = verdicts[VERDICT_MET];
+    uint64_t judged = met + verdicts[VERDICT_PARTLY_MET] + verdicts[VERDICT_NOT_MET];
+    if (wilson_interval(met, judged, &low, &high)) {
+        json_object_set_new(object, "share_met", json_null());
+        json_object_set_new(object, "interval", json_null());
+        return;
+    }
+    json_object_set_new(object, "share_met", json_real((double)met / (double)judged));
+    json_object_set_new(object, "interval", json_pack("[f, f]", low, high));
+}
+
+/// Sums are millionths.
+static json_t *mean(int64_t sum, uint32_t count) {
+    return count ? json_real((double)sum / count / MILLION) : json_null();
+}
+
+static json_t *standard_json(const struct card_row *row) {
+    json_t *object = json_object();
+    static const char *const keys[] = {"id", "norm", "value", "status", "severity"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        json_object_set_new(object, keys[i], json_string(standard_text(row->standard, keys[i])));
+    json_object_set(object, "text", json_object_get(row->standard, "text"));
+    json_object_set_new(object, "verdicts", verdicts_json(row->sum.verdicts));
+    set_share(object, row->sum.verdicts);
+    json_object_set_new(object, "degree", mean(row->sum.degree_sum, row->sum.degree_count));
+    json_object_set_new(object, "coverage", mean(row->sum.coverage_sum, row->sum.coverage_count));
+    return object;
+}
+
+static json_t *dimension_json(const struct card *card, enum dimension dimension) {
+    uint32_t verdicts[VERDICTS] = {0};
+    json_t *standards = json_array(), *object = json_object();
+    for (size_t i = 0; i < card->row_count; i++) {
+        const struct card_row *row = &card->rows[i];
+        if (row->dimension != dimension) continue;
+        json_array_append_new(standards, standard_json(row));
+        for (int v = 0; v < VERDICTS; v++)
+            verdicts[v] += row->sum.verdicts[v];
+    }
+    int score = 1 + (int)dimension;
+    json_object_set_new(object, "dimension", json_string(dimension_name(dimension)));
+    json_object_set_new(object, "verdicts", verdicts_json(verdicts));
+    set_share(object, verdicts);
+    json_object_set_new(object, "score",
+                        mean(card->total.score_sum[score], card->total.score_count[score]));
+    json_object_set_new(object, "standards", standards);
+    return object;
+}
+
+static json_t *outcomes_json(const struct cell *total) {
+    json_t *object = json_object();
+    for (int i = 0; i < OUTCOMES; i++)
+        json_object_set_new(object, outcome_name((enum outcome)(i + 1)),
+                            json_integer(total->outcomes[i]));
+    return object;
+}
+
+static json_t *card_json(const char *branch, const struct card *card) {
+    json_t *object = json_object(), *dimensions = json_array(), *sets = json_array(), *set;
+    for (int i = 0; i < DIMENSION_COUNT; i++)
+        json_array_append_new(dimensions, dimension_json(card, (enum dimension)i));
+    size_t s;
+    json_array_foreach(card->sets, s, set) {
+        json_array_append(sets, json_object_get(set, "hash"));
+    }
+    json_object_set_new(object, "branch", json_string(branch));
+    json_object_set(object, "days", card->days);
+    json_object_set_new(object, "sets", sets);
+    json_object_set_new(object, "encounters", json_integer(card->total.encounters));
+    json_object_set_new(object, "provisional", json_integer(card->total.provisional));
+    json_object_set_new(object, "outcomes", outcomes_json(&card->total));
+    json_object_set_new(object, "score",
+                        mean(card->total.score_sum[0], card->total.score_count[0]));
+    json_object_set_new(object, "dimensions", dimensions);
+    return object;
+}
+
+// For people
+
+static void print_share(const json_t *object) {
+    const json_t *share = json_object_get(object, "share_met");
+    const json_t *interval = json_object_get(object, "interval");
+    if (json_is_null(share)) {
+        printf("%23s", "-");
+        return;
+    }
+    printf("%5.1f %% (%5.1f..%5.1f)", 100 * json_real_value(share),
+           100 * json_real_value(json_array_get(interval, 0)),
+           100 * json_real_value(json_array_get(interval, 1)));
+}
+
+static void print_counts(const json_t *object) {
+    const json_t *verdicts = json_object_get(object, "verdicts");
+    static const char *const columns[] = {"met", "partly_met", "not_met", "not_applicable",
+                                          "insufficient_evidence"};
+    json_int_t other = 0;
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        printf("%7lld", (long long)json_integer_value(json_object_get(verdicts, columns[i])));
+    static const char *const rest[] = {"excused", "error", "not_selected"};
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        other += json_integer_value(json_object_get(verdicts, rest[i]));
+    printf("%7lld  ", (long long)other);
+}
+
+static void print_standard(const json_t *standard) {
+    const json_t *coverage = json_object_get(standard, "coverage");
+    printf("  %-30s", standard_text(standard, "id"));
+    print_counts(standard);
+    print_share(standard);
+    if (json_is_real(coverage))
+        printf("%8.1f %%", 100 * json_real_value(coverage));
+    else
+        printf("%10s", "-");
+    printf("\n      %s\n", standard_text(json_object_get(standard, "text"), "en"));
+}
+
+static void print_dimension(const json_t *dimension) {
+    const json_t *standards = json_object_get(dimension, "standards"), *standard;
+    size_t i;
+    if (json_array_size(standards) == 0) {
+        printf("\n%s: no standard\n", standard_text(dimension, "dimension"));
+        return;
+    }
+    printf("\n%-32s", standard_text(dimension, "dimension"));
+    print_counts(dimension);
+    print_share(dimension);
+    putchar('\n');
+    json_array_foreach(standards, i, standard) print_standard(standard);
+}
+
+static void print_card(const json_t *card) {
+    const json_t *days = json_object_get(card, "days"), *dimensions, *dimension;
+    size_t count = json_array_size(days), i;
+    printf("Scorecard of %s", standard_text(card, "branch"));
+    if (count > 0)
+        printf(", %s%s%s", json_string_value(json_array_get(days, 0)), count > 1 ? " to " : "",
+               count > 1 ? json_string_value(json_array_get(days, count - 1)) : "");
+    printf(": %lld encounters", (long long)json_integer_value(json_object_get(card, "encounters")));
+    json_int_t provisional = json_integer_value(json_object_get(card, "provisional"));
+    if (provisional > 0) printf(", %lld of them provisional", (long long)provisional);
+    const json_t *score = json_object_get(card, "score");
+    if (json_is_real(score)) printf(", score %.1f %%", 100 * json_real_value(score));
+    printf("\n%-32s%7s%7s%7s%7s%7s%7s  %-23s%10s\n", "", "met", "partly", "not", "n/a", "insuff",
+           "other", "share met (95 %)", "coverage");
+    dimensions = json_object_get(card, "dimensions");
+    json_array_foreach(dimensions, i, dimension) print_dimension(dimension);
+}
+
+int ctl_scorecard(struct ctl *ctl) {
+    const char *branch = ctl->arguments[0];
+    struct card card = {0};
+    if (!id_valid(branch, strlen(branch))) return ctl_fail("%s is no name of a branch", branch);
+    struct store_link *link = store_link_open(ctl);
+    if (!link) return CTL_FAILED;
+    int status = CTL_FAILED;
+    if (card_collect(link, branch, ctl->day, &card)) {
+        json_t *json = card_json(branch, &card);
+        status = CTL_OK;
+        if (ctl->json) {
+            ctl_print_json(json);
+        } else {
+            print_card(json);
+            json_decref(json);
+        }
+    }
+    card_free(&card);
+    store_link_close(link);
+    return status;
+}

@@ -1,0 +1,19 @@
+#pragma once
+// A configuration folder as a whole: measures, branches, and the set of standards that holds in
+// each branch.
+
+#include "common/registry/branches.h"
+#include "common/registry/measures.h"
+#include "worker/standards/standards.h"
+
+struct catalogue {
+    struct measure_catalogue measures;
+    struct branches branches;
+    struct standards *standards;
+    struct standard_set **sets; // one a branch, in the branches' order
+    char hash_text[17];         // over all sets: what a worker judges by
+};
+
+/// Read and check the whole folder. false: reported; free it anyway.
+bool catalogue_load(const char *config_dir, struct catalogue *catalogue, struct problems *problems);
+void catalogue_free(struct catalogue *catalogue);
