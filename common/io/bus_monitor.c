@@ -81,7 +81,8 @@ static struct bus_refusal refusal_of(uint16_t event, uint32_t value) {
                                               : "no handshake in time"};
 }
 
-/// Remember who is behind a descriptor that was just accepted; it may be gone already.
+/// Remember who is behind a descriptor that was just accepted. On a fast network it may be gone
+/// already, or rarely be another's: good enough for a log line.
 static void remember(struct bus_monitor *monitor, uint32_t fd) {
     if (fd >= DESCRIPTORS_MAX) return;
     if (fd >= monitor->address_count) {

@@ -180,7 +180,7 @@ void curve_door_close(struct bus *bus) {
     free(bus->door.users);
 }
 
-/// Connect with a key that nobody knows; the socket's own options, so only what matters is set.
+/// A socket that is to connect with a key that nobody knows, once.
 static void *probe_connect(struct bus_socket *socket, const struct curve_key *server_key,
                            const struct curve_key *secret_key) {
     const int zero = 0, never = -1;
@@ -211,6 +211,7 @@ static enum err await_verdict(struct bus *bus, void *events, uint32_t wait_ms) {
         while (bus_monitor_receive(events, &event, &value, address, sizeof address)) {
             if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) return ERR_REFUSED;
             if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return ERR_NONE;
+            if (event != ZMQ_EVENT_DISCONNECTED) return ERR_IO; // failed for another reason
         }
     }
     return ERR_IO;

@@ -302,6 +302,8 @@ Test(bus, multipart_messages_and_self_named_peers_are_dropped_and_counted) {
         uv_run(loop_uv(loop), UV_RUN_ONCE);
     cr_assert(eq(u64, bus_socket_counts(ends[0].socket).multipart, 1));
     cr_assert(eq(u64, bus_socket_counts(ends[0].socket).received, 1));
+    zmq_setsockopt(squatter, ZMQ_LINGER, &(int){0}, sizeof(int));
+    zmq_setsockopt(many, ZMQ_LINGER, &(int){0}, sizeof(int));
     zmq_close(squatter);
     zmq_close(many);
 }

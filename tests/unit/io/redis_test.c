@@ -339,6 +339,16 @@ Test(redis, a_host_is_resolved_by_name) {
     cr_assert(redis_is_up(redis));
 }
 
+Test(redis, a_path_without_a_socket_is_told) {
+    settings.path = "/nonexistent/redis.sock";
+    cr_assert(eq(
+        int,
+        redis_new(loop, &settings, &(struct redis_handlers){.up = on_up, .down = on_down}, &redis),
+        ERR_NONE));
+    run_until(0, 2, 0);
+    cr_assert(ne(ptr, strstr(told.down_reason, "no such file"), NULL), "%s", told.down_reason);
+}
+
 Test(redis, it_can_be_freed_while_resolving) {
     static const struct scripted_step steps[] = {{0}};
     settings.host = "localhost";
