@@ -94,29 +94,36 @@ static bool never_happened(const struct observed *observed, struct figure figure
     return figure.absent || (counts && figure.numerator == 0);
 }
 
-/// The guard band: met if the bound holds as measured; not met only if it is violated wherever in
-/// low..high the true figure lies.
-static void judge(const struct observed *observed, const struct figures *figures,
-                  struct judgement *out) {
+/// Violated even where the true figure is as favourable as it can be.
+static bool surely_violated(const struct observed *observed) {
+    struct bounds bound = observed->standard->bound;
+    struct figure figure;
+    if (bound.most != BOUND_OPEN_MOST && statistic_figure(observed, LOWEST, &figure) &&
+        figure_compare(figure, bound.most) > 0)
+        return true;
+    return bound.least != BOUND_OPEN_LEAST && statistic_figure(observed, HIGHEST, &figure) &&
+           figure_compare(figure, bound.least) < 0;
+}
+
+/// The guard band: met if the bound holds as measured, not met if it is surely violated.
+static void judge(const struct observed *observed, struct figure measured, struct judgement *out) {
     const struct standard *standard = observed->standard;
     struct bounds bound = standard->bound;
-    out->measured = figure_value(figures->measured, standard->step);
-    out->limit = (double)limit_of(bound, figures->measured) * standard->step;
+    out->measured = figure_value(measured, standard->step);
+    out->limit = (double)limit_of(bound, measured) * standard->step;
 
-    bool above = bound.most != BOUND_OPEN_MOST, below = bound.least != BOUND_OPEN_LEAST;
-    if (!(above && figure_compare(figures->measured, bound.most) > 0) &&
-        !(below && figure_compare(figures->measured, bound.least) < 0)) {
+    bool above = bound.most != BOUND_OPEN_MOST && figure_compare(measured, bound.most) > 0;
+    bool below = bound.least != BOUND_OPEN_LEAST && figure_compare(measured, bound.least) < 0;
+    if (!above && !below) {
         conclude(out, VERDICT_MET, REASON_HELD, MILLION);
         return;
     }
-    if (!(above && figure_compare(figures->low, bound.most) > 0) &&
-        !(below && figure_compare(figures->high, bound.least) < 0)) {
+    if (!surely_violated(observed)) {
         conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
         return;
     }
-    int32_t degree = degree_at(standard, figures->measured);
-    enum reason reason =
-        never_happened(observed, figures->measured) ? REASON_NOT_OBSERVED : REASON_VIOLATED;
+    int32_t degree = degree_at(standard, measured);
+    enum reason reason = never_happened(observed, measured) ? REASON_NOT_OBSERVED : REASON_VIOLATED;
     conclude(out, degree > 0 ? VERDICT_PARTLY_MET : VERDICT_NOT_MET, reason, degree);
 }
 
@@ -150,12 +157,13 @@ static struct span worst_span(const struct observed *observed) {
 
 /// Everything that is observed; whether it is enough; what it says.
 static void judge_observed(struct observed *observed, struct judgement *out) {
-    struct figures figures;
+    struct figure measured;
     if (observed->series)
         out->point_count =
             evidence_points(observed->standard, observed->series, observed->phase, out->points);
-    bool measurable = observed->covered_ms > 0 && statistic_figures(observed, &figures);
-    if (measurable) judge(observed, &figures, out);
+    bool measurable =
+        observed->covered_ms > 0 && statistic_figure(observed, AS_MEASURED, &measured);
+    if (measurable) judge(observed, measured, out);
     if (!enough_evidence(observed, out)) return;
     if (!measurable)
         conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_NO_SAMPLE, -1);
@@ -164,10 +172,10 @@ static void judge_observed(struct observed *observed, struct judgement *out) {
 }
 
 static void judge_duration(struct observed *observed, struct judgement *out) {
-    struct figures figures;
+    struct figure measured;
     out->coverage_millionths = MILLION; // the encounter's own times tell all of it
-    if (!statistic_figures(observed, &figures)) return;
-    judge(observed, &figures, out);
+    if (!statistic_figure(observed, AS_MEASURED, &measured)) return;
+    judge(observed, measured, out);
     if (out->reason != REASON_HELD) out->worst = worst_span(observed);
 }
 

@@ -10,10 +10,6 @@ static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-struct usables usables_of(const struct standard *standard, const struct series *series) {
-    return (struct usables){.standard = standard, .series = series};
-}
-
 static bool label_asked(const struct standard *standard, const struct series *series, size_t i) {
     if (standard->label_count == 0) return true;
     const struct name *label = &series->labels[series->columns.value[i]];
@@ -41,7 +37,7 @@ static struct usable member(const struct series *series, size_t i) {
     };
 }
 
-bool usables_next(struct usables *usables, struct usable *out) {
+bool usables_next_slowly(struct usables *usables, struct usable *out) {
     if (!find_usable(usables)) return false;
     const struct series *series = usables->series;
     *out = member(series, usables->at++);

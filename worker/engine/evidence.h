@@ -18,8 +18,29 @@ struct usables {
     const struct series *series;
     size_t at;
 };
-struct usables usables_of(const struct standard *standard, const struct series *series);
-bool usables_next(struct usables *usables, struct usable *out);
+static inline struct usables usables_of(const struct standard *standard,
+                                        const struct series *series) {
+    return (struct usables){.standard = standard, .series = series};
+}
+/// The general case of usables_next: labels, and several samples of one instant.
+bool usables_next_slowly(struct usables *usables, struct usable *out);
+
+static inline bool usables_next(struct usables *usables, struct usable *out) {
+    const struct columns *columns = &usables->series->columns;
+    size_t i = usables->at, count = columns->count;
+    while (i < count && columns->confidence[i] < usables->standard->least_confidence)
+        i++;
+    usables->at = i;
+    if (i == count) return false;
+    if (usables->series->measure->kind == MEASURE_EVENTS ||
+        (i + 1 < count && columns->t_ms[i + 1] == columns->t_ms[i]))
+        return usables_next_slowly(usables, out);
+    *out = (struct usable){.at_ms = usables->series->base_ms + columns->t_ms[i],
+                           .value = columns->value[i],
+                           .confidence = columns->confidence[i]};
+    usables->at = i + 1;
+    return true;
+}
 
 /// A stretch of the phase for which one sample speaks.
 struct held {

@@ -24,11 +24,8 @@ static struct span widened_span(struct span span, int64_t margin_ms) {
     return (struct span){span.from_ms - margin_ms, span.to_ms + margin_ms};
 }
 
-static bool duration(const struct observed *o, struct figures *out) {
-    int64_t length_ms = o->phase.to_ms - o->phase.from_ms;
-    out->measured = whole(length_ms);
-    out->low = not_below_zero(length_ms - o->error_ms);
-    out->high = whole(length_ms + o->error_ms);
+static bool duration(const struct observed *o, enum leaning leaning, struct figure *out) {
+    *out = not_below_zero(o->phase.to_ms - o->phase.from_ms + leaning * o->error_ms);
     return true;
 }
 
@@ -51,29 +48,27 @@ static struct summary summarise(const struct observed *o) {
     return summary;
 }
 
-/// Moving every sample by u moves a mean and every order statistic by exactly u.
-static bool shifted(const struct observed *o, wide numerator, int64_t denominator,
-                    struct figures *out) {
-    wide shift = (wide)o->standard->uncertainty * denominator;
-    out->measured = (struct figure){.numerator = numerator, .denominator = denominator};
-    out->low = (struct figure){.numerator = numerator - shift, .denominator = denominator};
-    out->high = (struct figure){.numerator = numerator + shift, .denominator = denominator};
-    return true;
+/// Moving every sample by its uncertainty moves a mean and every order statistic by the same.
+static bool shifted(const struct observed *o, enum leaning leaning, int64_t sum, int64_t count,
+                    struct figure *out) {
+    wide shift = (wide)o->standard->uncertainty * count * leaning;
+    *out = (struct figure){.numerator = sum + shift, .denominator = count};
+    return count > 0;
 }
 
-static bool mean(const struct observed *o, struct figures *out) {
+static bool mean(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct summary summary = summarise(o);
-    return summary.count > 0 && shifted(o, summary.sum, summary.count, out);
+    return shifted(o, leaning, summary.sum, summary.count, out);
 }
 
-static bool minimum(const struct observed *o, struct figures *out) {
+static bool minimum(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct summary summary = summarise(o);
-    return summary.count > 0 && shifted(o, summary.least, 1, out);
+    return summary.count > 0 && shifted(o, leaning, summary.least, 1, out);
 }
 
-static bool maximum(const struct observed *o, struct figures *out) {
+static bool maximum(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct summary summary = summarise(o);
-    return summary.count > 0 && shifted(o, summary.most, 1, out);
+    return summary.count > 0 && shifted(o, leaning, summary.most, 1, out);
 }
 
 static int64_t count_up_to(const struct observed *o, int64_t value) {
@@ -86,7 +81,7 @@ static int64_t count_up_to(const struct observed *o, int64_t value) {
 
 /// Nearest rank: the least value with at least `percent` of the samples at or below it. Found by
 /// halving the range of values, so that nothing needs sorting or memory.
-static bool quantile(const struct observed *o, struct figures *out) {
+static bool quantile(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct summary summary = summarise(o);
     if (summary.count == 0) return false;
     int64_t rank = (summary.count * o->standard->percent + 99) / 100;
@@ -98,39 +93,25 @@ static bool quantile(const struct observed *o, struct figures *out) {
         else
             low = middle + 1;
     }
-    return shifted(o, low, 1, out);
+    return shifted(o, leaning, low, 1, out);
 }
 
 /// Share of the covered time with values in the band, in millionths (the unit's step is 0.0001 %).
-static struct figure share_in(const struct observed *o, struct bounds band) {
+static bool share(const struct observed *o, enum leaning leaning, struct figure *out) {
+    struct bounds band = widened(o->standard->band, leaning * o->standard->uncertainty);
     wide inside_ms = 0;
     struct holds holds = holds_of(o->standard, o->series, o->phase);
     for (struct held held; holds_next(&holds, &held);)
         if (bounds_hold(band, held.value)) inside_ms += held.span.to_ms - held.span.from_ms;
-    return (struct figure){.numerator = inside_ms * MILLION, .denominator = o->covered_ms};
+    *out = (struct figure){.numerator = inside_ms * MILLION, .denominator = o->covered_ms};
+    return o->covered_ms > 0;
 }
 
-static bool share(const struct observed *o, struct figures *out) {
-    if (o->covered_ms == 0) return false;
-    struct bounds band = o->standard->band;
-    out->measured = share_in(o, band);
-    out->low = share_in(o, widened(band, -o->standard->uncertainty));
-    out->high = share_in(o, widened(band, o->standard->uncertainty));
-    return true;
-}
-
-static struct figure longest(const struct observed *o, struct bounds band) {
+static bool longest_outside(const struct observed *o, enum leaning leaning, struct figure *out) {
+    struct bounds band = widened(o->standard->band, -leaning * o->standard->uncertainty);
     struct span stretch;
-    return whole(evidence_longest_outside(o->standard, o->series, o->phase, band, &stretch));
-}
-
-static bool longest_outside(const struct observed *o, struct figures *out) {
-    if (o->covered_ms == 0) return false;
-    struct bounds band = o->standard->band;
-    out->measured = longest(o, band);
-    out->low = longest(o, widened(band, o->standard->uncertainty));
-    out->high = longest(o, widened(band, -o->standard->uncertainty));
-    return true;
+    *out = whole(evidence_longest_outside(o->standard, o->series, o->phase, band, &stretch));
+    return o->covered_ms > 0;
 }
 
 static int64_t events_in(const struct observed *o, struct span span) {
@@ -142,24 +123,15 @@ static int64_t events_in(const struct observed *o, struct span span) {
 }
 
 /// An event so near to the phase's ends that the clocks cannot tell may or may not belong to it.
-static bool count_events(const struct observed *o, struct figures *out) {
-    out->measured = whole(events_in(o, o->phase));
-    out->low = whole(events_in(o, widened_span(o->phase, -o->error_ms)));
-    out->high = whole(events_in(o, widened_span(o->phase, o->error_ms)));
+static bool count_events(const struct observed *o, enum leaning leaning, struct figure *out) {
+    *out = whole(events_in(o, widened_span(o->phase, leaning * o->error_ms)));
     return true;
 }
 
-static struct figure per_minute(struct figure count, int64_t covered_ms) {
-    count.numerator *= (wide)MINUTE_MS * MILLION;
-    count.denominator = covered_ms;
-    return count;
-}
-
-static bool rate(const struct observed *o, struct figures *out) {
-    if (o->covered_ms == 0 || !count_events(o, out)) return false;
-    out->measured = per_minute(out->measured, o->covered_ms);
-    out->low = per_minute(out->low, o->covered_ms);
-    out->high = per_minute(out->high, o->covered_ms);
+static bool rate(const struct observed *o, enum leaning leaning, struct figure *out) {
+    if (o->covered_ms == 0 || !count_events(o, leaning, out)) return false;
+    out->numerator *= (wide)MINUTE_MS * MILLION; // in millionths for each minute
+    out->denominator = o->covered_ms;
     return true;
 }
 
@@ -177,35 +149,31 @@ static int64_t occurrence(const struct observed *o, struct span span, int64_t ma
     return found_ms;
 }
 
-/// How far the occurrence lies from the phase's start (or the last one from its end), after adding
-/// `error_ms`.
-static struct figure distance(const struct observed *o, int64_t at_ms, int64_t error_ms,
-                              bool last) {
-    if (at_ms == TIME_NONE) return (struct figure){.absent = true, .denominator = 1};
-    int64_t from_start_ms = at_ms - o->phase.from_ms, to_end_ms = o->phase.to_ms - at_ms;
-    return not_below_zero((last ? to_end_ms : from_start_ms) + error_ms);
-}
-
-static bool nearest(const struct observed *o, bool last, struct figures *out) {
-    int64_t u = o->standard->uncertainty, error_ms = o->error_ms;
-    struct span wide_phase = widened_span(o->phase, error_ms);
-    struct span narrow_phase = widened_span(o->phase, -error_ms);
-    out->measured = distance(o, occurrence(o, o->phase, 0, last), 0, last);
-    out->low = distance(o, occurrence(o, wide_phase, u, last), -error_ms, last);
-    out->high = distance(o, occurrence(o, narrow_phase, -u, last), error_ms, last);
+/// How far the first lies from the phase's start, or the last from its end. The lowest it can be:
+/// in a wider phase and a wider band, and nearer by the clocks' error.
+static bool nearest(const struct observed *o, enum leaning leaning, bool last, struct figure *out) {
+    int64_t error_ms = leaning * o->error_ms;
+    int64_t at_ms =
+        occurrence(o, widened_span(o->phase, -error_ms), -leaning * o->standard->uncertainty, last);
+    *out = (struct figure){.absent = true, .denominator = 1};
+    if (at_ms != TIME_NONE)
+        *out =
+            not_below_zero((last ? o->phase.to_ms - at_ms : at_ms - o->phase.from_ms) + error_ms);
     return true;
 }
 
-static bool first_after_start(const struct observed *o, struct figures *out) {
-    return nearest(o, false, out);
+static bool first_after_start(const struct observed *o, enum leaning leaning, struct figure *out) {
+    return nearest(o, leaning, false, out);
 }
 
-static bool last_before_end(const struct observed *o, struct figures *out) {
-    return nearest(o, true, out);
+static bool last_before_end(const struct observed *o, enum leaning leaning, struct figure *out) {
+    return nearest(o, leaning, true, out);
 }
 
-bool statistic_figures(const struct observed *observed, struct figures *figures) {
-    static bool (*const functions[STATISTIC_COUNT])(const struct observed *, struct figures *) = {
+bool statistic_figure(const struct observed *observed, enum leaning leaning,
+                      struct figure *figure) {
+    static bool (*const functions[STATISTIC_COUNT])(const struct observed *, enum leaning,
+                                                    struct figure *) = {
         [STATISTIC_DURATION] = duration,
         [STATISTIC_MEAN] = mean,
         [STATISTIC_MIN] = minimum,
@@ -219,7 +187,7 @@ bool statistic_figures(const struct observed *observed, struct figures *figures)
         [STATISTIC_LAST_BEFORE_END] = last_before_end,
     };
     assert((unsigned)observed->standard->statistic < STATISTIC_COUNT);
-    return functions[observed->standard->statistic](observed, figures);
+    return functions[observed->standard->statistic](observed, leaning, figure);
 }
 
 int figure_compare(struct figure figure, int64_t limit) {

@@ -13,11 +13,9 @@ struct figure {
     int64_t denominator; // > 0
 };
 
-/// The figure as measured, and the lowest and highest it can be when every sample is moved by its
-/// uncertainty and every clock by its error.
-struct figures {
-    struct figure measured, low, high;
-};
+/// The figure as measured, or the lowest or highest that it can be when every sample is moved by
+/// its uncertainty and every clock by its error.
+enum leaning { AS_MEASURED = 0, LOWEST = -1, HIGHEST = 1 };
 
 /// What a statistic looks at.
 struct observed {
@@ -29,7 +27,7 @@ struct observed {
 };
 
 /// false: no usable sample to make the figure of.
-bool statistic_figures(const struct observed *observed, struct figures *figures);
+bool statistic_figure(const struct observed *observed, enum leaning leaning, struct figure *figure);
 
 /// -1, 0, 1: the figure is below, at or above the limit.
 int figure_compare(struct figure figure, int64_t limit);
