@@ -331,7 +331,7 @@ static void on_answer(struct gateway *g, const struct message *message) {
     enum err err = spool_tag(g->spool, in.position.number, &in.own_tag, &problem);
     in.own_held = !err;
     if (err != ERR_MISSING && !spooled(g, err, &problem)) return;
-    if (in.status != ANSWER_APPLIED && in.status != ANSWER_GAP)
+    if (in.status != ANSWER_APPLIED && in.status != ANSWER_GAP && in.status != ANSWER_LATER)
         log_warning("answer", "status=%s number=%llu reason=%.*s", answer_status_name(in.status),
                     (unsigned long long)in.position.number, (int)message->reason.size,
                     (const char *)message->reason.data);
