@@ -437,6 +437,15 @@ static uint32_t tracks_progress(const void *state) {
     return tracks->lines ? lines_permille(tracks->lines) : 0;
 }
 
+static size_t tracks_brings(const void *state, struct id *measures, size_t most) {
+    const struct tracks *tracks = state;
+    const struct measure *const brought[] = {tracks->client, tracks->bystander};
+    size_t count = 0;
+    for (size_t i = 0; i < 2 && count < most; i++)
+        measures[count++] = brought[i]->id;
+    return count;
+}
+
 static void tracks_close(void *state) {
     struct tracks *tracks = state;
     lines_close(tracks->lines);
@@ -451,6 +460,7 @@ const struct driver driver_tracks = {
     .settings = settings_rows,
     .open = tracks_open,
     .read = tracks_read,
+    .brings = tracks_brings,
     .progress = tracks_progress,
     .close = tracks_close,
 };
