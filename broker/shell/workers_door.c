@@ -1,0 +1,107 @@
+// What workers say: ready (also their heartbeat), done, goodbye.
+
+#include "broker/shell/broker.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+
+#include <string.h>
+
+/// The worker that its key, or `as`, stands for. false: none.
+static bool worker_named(const char *user, const struct message *message, struct id *name) {
+    struct bytes text = user ? bytes_of_text(user) : message->as;
+    struct peer peer;
+    if (!peer_parse((const char *)text.data, text.size, &peer) || peer.kind != PEER_WORKER)
+        return false;
+    *name = peer.name;
+    return true;
+}
+
+/// A place for a new name; places of workers that are gone are given away.
+static uint32_t place_for(struct broker *broker, const struct id *name) {
+    uint32_t number = peers_worker(&broker->peers, name);
+    if (number != NO_PEER) return number;
+    number = peers_worker_add(&broker->peers, name);
+    for (uint32_t i = 0; i < broker->peers.worker_count && number == NO_PEER; i++) {
+        if (dispatch_worker(broker->dispatch, i).ready) continue;
+        if (broker->peers.workers[i].connection.waiting) continue; // still in the outbox
+        peers_worker_remove(&broker->peers, i);
+        number = peers_worker_add(&broker->peers, name);
+    }
+    return number;
+}
+
+static const char *ready(struct broker *broker, struct bus_peer peer, const struct id *name,
+                         const struct message *message) {
+    uint32_t number = place_for(broker, name);
+    if (number == NO_PEER) return "too many workers: raise workers_max";
+    struct worker *worker = &broker->peers.workers[number];
+    enum connection_news news = connection_heard(&worker->connection, peer, clock_monotonic_ms());
+    if (news == CONNECTION_FORMER)
+        return "another process speaks for this worker: give each a name of its own";
+    if (news == CONNECTION_NEW)
+        log_info("worker_connected", "worker=%s credit=%u", name->text, message->credit);
+    snprintf(worker->set, sizeof worker->set, "%.*s", (int)message->set.size,
+             (const char *)message->set.data);
+    broker_input(broker, (struct dispatch_input){.kind = INPUT_READY,
+                                                 .worker = number,
+                                                 .credit = message->credit,
+                                                 .fresh = news == CONNECTION_NEW});
+    return NULL;
+}
+
+/// done or goodbye; one that has never been ready, or has been replaced, has nothing to give back.
+static void give_back(struct broker *broker, struct bus_peer peer, const struct id *name,
+                      const struct message *message) {
+    uint32_t number = peers_worker(&broker->peers, name);
+    if (number == NO_PEER) return;
+    struct connection *connection = &broker->peers.workers[number].connection;
+    if (!connection->known || connection->peer.number != peer.number) return;
+    connection->heard_ms = clock_monotonic_ms();
+    if (message->type == MESSAGE_GOODBYE) {
+        broker_input(broker, (struct dispatch_input){.kind = INPUT_GOODBYE, .worker = number});
+        return;
+    }
+    broker->done = message;
+    broker_input(broker, (struct dispatch_input){.kind = INPUT_DONE,
+                                                 .worker = number,
+                                                 .jobs = message->jobs,
+                                                 .status = message->status,
+                                                 .position = message->position,
+                                                 .wait_ms = message->wait_ms,
+                                                 .due_ms = message->due_ms});
+    broker->done = NULL;
+}
+
+/// One message. NULL, or why it is refused.
+static const char *message_take(struct broker *broker, struct bus_peer peer, const char *user,
+                                const struct message *message, struct id *name) {
+    if (!worker_named(user, message, name)) return "no name of a worker: worker.NAME";
+    switch (message->type) {
+    case MESSAGE_READY:
+        if (!id_equal(&message->worker, name)) return "key worker is not the name of its key";
+        return ready(broker, peer, name, message);
+    case MESSAGE_DONE:
+    case MESSAGE_GOODBYE:
+        give_back(broker, peer, name, message);
+        return NULL;
+    default:
+        return "only ready, done and goodbye are understood here";
+    }
+}
+
+void workers_door(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
+    struct broker *broker = context;
+    struct reader reader = reader_of(frame);
+    struct message message;
+    struct problem problem;
+    enum err err;
+    bool refused = false;
+    while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
+        struct id name = {0};
+        const char *why = err ? problem.text : message_take(broker, peer, user, &message, &name);
+        if (!why || refused) continue;
+        const char *who = user ? user : name.text[0] ? name.text : "a worker";
+        broker_refuse(broker, broker->workers, peer, who, why);
+        refused = true;
+    }
+}
