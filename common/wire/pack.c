@@ -1,5 +1,6 @@
 #include "common/wire/pack.h"
 
+#include <endian.h>
 #include <math.h>
 #include <string.h>
 
@@ -11,28 +12,58 @@ enum kind {
     KIND_FLOAT,
     KIND_TEXT,
     KIND_BYTES,
-    KIND_ARRAY,
+    KIND_ARRAY, // this and what follows has content
     KIND_MAP,
 };
 
-/// One value; of an array or map its head only.
-struct item {
-    enum kind kind;
-    union {
-        bool truth;
-        int64_t integer;
-        double number;
-        struct bytes bytes; // text, bytes
-        size_t count;       // array: elements, map: pairs
-    };
+/// One value; of an array or map its head only. Which member holds depends on its kind.
+union item {
+    bool truth;
+    int64_t integer;
+    double number;
+    struct bytes bytes; // text, bytes
+    size_t count;       // array: elements, map: pairs
 };
 
-static uint64_t big_endian(struct reader *reader, size_t size) {
-    struct bytes taken = reader_take(reader, size);
-    uint64_t value = 0;
-    for (size_t i = 0; i < taken.size; i++)
-        value = value << 8 | taken.data[i];
-    return value;
+// The two ways in which bytes are taken here; every value passes through them, so both are lean.
+
+static inline bool has(const struct reader *reader, size_t size) {
+    return (size_t)(reader->end - reader->at) >= size;
+}
+
+static inline uint64_t big_endian(struct reader *reader, size_t size) {
+    if (!has(reader, size)) {
+        reader->failed = true;
+        return 0;
+    }
+    const uint8_t *at = reader->at;
+    reader->at += size;
+    uint16_t two;
+    uint32_t four;
+    uint64_t eight;
+    switch (size) {
+    case 1:
+        return at[0];
+    case 2:
+        memcpy(&two, at, sizeof two);
+        return be16toh(two);
+    case 4:
+        memcpy(&four, at, sizeof four);
+        return be32toh(four);
+    default:
+        memcpy(&eight, at, sizeof eight);
+        return be64toh(eight);
+    }
+}
+
+static inline struct bytes view(struct reader *reader, size_t size) {
+    if (!has(reader, size)) {
+        reader->failed = true;
+        size = 0;
+    }
+    struct bytes taken = {reader->at, size};
+    reader->at += size;
+    return taken;
 }
 
 /// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF.
@@ -53,209 +84,221 @@ static bool utf8_valid(struct bytes text) {
     return true;
 }
 
-static struct item integer(int64_t value) {
-    return (struct item){.kind = KIND_INTEGER, .integer = value};
+static inline enum kind integer(union item *item, int64_t value) {
+    item->integer = value;
+    return KIND_INTEGER;
 }
 
-static struct item signed_integer(struct reader *reader, size_t size) {
+static enum kind signed_integer(struct reader *reader, size_t size, union item *item) {
     unsigned unused = 64 - 8 * (unsigned)size;
-    return integer((int64_t)(big_endian(reader, size) << unused) >> unused);
+    return integer(item, (int64_t)(big_endian(reader, size) << unused) >> unused);
 }
 
-static struct item unsigned_integer(struct reader *reader, size_t size) {
+static enum kind unsigned_integer(struct reader *reader, size_t size, union item *item) {
     uint64_t value = big_endian(reader, size);
-    if (value > INT64_MAX) return (struct item){.kind = KIND_MALFORMED};
-    return integer((int64_t)value);
+    return value > INT64_MAX ? KIND_MALFORMED : integer(item, (int64_t)value);
 }
 
-static struct item floating(struct reader *reader, size_t size) {
-    uint64_t bits = big_endian(reader, size);
-    double value;
-    if (size == sizeof(float)) {
-        uint32_t narrow = (uint32_t)bits;
-        float single;
-        memcpy(&single, &narrow, sizeof single);
-        value = (double)single;
-    } else {
-        memcpy(&value, &bits, sizeof value);
-    }
-    if (!isfinite(value)) return (struct item){.kind = KIND_MALFORMED};
-    return (struct item){.kind = KIND_FLOAT, .number = value};
+static enum kind float32(struct reader *reader, union item *item) {
+    uint32_t bits = (uint32_t)big_endian(reader, sizeof bits);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    item->number = (double)value;
+    return isfinite(value) ? KIND_FLOAT : KIND_MALFORMED;
 }
 
-static struct item text(struct reader *reader, size_t size) {
-    struct bytes bytes = reader_take(reader, size);
-    if (size > PACK_TEXT_MAX || !utf8_valid(bytes)) return (struct item){.kind = KIND_MALFORMED};
-    return (struct item){.kind = KIND_TEXT, .bytes = bytes};
+static enum kind float64(struct reader *reader, union item *item) {
+    uint64_t bits = big_endian(reader, sizeof bits);
+    memcpy(&item->number, &bits, sizeof item->number);
+    return isfinite(item->number) ? KIND_FLOAT : KIND_MALFORMED;
 }
 
-static struct item bytes(struct reader *reader, size_t size) {
-    return (struct item){.kind = KIND_BYTES, .bytes = reader_take(reader, size)};
+static inline enum kind text(struct reader *reader, size_t size, union item *item) {
+    if (size > PACK_TEXT_MAX) return KIND_MALFORMED;
+    item->bytes = view(reader, size);
+    return utf8_valid(item->bytes) ? KIND_TEXT : KIND_MALFORMED;
+}
+
+static enum kind bytes(struct reader *reader, size_t size, union item *item) {
+    item->bytes = view(reader, size);
+    return KIND_BYTES;
 }
 
 /// Every element takes at least a byte: whatever declares more than there are bytes is a lie.
-static struct item array(struct reader *reader, size_t count) {
-    if (count > reader_left(reader)) return (struct item){.kind = KIND_MALFORMED};
-    return (struct item){.kind = KIND_ARRAY, .count = count};
+static inline enum kind array(struct reader *reader, size_t count, union item *item) {
+    item->count = count;
+    return has(reader, count) ? KIND_ARRAY : KIND_MALFORMED;
 }
 
-static struct item map(struct reader *reader, size_t count) {
-    if (count > reader_left(reader) / 2 || count > PACK_KEYS_MAX)
-        return (struct item){.kind = KIND_MALFORMED};
-    return (struct item){.kind = KIND_MAP, .count = count};
+static inline enum kind map(struct reader *reader, size_t count, union item *item) {
+    item->count = count;
+    return count <= PACK_KEYS_MAX && has(reader, 2 * count) ? KIND_MAP : KIND_MALFORMED;
 }
 
-static struct item take_long_form(struct reader *reader, uint8_t head) {
+static enum kind take_long_form(struct reader *reader, uint8_t head, union item *item) {
     switch (head) {
     case 0xc0:
-        return (struct item){.kind = KIND_NIL};
+        return KIND_NIL;
     case 0xc2:
     case 0xc3:
-        return (struct item){.kind = KIND_BOOL, .truth = head == 0xc3};
+        item->truth = head == 0xc3;
+        return KIND_BOOL;
     case 0xc4:
-        return bytes(reader, (size_t)big_endian(reader, 1));
+        return bytes(reader, (size_t)big_endian(reader, 1), item);
     case 0xc5:
-        return bytes(reader, (size_t)big_endian(reader, 2));
+        return bytes(reader, (size_t)big_endian(reader, 2), item);
     case 0xc6:
-        return bytes(reader, (size_t)big_endian(reader, 4));
+        return bytes(reader, (size_t)big_endian(reader, 4), item);
     case 0xca:
-        return floating(reader, 4);
+        return float32(reader, item);
     case 0xcb:
-        return floating(reader, 8);
+        return float64(reader, item);
     case 0xcc:
-        return unsigned_integer(reader, 1);
+        return unsigned_integer(reader, 1, item);
     case 0xcd:
-        return unsigned_integer(reader, 2);
+        return unsigned_integer(reader, 2, item);
     case 0xce:
-        return unsigned_integer(reader, 4);
+        return unsigned_integer(reader, 4, item);
     case 0xcf:
-        return unsigned_integer(reader, 8);
+        return unsigned_integer(reader, 8, item);
     case 0xd0:
-        return signed_integer(reader, 1);
+        return signed_integer(reader, 1, item);
     case 0xd1:
-        return signed_integer(reader, 2);
+        return signed_integer(reader, 2, item);
     case 0xd2:
-        return signed_integer(reader, 4);
+        return signed_integer(reader, 4, item);
     case 0xd3:
-        return signed_integer(reader, 8);
+        return signed_integer(reader, 8, item);
     case 0xd9:
-        return text(reader, (size_t)big_endian(reader, 1));
+        return text(reader, (size_t)big_endian(reader, 1), item);
     case 0xda:
-        return text(reader, (size_t)big_endian(reader, 2));
+        return text(reader, (size_t)big_endian(reader, 2), item);
     case 0xdb:
-        return text(reader, (size_t)big_endian(reader, 4));
+        return text(reader, (size_t)big_endian(reader, 4), item);
     case 0xdc:
-        return array(reader, (size_t)big_endian(reader, 2));
+        return array(reader, (size_t)big_endian(reader, 2), item);
     case 0xdd:
-        return array(reader, (size_t)big_endian(reader, 4));
+        return array(reader, (size_t)big_endian(reader, 4), item);
     case 0xde:
-        return map(reader, (size_t)big_endian(reader, 2));
+        return map(reader, (size_t)big_endian(reader, 2), item);
     case 0xdf:
-        return map(reader, (size_t)big_endian(reader, 4));
+        return map(reader, (size_t)big_endian(reader, 4), item);
     default:
-        return (struct item){.kind = KIND_MALFORMED}; // extensions and 0xc1
+        return KIND_MALFORMED; // extensions and 0xc1
     }
 }
 
-static struct item take(struct reader *reader) {
-    uint8_t head = reader_u8(reader);
-    struct item item;
+static enum kind take(struct reader *reader, union item *item) {
+    enum kind kind;
+    uint8_t head = (uint8_t)big_endian(reader, 1);
     if (head < 0x80)
-        item = integer(head);
+        kind = integer(item, head);
     else if (head >= 0xe0)
-        item = integer((int8_t)head);
+        kind = integer(item, (int8_t)head);
     else if (head < 0x90)
-        item = map(reader, head & 0x0f);
+        kind = map(reader, head & 0x0f, item);
     else if (head < 0xa0)
-        item = array(reader, head & 0x0f);
+        kind = array(reader, head & 0x0f, item);
     else if (head < 0xc0)
-        item = text(reader, head & 0x1f);
+        kind = text(reader, head & 0x1f, item);
     else
-        item = take_long_form(reader, head);
-    if (reader->failed) item.kind = KIND_MALFORMED;
-    return item;
+        kind = take_long_form(reader, head, item);
+    return reader->failed ? KIND_MALFORMED : kind;
 }
 
 bool pack_read_bool(struct reader *reader, bool *value) {
-    struct item item = take(reader);
-    if (item.kind != KIND_BOOL) return false;
+    union item item;
+    if (take(reader, &item) != KIND_BOOL) return false;
     *value = item.truth;
     return true;
 }
 
 bool pack_read_integer(struct reader *reader, int64_t *value) {
-    struct item item = take(reader);
-    if (item.kind != KIND_INTEGER) return false;
+    union item item;
+    if (take(reader, &item) != KIND_INTEGER) return false;
     *value = item.integer;
     return true;
 }
 
 bool pack_read_number(struct reader *reader, double *value) {
-    struct item item = take(reader);
-    if (item.kind != KIND_INTEGER && item.kind != KIND_FLOAT) return false;
-    *value = item.kind == KIND_INTEGER ? (double)item.integer : item.number;
+    union item item;
+    enum kind kind = take(reader, &item);
+    if (kind != KIND_INTEGER && kind != KIND_FLOAT) return false;
+    *value = kind == KIND_INTEGER ? (double)item.integer : item.number;
     return true;
 }
 
 bool pack_read_text(struct reader *reader, struct bytes *value) {
-    struct item item = take(reader);
-    if (item.kind != KIND_TEXT) return false;
+    union item item;
+    if (take(reader, &item) != KIND_TEXT) return false;
     *value = item.bytes;
     return true;
 }
 
 bool pack_read_bytes(struct reader *reader, struct bytes *value) {
-    struct item item = take(reader);
-    if (item.kind != KIND_BYTES) return false;
+    union item item;
+    if (take(reader, &item) != KIND_BYTES) return false;
     *value = item.bytes;
     return true;
 }
 
 bool pack_read_array(struct reader *reader, size_t *count) {
-    struct item item = take(reader);
-    if (item.kind != KIND_ARRAY) return false;
+    union item item;
+    if (take(reader, &item) != KIND_ARRAY) return false;
     *count = item.count;
     return true;
 }
 
 bool pack_is_array(const struct reader *reader) {
     struct reader ahead = *reader;
-    return take(&ahead).kind == KIND_ARRAY;
+    union item item;
+    return take(&ahead, &item) == KIND_ARRAY;
 }
 
 /// Take a key and see that the map did not have it yet.
 static bool take_key(struct reader *reader, struct bytes keys[], size_t count) {
-    if (!pack_read_text(reader, &keys[count])) return false;
+    union item key;
+    if (take(reader, &key) != KIND_TEXT) return false;
     for (size_t i = 0; i < count; i++)
-        if (bytes_equal(keys[i], keys[count])) return false;
+        if (keys[i].size == key.bytes.size &&
+            memcmp(keys[i].data, key.bytes.data, key.bytes.size) == 0)
+            return false;
+    keys[count] = key.bytes;
+    return true;
+}
+
+static bool skip_pairs(struct reader *reader, unsigned depth, size_t count) {
+    struct bytes keys[PACK_KEYS_MAX];
+    for (size_t i = 0; i < count; i++)
+        if (!take_key(reader, keys, i) || !pack_skip(reader, depth)) return false;
+    return true;
+}
+
+static bool skip_elements(struct reader *reader, unsigned depth, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!pack_skip(reader, depth)) return false;
     return true;
 }
 
 bool pack_skip(struct reader *reader, unsigned depth) {
-    struct item item = take(reader);
-    if (item.kind == KIND_MALFORMED) return false;
-    if (item.kind != KIND_ARRAY && item.kind != KIND_MAP) return true;
+    union item item;
+    enum kind kind = take(reader, &item);
+    if (kind < KIND_ARRAY) return kind != KIND_MALFORMED;
     if (depth == 0) return false;
-    struct bytes keys[PACK_KEYS_MAX];
-    for (size_t i = 0; i < item.count; i++) {
-        if (item.kind == KIND_MAP && !take_key(reader, keys, i)) return false;
-        if (!pack_skip(reader, depth - 1)) return false;
-    }
-    return true;
+    return kind == KIND_MAP ? skip_pairs(reader, depth - 1, item.count)
+                            : skip_elements(reader, depth - 1, item.count);
 }
 
-static struct pack_key row_key(const void *rows, size_t row_size, size_t index) {
-    struct pack_key key;
-    memcpy(&key, (const char *)rows + index * row_size, sizeof key);
-    return key;
+static inline const struct pack_key *row_key(const void *rows, size_t row_size, size_t index) {
+    return (const struct pack_key *)(const void *)((const char *)rows + index * row_size);
 }
 
 bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
                 size_t count, struct reader values[]) {
     for (size_t i = 0; i < count; i++)
         values[i] = (struct reader){0};
-    struct item item = take(reader);
-    if (item.kind != KIND_MAP || depth == 0) return false;
+    union item item;
+    if (take(reader, &item) != KIND_MAP || depth == 0) return false;
     struct bytes keys[PACK_KEYS_MAX];
     size_t row = 0; // most senders keep the order of the rows: look on from the last one found
     for (size_t i = 0; i < item.count; i++) {
@@ -264,8 +307,9 @@ bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t 
         if (!pack_skip(reader, depth - 1)) return false;
         value.end = reader->at;
         for (size_t tried = 0; tried < count; tried++, row = row + 1 < count ? row + 1 : 0) {
-            struct pack_key key = row_key(rows, row_size, row);
-            if (key.size != keys[i].size || memcmp(key.text, keys[i].data, key.size) != 0) continue;
+            const struct pack_key *key = row_key(rows, row_size, row);
+            if (key->size != keys[i].size || memcmp(key->text, keys[i].data, key->size) != 0)
+                continue;
             values[row] = value;
             break;
         }
