@@ -35,15 +35,6 @@ void bus_free(struct bus *bus) {
     free(bus);
 }
 
-static bool drop_rest(void *zmq) {
-    char nothing;
-    int more = 1;
-    size_t size = sizeof more;
-    while (!zmq_getsockopt(zmq, ZMQ_RCVMORE, &more, &size) && more)
-        if (zmq_recv(zmq, &nothing, 0, ZMQ_DONTWAIT) < 0) break;
-    return true;
-}
-
 /// The routing id in front of each message that a ROUTER receives.
 enum head { HEAD_NONE, HEAD_PEER, HEAD_SELF_NAMED };
 static enum head take_head(void *zmq, struct bus_peer *peer) {
@@ -54,6 +45,18 @@ static enum head take_head(void *zmq, struct bus_peer *peer) {
     memcpy(&peer->number, id + 1, sizeof peer->number);            // begin with a zero byte
     peer->number = ntohl(peer->number);
     return HEAD_PEER;
+}
+
+/// The first frame behind the routing id; *more: others followed, and are gone.
+static bool take_frame(void *zmq, zmq_msg_t *frame, bool *more) {
+    if (zmq_msg_recv(frame, zmq, ZMQ_DONTWAIT) < 0) return false;
+    *more = zmq_msg_more(frame);
+    char nothing;
+    int rest = *more;
+    size_t size = sizeof rest;
+    while (rest && zmq_recv(zmq, &nothing, 0, ZMQ_DONTWAIT) >= 0)
+        zmq_getsockopt(zmq, ZMQ_RCVMORE, &rest, &size);
+    return true;
 }
 
 /// The sender's name, a copy: the handler may replace the table that it stands in.
@@ -73,40 +76,40 @@ static bool find_user(const struct bus_socket *socket, zmq_msg_t *frame, struct 
     return name;
 }
 
+static void drop(struct bus_socket *socket, zmq_msg_t *frame, uint64_t *count, const char *reason) {
+    const char *address = zmq_msg_gets(frame, "Peer-Address");
+    struct bus_refusal refusal = {
+        .kind = BUS_REFUSED_FRAME, .address = address ? address : "", .reason = reason};
+    ++*count;
+    if (socket->handlers.refused) socket->handlers.refused(socket->handlers.context, &refusal);
+}
+
 static bool take_message(void *context) {
     struct bus_socket *socket = context;
+    struct bus_counts *counts = &socket->counts;
     struct bus_peer peer = BUS_BROKER;
     enum head head = socket->binds ? take_head(socket->zmq, &peer) : HEAD_PEER;
     if (head == HEAD_NONE) return false;
-    if (head == HEAD_SELF_NAMED) {
-        socket->counts.self_named++;
-        return drop_rest(socket->zmq);
-    }
-    int more = 1;
-    size_t size = sizeof more;
-    if (socket->binds && (zmq_getsockopt(socket->zmq, ZMQ_RCVMORE, &more, &size) || !more)) {
-        socket->counts.multipart++; // a routing id and nothing behind it
-        return true;
-    }
+
     zmq_msg_t frame;
     zmq_msg_init(&frame);
-    if (zmq_msg_recv(&frame, socket->zmq, ZMQ_DONTWAIT) < 0) {
-        zmq_msg_close(&frame);
-        return false;
-    }
     struct user user;
-    if (zmq_msg_more(&frame)) {
-        socket->counts.multipart++;
-        drop_rest(socket->zmq);
+    bool more, taken = take_frame(socket->zmq, &frame, &more);
+    if (!taken) {
+        // None there.
+    } else if (head == HEAD_SELF_NAMED) {
+        drop(socket, &frame, &counts->self_named, "the peer sets its own routing id");
+    } else if (more) {
+        drop(socket, &frame, &counts->multipart, "a message of more than one frame");
     } else if (!find_user(socket, &frame, &user)) {
-        socket->counts.unknown_user++;
+        drop(socket, &frame, &counts->unknown_user, "a frame of a key that is no longer known");
     } else {
-        socket->counts.received++;
+        counts->received++;
         struct bytes bytes = {zmq_msg_data(&frame), zmq_msg_size(&frame)};
         socket->handlers.message(socket->handlers.context, peer, user.name, bytes);
     }
-    zmq_msg_close(&frame); // the socket may be closed by now
-    return true;
+    zmq_msg_close(&frame); // a handler may have closed the socket by now
+    return taken;
 }
 
 static int send_frame(struct bus_socket *socket, struct bus_peer peer, zmq_msg_t *frame) {

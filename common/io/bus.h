@@ -39,6 +39,7 @@ enum bus_refusal_kind {
     BUS_REFUSED_KEY,      // bound: unknown key. Connecting: the server does not know our key
     BUS_REFUSED_PROTOCOL, // not CURVE, another server key, garbage
     BUS_REFUSED_OTHER,    // closed or silent in the middle of the handshake
+    BUS_REFUSED_FRAME,    // not a handshake: a frame was dropped; the counts say which way
 };
 struct bus_refusal {
     enum bus_refusal_kind kind;
@@ -61,7 +62,7 @@ struct bus_handlers {
 struct bus_counts {
     uint64_t received, sent; // frames
     uint64_t full, no_peer;  // sends that failed: ERR_AGAIN, ERR_MISSING
-    uint64_t multipart;      // dropped: messages of more or fewer frames than one
+    uint64_t multipart;      // dropped: messages of more than one frame
     uint64_t unknown_user;   // dropped: no user, or its key is no longer in the table
     uint64_t self_named;     // dropped: the peer chose its routing id itself
     uint64_t refused_key, refused_protocol, refused_other; // handshakes

@@ -45,7 +45,7 @@ struct end {
     struct bus_socket *socket;
     struct bus_peer peer;
     bool has_peer, echoes;
-    uint32_t to_send, sent, received, expected, connected, disconnected;
+    uint32_t to_send, sent, received, expected, connected, disconnected, refused;
     char user[CURVE_USER_MAX + 1];
     struct end *other;
 };
@@ -86,6 +86,13 @@ static void on_disconnected(void *context) {
     loop_stop(loop);
 }
 
+static void on_refused(void *context, const struct bus_refusal *refusal) {
+    struct end *end = context;
+    if (refusal->kind != BUS_REFUSED_FRAME) return;
+    end->refused++;
+    cr_assert(eq(str, (char *)refusal->address, "127.0.0.1"));
+}
+
 static void on_turn(void *context) {
     struct end *ends = context;
     pump(&ends[0]);
@@ -98,7 +105,8 @@ static const struct bus_handlers *handlers_of(struct end *end) {
     handlers = (struct bus_handlers){.context = end,
                                      .message = on_number,
                                      .connected = on_connected,
-                                     .disconnected = on_disconnected};
+                                     .disconnected = on_disconnected,
+                                     .refused = on_refused};
     return &handlers;
 }
 
@@ -302,6 +310,7 @@ Test(bus, multipart_messages_and_self_named_peers_are_dropped_and_counted) {
         uv_run(loop_uv(loop), UV_RUN_ONCE);
     cr_assert(eq(u64, bus_socket_counts(ends[0].socket).multipart, 1));
     cr_assert(eq(u64, bus_socket_counts(ends[0].socket).received, 1));
+    cr_assert(eq(u32, ends[0].refused, 3)); // whoever writes such a gateway must be able to see it
     zmq_setsockopt(squatter, ZMQ_LINGER, &(int){0}, sizeof(int));
     zmq_setsockopt(many, ZMQ_LINGER, &(int){0}, sizeof(int));
     zmq_close(squatter);
