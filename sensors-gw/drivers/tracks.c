@@ -260,9 +260,11 @@ static void unusable(const struct tracks *tracks, struct driver_turn *turn, uint
 static enum err next_row(struct tracks *tracks, struct driver_turn *turn, uint32_t *lines_left,
                          struct position_row *row, struct problem *problem) {
     struct line line;
-    while ((*lines_left)-- > 0) {
+    while (*lines_left > 0) {
         enum err err = lines_next(tracks->lines, &line, problem);
         bool known = (!err || err == ERR_RANGE) && line.number < tracks->skip_to;
+        // What is only passed over, after a restart, costs a sixteenth.
+        *lines_left -= !known || line.number % 16 == 0;
         if (known) continue;
         if (err == ERR_RANGE) {
             unusable(tracks, turn, line.number, "long_line", "longer than 4 KiB");

@@ -1,5 +1,6 @@
-// drivers_play CONFIG MEASURES ZONE INDEX [KEY=VALUE]...: what one driver of a gateway's file
-// yields, as text (play.h), for the tests in Python that compute the same independently.
+// drivers_play CONFIG MEASURES ZONE INDEX RESTART_EVERY [KEY=VALUE]...: what one driver of a
+// gateway's file yields, as text (play.h), for the tests in Python that compute the same
+// independently. RESTART_EVERY: so many turns, 0: never.
 
 #include "common/registry/measures.h"
 #include "common/registry/zone.h"
@@ -34,13 +35,14 @@ int main(int argc, char **argv) {
     struct measure_catalogue catalogue;
     struct zone zone;
     struct played played = {0};
-    if (argc < 5) {
-        fprintf(stderr, "usage: drivers_play CONFIG MEASURES ZONE INDEX [KEY=VALUE]...\n");
+    if (argc < 6) {
+        fprintf(stderr,
+                "usage: drivers_play CONFIG MEASURES ZONE INDEX RESTART_EVERY [KEY=VALUE]...\n");
         return 2;
     }
     struct document *document = document_open(argv[1], &problems);
     if (!document || !measures_load(argv[2], &catalogue, &problems) ||
-        !set_all(document, argc - 5, argv + 5, &problems)) {
+        !set_all(document, argc - 6, argv + 6, &problems)) {
         problems_print(&problems, stderr);
         return 2;
     }
@@ -51,7 +53,8 @@ int main(int argc, char **argv) {
     struct play play = {.entry = entry_at(document, strtoul(argv[4], NULL, 10)),
                         .measures = &catalogue.measures,
                         .zone = &zone,
-                        .budget = 4096};
+                        .budget = 4096,
+                        .restart_every = (uint32_t)strtoul(argv[5], NULL, 10)};
     if (!play.entry) {
         fprintf(stderr, "%s has no such driver\n", argv[1]);
         return 2;

@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Writes the example day of the branch musterstadt: everything in it is made up.
+
+    timetable.py [--out FOLDER] [--day 2026-11-23] [--seed 1] [--hours 3]
+
+  desk.csv       the queue system's log: a row a ticket, by desk (so not in the order of time)
+  floor.csv.gz   where people stand, twice a second: employees behind their desks, clients before
+                 them, and sometimes somebody who comes too close
+
+The same arguments give the same bytes. config/gateways/musterstadt-{desk,floor}.yaml play the two
+files. Eight employees (two a desk, half of the day each) differ on purpose: one is slow, one stands
+too close, one leaves the desk, so that standards are met and not met and there is a spread to see.
+"""
+
+import argparse
+import gzip
+import io
+import os
+import random
+
+OPENS_S = 9 * 3600
+RATE_HZ = 2
+DESKS = 4
+DESK_SPACING_M = 3.0
+EMPLOYEE_Y_M = -0.50  # behind the desk, whose front edge is y = 0
+NOTE = "# Made up by ops/day/timetable.py: no real branch, employee or client.\n"
+
+# name: pace (factor of service time), distance to the client in m, walk (factor of the time from
+# call to start), share of services in which the desk is left for a while
+EMPLOYEES = [
+    ("Ada", 0.9, 1.05, 0.8, 0.02), ("Bo", 1.0, 1.20, 1.0, 0.05),
+    ("Cem", 1.6, 1.15, 1.2, 0.05), ("Dora", 1.0, 0.72, 1.0, 0.05),
+    ("Emil", 0.8, 1.30, 1.0, 0.05), ("Fee", 1.1, 1.10, 2.4, 0.05),
+    ("Gus", 1.0, 1.45, 1.0, 0.45), ("Hanna", 0.95, 1.00, 0.7, 0.02),
+]
+# queue: share of the clients, median service in s
+QUEUES = [("cash", 0.55, 110), ("returns", 0.25, 200), ("advice", 0.20, 340)]
+LANGUAGES = [("de", 0.85), ("en", 0.10), ("pl", 0.05)]
+
+
+def pick(rng, rows):
+    """One of (value, share, ...) rows by its share."""
+    at = rng.random() * sum(row[1] for row in rows)
+    for row in rows:
+        at -= row[1]
+        if at < 0:
+            return row
+    return rows[-1]
+
+
+def arrivals(rng, seconds):
+    """Times at which clients come: every 90 s, in the rush of the middle hour every 55 s."""
+    at = 20.0
+    while at < seconds - 600:
+        yield int(at)
+        rush = 0.38 < at / seconds < 0.62
+        at += rng.expovariate(1 / (55 if rush else 90))
+
+
+def serve(rng, ticket, free_at, half):
+    """Walks a ticket through its desk: fills in called, began, done or left. Returns when the desk
+    is free again."""
+    employee = EMPLOYEES[ticket["desk"] * 2 + (1 if ticket["printed"] >= half else 0)]
+    ready = max(ticket["printed"] + 3, free_at)
+    patience = rng.uniform(240, 900)
+    if ready - ticket["printed"] > patience:
+        ticket["left"] = int(ticket["printed"] + patience)
+        ticket["result"] = "LEFT"
+        return free_at
+    ticket["called"] = ready
+    if rng.random() < 0.03:
+        ticket["left"] = ready + 45
+        ticket["result"] = "NOSHOW"
+        return ticket["left"]
+    ticket["clerk"] = employee[0]
+    ticket["employee"] = employee
+    ticket["began"] = ready + max(2, int(rng.lognormvariate(2.6, 0.5) * employee[3]))
+    median = next(row[2] for row in QUEUES if row[0] == ticket["queue"])
+    length = max(6, int(rng.lognormvariate(0, 0.55) * median * employee[1]))
+    ticket["done"] = ticket["began"] + length
+    ticket["result"] = "TRANSFER" if rng.random() < 0.03 else "DONE"
+    return ticket["done"] + rng.randint(3, 15)
+
+
+def tickets_of(rng, seconds):
+    """All tickets of the day; each desk has a line of its own."""
+    free_at = [0] * DESKS
+    tickets = []
+    for number, printed in enumerate(arrivals(rng, seconds), 1):
+        desk = min(range(DESKS), key=lambda d: (max(free_at[d], printed), d))
+        queue = pick(rng, QUEUES)[0]
+        ticket = {"ticket": f"{queue[0].upper()}{number:03d}", "desk": desk, "queue": queue,
+                  "language": pick(rng, LANGUAGES)[0], "printed": printed}
+        free_at[desk] = serve(rng, ticket, free_at[desk], seconds / 2)
+        tickets.append(ticket)
+    return tickets
+
+
+def clock(second):
+    if second is None:
+        return ""
+    second += OPENS_S
+    return f"{second // 3600}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
+def write_log(path, day, tickets):
+    times = ("printed", "called", "began", "done", "left")
+    with open(path, "w", encoding="utf-8", newline="\n") as out:
+        out.write(NOTE)
+        out.write("date,ticket,desk,queue,language,printed,called,began,done,left,result,clerk\n")
+        for t in sorted(tickets, key=lambda t: (t["desk"], t["printed"])):
+            fields = [day, t["ticket"], str(t["desk"] + 1), t["queue"], t["language"]]
+            fields += [clock(t.get(name)) for name in times]
+            out.write(",".join(fields + [t["result"], t.get("clerk", "")]) + "\n")
+
+
+class Person:
+    """Somebody on the floor: stands still, and now and then takes a small step."""
+
+    def __init__(self, rng, number, x, y, begin, end):
+        self.rng, self.number, self.x, self.y = rng, number, x, y
+        self.begin, self.end = begin, end
+        self.dx = self.dy = 0.0
+
+    def row(self, second):
+        if self.rng.random() < 0.08:
+            self.dx = max(-0.06, min(0.06, self.dx + self.rng.choice((-0.02, 0.02))))
+            self.dy = max(-0.06, min(0.06, self.dy + self.rng.choice((-0.02, 0.02))))
+        return f"{second:.1f},{self.number},{self.x + self.dx:.2f},{self.y + self.dy:.2f}\n"
+
+
+def client_and_company(rng, ticket, number):
+    """The client of a service and, in one of six, a person who waits too close behind."""
+    x, distance = ticket["desk"] * DESK_SPACING_M, rng.gauss(ticket["employee"][2], 0.09)
+    if rng.random() < 0.04:
+        distance = rng.uniform(0.30, 0.42)  # much too close
+    begin, end = ticket["began"] - 4, ticket["done"] + 3
+    client = Person(rng, number, x, EMPLOYEE_Y_M + max(0.30, distance), begin, end)
+    if rng.random() >= 1 / 6:
+        return [client]
+    length = (end - begin) * rng.uniform(0.2, 0.9)
+    since = begin + rng.uniform(0, end - begin - length)
+    behind = Person(rng, number + 1, x + 0.3, client.y + rng.uniform(0.45, 1.1), since,
+                    since + length)
+    return [client, behind]
+
+
+def absences(rng, tickets):
+    """Spans in which a desk's employee fetches something: nobody can be measured there then."""
+    spans = []
+    for t in tickets:
+        if "done" in t and rng.random() < t["employee"][4]:
+            length = (t["done"] - t["began"]) * rng.uniform(0.3, 0.7)
+            since = t["began"] + rng.uniform(0, t["done"] - t["began"] - length)
+            spans.append((t["desk"], since, since + length))
+    return spans
+
+
+def write_floor(path, rng, tickets, seconds):
+    number, people = 100, []
+    away = absences(rng, tickets)
+    for t in tickets:
+        if "done" in t:
+            people += client_and_company(rng, t, number)
+            number += 2
+    employees = [Person(rng, desk + 1, desk * DESK_SPACING_M, EMPLOYEE_Y_M, 0, seconds)
+                 for desk in range(DESKS)]
+    last = max([seconds] + [t["done"] + 60 for t in tickets if "done" in t])
+    outage = (int(seconds * 0.55), int(seconds * 0.55) + 120)  # the sensor restarts
+    people.sort(key=lambda p: (p.begin, p.number))
+    text, here, at = io.StringIO(), [], 0
+    text.write(NOTE + "t_s,person,x_m,y_m\n")
+    for frame in range(last * RATE_HZ):
+        second = frame / RATE_HZ
+        while at < len(people) and people[at].begin <= second:
+            here.append(people[at])
+            at += 1
+        here = [p for p in here if p.end > second]
+        rows = [p.row(second) for desk, p in enumerate(employees)
+                if not any(d == desk and a <= second < b for d, a, b in away)]
+        rows += [p.row(second) for p in here]
+        if not outage[0] <= second < outage[1]:
+            text.writelines(rows)
+    with open(path, "wb") as out, gzip.GzipFile("", "wb", 9, out, mtime=0) as packed:
+        packed.write(text.getvalue().encode())
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Write the made-up example day.")
+    parser.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
+    parser.add_argument("--day", default="2026-11-23")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hours", type=float, default=3)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    seconds = int(arguments.hours * 3600)
+    tickets = tickets_of(rng, seconds)
+    os.makedirs(arguments.out, exist_ok=True)
+    write_log(os.path.join(arguments.out, "desk.csv"), arguments.day, tickets)
+    write_floor(os.path.join(arguments.out, "floor.csv.gz"), rng, tickets, seconds)
+    served = [t for t in tickets if "done" in t]
+    late = sum(t["began"] - t["printed"] > 120 for t in served)
+    print(f"{len(tickets)} tickets, {len(served)} served, {late} waited more than two minutes, "
+          f"{sum(t['result'] == 'LEFT' for t in tickets)} left")
+
+
+if __name__ == "__main__":
+    main()
