@@ -15,7 +15,7 @@ static const struct branch *lane_branch(const struct pipeline *pipeline, uint32_
 }
 
 static void set_reason(struct job *job, const char *reason) {
-    snprintf(job->reason, sizeof job->reason, "%s", reason);
+    snprintf(job->reason, sizeof job->reason, "%.*s", REASON_MAX, reason);
 }
 
 static struct envelope envelope_of(const struct job *job) {

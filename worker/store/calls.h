@@ -213,7 +213,7 @@ enum {
     OUTCOMES = OUTCOME_COUNT - 1,
     VERDICTS = 8,
     CONTRIBUTION_STANDARD_SIZE = 9,
-    CONTRIBUTION_TAIL_SIZE = 2 + 4 * SCORES,
+    CONTRIBUTION_HEAD_SIZE = 2 + 4 * SCORES,
 };
 
 /// What one encounter adds to a cell, for one standard.

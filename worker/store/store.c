@@ -1,0 +1,252 @@
+#include "worker/store/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const uint8_t store_functions[]; // functions.lua, made into an array by the build
+extern const size_t store_functions_size;
+
+enum {
+    ARGUMENT_MAX = 16 << 20, // of one call: a fold and its dead letters
+};
+
+struct store {
+    struct redis *redis;
+    struct store_policy policy;
+    struct store_handlers handlers;
+    bool up;
+};
+
+/// A call on its way, with what it takes to repeat it.
+struct call {
+    struct store *store;
+    const char *function;
+    const struct branch *branch;
+    const struct standard_set *set; // settle: to be published if the store does not know it
+    struct buffer argument;
+    bool loaded, configured; // what has been brought for it
+    store_callback *callback;
+    void *context;
+};
+
+static void call_free(struct call *call) {
+    buffer_fini(&call->argument);
+    free(call);
+}
+
+static void call_end(struct call *call, enum redis_class class, struct bytes reply,
+                     const char *reason) {
+    if (call->callback) call->callback(call->context, class, reply, reason);
+    call_free(call);
+}
+
+static void call_fail(struct call *call, enum redis_class class, const char *reason) {
+    call_end(call, class, (struct bytes){0}, reason);
+}
+
+static struct bytes functions_text(void) {
+    return (struct bytes){store_functions, store_functions_size};
+}
+
+/// What Redis said, as a terminated text.
+static const char *reason_of(const redisReply *reply) {
+    if (!reply) return "no reply: the connection was lost or silent";
+    return reply->type == REDIS_REPLY_ERROR && reply->str ? reply->str : "not a packed reply";
+}
+
+static enum err fcall(struct store *store, const char *function, const struct branch *branch,
+                      struct bytes argument, redis_callback *callback, void *context) {
+    char key[STORE_KEY_SIZE];
+    store_key(&branch->id, key);
+    const struct bytes arguments[] = {bytes_of_text("FCALL"), bytes_of_text(function),
+                                      bytes_of_text("1"), bytes_of_text(key), argument};
+    return redis_call(store->redis, sizeof arguments / sizeof *arguments, arguments, callback,
+                      context);
+}
+
+static void replied(void *context, enum redis_class class, const redisReply *reply);
+
+static enum err call_send(struct call *call) {
+    return fcall(call->store, call->function, call->branch, buffer_bytes(&call->argument), replied,
+                 call);
+}
+
+/// What was missing has been brought, or not: the call is repeated, or fails for the same reason.
+static void brought(void *context, enum redis_class class, const redisReply *reply) {
+    struct call *call = context;
+    if (class != REDIS_CLASS_OK)
+        call_fail(call, class, reason_of(reply));
+    else if (call_send(call))
+        call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
+}
+
+static void bring_library(struct call *call) {
+    call->loaded = true;
+    if (redis_load_library(call->store->redis, functions_text(), brought, call))
+        call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
+}
+
+static void bring_configuration(struct call *call) {
+    call->configured = true;
+    struct buffer argument;
+    buffer_init(&argument, ARGUMENT_MAX);
+    call_configure(call->branch, &call->store->policy, &argument);
+    enum err err = argument.failed ? ERR_NOMEM
+                                   : fcall(call->store, "tresen_v1_configure", call->branch,
+                                           buffer_bytes(&argument), brought, call);
+    buffer_fini(&argument);
+    if (err) call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
+}
+
+static void publish(struct store *store, const struct branch *branch,
+                    const struct standard_set *set);
+
+static void replied(void *context, enum redis_class class, const redisReply *redis_reply) {
+    struct call *call = context;
+    if (class == REDIS_CLASS_REPAIRABLE && !call->loaded) {
+        bring_library(call);
+        return;
+    }
+    if (class != REDIS_CLASS_OK) {
+        call_fail(call, class, reason_of(redis_reply));
+        return;
+    }
+    struct bytes bytes = {0};
+    if (redis_reply->type == REDIS_REPLY_STRING)
+        bytes = (struct bytes){(const uint8_t *)redis_reply->str, (size_t)redis_reply->len};
+    struct reader reader = reader_of(bytes);
+    struct reply head;
+    if (reply_read(&reader, &head)) {
+        call_fail(call, REDIS_CLASS_ERROR, "not a packed reply");
+        return;
+    }
+    if (head.status == STORE_UNCONFIGURED && !call->configured) {
+        bring_configuration(call);
+        return;
+    }
+    struct settle_reply settled;
+    if (call->set && !settle_reply_read(bytes, &settled) && settled.set_missing)
+        publish(call->store, call->branch, call->set);
+    call_end(call, class, bytes, "");
+}
+
+/// Takes the call; on an error it is gone and its callback does not come.
+static enum err call_start(struct call *call) {
+    enum err err = call->argument.failed ? ERR_FULL : call->store->up ? call_send(call) : ERR_AGAIN;
+    if (err) call_free(call);
+    return err;
+}
+
+static struct call *call_new(struct store *store, const char *function, const struct branch *branch,
+                             store_callback *callback, void *context) {
+    struct call *call = calloc(1, sizeof *call);
+    if (!call) return NULL;
+    call->store = store;
+    call->function = function;
+    call->branch = branch;
+    call->callback = callback;
+    call->context = context;
+    buffer_init(&call->argument, ARGUMENT_MAX);
+    return call;
+}
+
+// Readers miss nothing if this fails: the next settle says again that the text is missing.
+static void publish(struct store *store, const struct branch *branch,
+                    const struct standard_set *set) {
+    struct call *call = call_new(store, "tresen_v1_publish", branch, NULL, NULL);
+    if (!call) return;
+    struct name name = {0};
+    memcpy(name.text, set->hash_text, sizeof set->hash_text);
+    call_publish(&name, (struct bytes){(const uint8_t *)set->json, set->json_size},
+                 &call->argument);
+    if (call_start(call)) return;
+}
+
+enum err store_ask(struct store *store, const struct branch *branch, const struct ask_call *ask,
+                   store_callback *callback, void *context) {
+    struct call *call = call_new(store, "tresen_v1_ask", branch, callback, context);
+    if (!call) return ERR_NOMEM;
+    call_ask(ask, &call->argument);
+    return call_start(call);
+}
+
+enum err store_ingest(struct store *store, const struct branch *branch, const struct fold *fold,
+                      store_callback *callback, void *context) {
+    struct call *call = call_new(store, "tresen_v1_ingest", branch, callback, context);
+    if (!call) return ERR_NOMEM;
+    call_ingest(fold, &call->argument);
+    return call_start(call);
+}
+
+enum err store_take(struct store *store, const struct branch *branch, const struct take_call *take,
+                    store_callback *callback, void *context) {
+    struct call *call = call_new(store, "tresen_v1_take", branch, callback, context);
+    if (!call) return ERR_NOMEM;
+    call_take(take, &call->argument);
+    return call_start(call);
+}
+
+enum err store_settle(struct store *store, const struct branch *branch,
+                      const struct settle_call *settle, const struct standard_set *set,
+                      store_callback *callback, void *context) {
+    struct call *call = call_new(store, "tresen_v1_settle", branch, callback, context);
+    if (!call) return ERR_NOMEM;
+    call->set = set;
+    call_settle(settle, &call->argument);
+    return call_start(call);
+}
+
+bool store_is_up(const struct store *store) {
+    return store->up;
+}
+
+uint64_t store_branch_configuration(const struct store *store, const struct branch *branch) {
+    return store_configuration(branch, &store->policy);
+}
+
+// Whatever came of loading: without the right to load, the library may be there nevertheless, and
+// a call that misses it brings it again.
+static void library_loaded(void *context, enum redis_class class, const redisReply *reply) {
+    struct store *store = context;
+    (void)reply;
+    if (class == REDIS_CLASS_UNKNOWN) return; // down follows, or has come already
+    store->up = true;
+    store->handlers.up(store->handlers.context);
+}
+
+static void redis_came_up(void *context) {
+    struct store *store = context;
+    if (redis_load_library(store->redis, functions_text(), library_loaded, store))
+        library_loaded(store, REDIS_CLASS_LATER, NULL);
+}
+
+static void redis_went_down(void *context, enum redis_class class, const char *reason) {
+    struct store *store = context;
+    store->up = false;
+    store->handlers.down(store->handlers.context, class, reason);
+}
+
+enum err store_new(struct loop *loop, const struct redis_settings *settings,
+                   const struct store_policy *policy, const struct store_handlers *handlers,
+                   struct store **store_out) {
+    struct store *store = calloc(1, sizeof *store);
+    if (!store) return ERR_NOMEM;
+    store->policy = *policy;
+    store->handlers = *handlers;
+    struct redis_handlers redis_handlers = {store, redis_came_up, redis_went_down};
+    enum err err = redis_new(loop, settings, &redis_handlers, &store->redis);
+    if (err) {
+        free(store);
+        return err;
+    }
+    *store_out = store;
+    return ERR_NONE;
+}
+
+void store_free(struct store *store) {
+    if (!store) return;
+    store->up = false;
+    redis_free(store->redis);
+    free(store);
+}
