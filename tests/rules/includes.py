@@ -26,13 +26,16 @@ ALLOWED = {
     | {"common/settings/document.h", "common/settings/problems.h", "worker/engine"},
     "worker/store": COMMON | {"worker/standards", "worker/engine"},
     "worker/core": PURE_COMMON | {"worker/engine", "worker/standards", "worker/store/calls.h"},
-    "worker/shell": COMMON | {"worker/core", "worker/engine", "worker/standards", "worker/store"},
+    # What config/ holds, read from files: for the worker and for tresenctl.
+    "worker/catalogue": COMMON - {"common/io"} | {"worker/engine", "worker/standards"},
+    "worker/shell": COMMON
+    | {"worker/catalogue", "worker/core", "worker/engine", "worker/standards", "worker/store"},
     "sensors-gw/core": PURE_COMMON,
     "sensors-gw/drivers": PURE_COMMON | {"common/settings", "sensors-gw/core"},
     "sensors-gw/shell": COMMON | {"sensors-gw/core", "sensors-gw/drivers"},
     "ops/ctl": COMMON
-    | {"worker/engine", "worker/standards", "worker/core", "worker/store", "broker/core",
-       "sensors-gw/core"},
+    | {"worker/catalogue", "worker/core", "worker/engine", "worker/standards", "worker/store",
+       "broker/core", "sensors-gw/core"},
 }
 
 # Folders with rules of their own: tests look at everything.
