@@ -8,6 +8,7 @@
 #include "common/wire/body.h"
 #include "common/wire/message.h"
 #include "sensors-gw/core/session.h"
+#include "sensors-gw/shell/folder.h"
 #include "sensors-gw/shell/pseudonym_key.h"
 #include "sensors-gw/shell/sensors.h"
 
@@ -419,7 +420,7 @@ static bool room(const struct gateway *g) {
            state->held_bytes < g->settings->spool_bytes_max;
 }
 
-/// True: there is more to read at once.
+/// True: there may be more to read at once, as soon as there is room.
 static bool read_sensors(struct gateway *g, uint64_t now_ms) {
     bool more = true;
     for (int i = 0; i < READS_A_TURN && more && room(g) && !g->exit_status; i++)
@@ -428,7 +429,7 @@ static bool read_sensors(struct gateway *g, uint64_t now_ms) {
     if (g->commit_at_ms == DEADLINE_NEVER &&
         (spool_uncommitted(g->spool) || sensors_moved(g->sensors)))
         g->commit_at_ms = now_ms + g->settings->batch_linger_ms;
-    return more && room(g);
+    return more;
 }
 
 /// Every driver has ended: say so once, behind all that they brought.
@@ -549,7 +550,9 @@ static enum err spool_init(struct gateway *g, bool new_spool, struct problem *pr
                                         .drop_unapplied =
                                             s->spool_when_full == WHEN_FULL_DROP_OLDEST};
     uint64_t damaged;
-    enum err err = spool_open(s->spool, &limits, new_spool, &g->spool, &damaged, problem);
+    enum err err = folder_of_file_make(s->spool, problem);
+    if (err) return err;
+    err = spool_open(s->spool, &limits, new_spool, &g->spool, &damaged, problem);
     if (err) return err;
     if (damaged)
         log_error("spool_damaged", "spool=%s left_out=%llu", s->spool, (unsigned long long)damaged);
@@ -586,7 +589,8 @@ static enum err sensing_init(struct gateway *g, const struct driver_entries *dri
     if (!g->batching) return problem_set(problem, ERR_NOMEM, "out of memory");
     g->pseudonyms.period = (enum pseudonym_period)s->pseudonym_period;
     g->pseudonyms.zone = &site->branch->zone;
-    enum err err = pseudonym_key_load(s->pseudonym_key, g->pseudonyms.key, problem);
+    enum err err = folder_of_file_make(s->pseudonym_key, problem);
+    if (!err) err = pseudonym_key_load(s->pseudonym_key, g->pseudonyms.key, problem);
     if (err) return err;
     const struct driver_context context = {.branch = &s->branch,
                                            .gateway = &s->gateway,

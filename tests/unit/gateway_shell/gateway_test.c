@@ -5,6 +5,7 @@
 
 #include "common/io/bus.h"
 #include "common/io/clock.h"
+#include "common/registry/keys.h"
 #include "common/wire/body.h"
 #include "common/wire/message.h"
 
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@ static const struct measure distance = {.id = {"distance.client"},
 static struct measure catalogue[1];
 static const struct measures measures = {1, catalogue};
 
-static char folder[40], endpoint[80], config[80];
+static char folder[40], endpoint[160], config[80];
 static struct loop *loop;
 static struct bus *bus;
 static struct bus_socket *door;
@@ -48,6 +50,7 @@ static struct {
 static uint64_t until_number;
 static bool (*done)(void);
 static bool timed_out;
+static const char *expected_user; // NULL: a plain socket
 
 static void count_body(uint64_t number, struct bytes body) {
     struct batch batch;
@@ -106,14 +109,17 @@ static void on_batch(struct bus_peer peer, const struct message *m) {
 }
 
 static void on_message(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
-    (void)context, (void)user;
+    (void)context;
     struct reader reader = reader_of(frame);
     struct message message;
     struct problem problem = {0};
     enum err err;
     while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
         cr_assert(eq(int, err, ERR_NONE), "%s", problem.text);
-        cr_assert(eq(sz, message.as.size, strlen("gateway.musterstadt.floor")));
+        if (expected_user) // told by the key, never by the message
+            cr_assert(user && !strcmp(user, expected_user) && !message.as.size);
+        else
+            cr_assert(eq(sz, message.as.size, strlen("gateway.musterstadt.floor")));
         if (message.type == MESSAGE_ASK) {
             store.asked++;
             store.ended = message.ended;
@@ -250,13 +256,25 @@ static void end(void) {
     bus_free(bus);
     loop_free(loop);
     arena_fini(&arena);
-    static const char *const names[] = {"gateway.yaml", "floor.jsonl", "gateway.log", "key",
-                                        "spool",        "spool-wal",   "broker"};
+    static const char *const names[] = {"gateway.yaml",
+                                        "floor.jsonl",
+                                        "gateway.log",
+                                        "key",
+                                        "spool",
+                                        "spool-wal",
+                                        "broker",
+                                        "keys/broker.pub",
+                                        "keys/broker.key",
+                                        "keys/gateway.musterstadt.floor.pub",
+                                        "keys/gateway.musterstadt.floor.key"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[96];
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         unlink(path);
     }
+    char keys[64];
+    snprintf(keys, sizeof keys, "%s/keys", folder);
+    rmdir(keys);
     rmdir(folder);
 }
 
@@ -379,4 +397,45 @@ Test(gateway, a_recording_waits_for_the_store) {
     fclose(log);
     cr_assert(gt(u64, last, 4));
     cr_assert(le(u64, last, 12 + 4 + 2));
+}
+
+// Who speaks is what the key says; the gateway's key is its own, the broker's is known to it.
+Test(gateway, speaks_under_its_key) {
+    char keys[64], broker_public[KEY_TEXT_SIZE], secret[KEY_TEXT_SIZE];
+    snprintf(keys, sizeof keys, "%s/keys", folder);
+    cr_assert(eq(int, mkdir(keys, 0700), 0));
+    struct problem problem = {0};
+    struct curve_user user = {.name = "gateway.musterstadt.floor"};
+    cr_assert(eq(int, key_make(keys, user.name, user.key.text, &problem), ERR_NONE));
+    cr_assert(eq(int, key_make(keys, "broker", broker_public, &problem), ERR_NONE));
+    cr_assert(eq(int, key_read_secret(keys, "broker", secret, broker_public, &problem), ERR_NONE));
+    cr_assert(eq(int, curve_users_set(bus, &user, 1, &problem), ERR_NONE));
+
+    bus_close(door);
+    struct bus_security security = {0};
+    cr_assert(curve_key_set(&security.secret_key, secret, strlen(secret)));
+    struct bus_settings settings = bus_settings_default();
+    struct bus_handlers handlers = {.message = on_message};
+    cr_assert(
+        eq(int,
+           bus_bind(bus, "tcp://127.0.0.1:*", &security, &settings, &handlers, &door, &problem),
+           ERR_NONE),
+        "%s", problem.text);
+    snprintf(endpoint, sizeof endpoint, "%s", bus_socket_endpoint(door));
+    expected_user = user.name;
+    put_config("exit_at_end: true\nkeys_dir: keys");
+    start(NULL);
+    cr_assert(eq(int, wait_end(), 0));
+    cr_assert(eq(u64, total(store.observations), LINES));
+}
+
+// A broker that is gone for good must not take the branch with it.
+Test(gateway, tries_the_next_broker) {
+    char both[240];
+    snprintf(both, sizeof both, "ipc://%s/nobody\", \"%s", folder, endpoint);
+    snprintf(endpoint, sizeof endpoint, "%.*s", (int)sizeof endpoint - 1, both);
+    put_config("exit_at_end: true");
+    start(NULL);
+    cr_assert(eq(int, wait_end(), 0));
+    cr_assert(eq(u64, total(store.observations), LINES));
 }
