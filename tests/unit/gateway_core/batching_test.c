@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
+#include "common/wire/body.h"
 #include "sensors-gw/core/batching.h"
 
 #include <math.h>
@@ -15,8 +16,12 @@ static const struct measure distance = {.id = {"distance.client"},
                                         .resolution = 0.01,
                                         .most = 20,
                                         .legal = LEGAL_P1};
-static const struct measure phrase = {
-    .id = {"audio.phrase"}, .key = 12, .kind = MEASURE_EVENTS, .resolution = 1, .legal = LEGAL_P2};
+static const struct measure phrase = {.id = {"audio.phrase"},
+                                      .key = 12,
+                                      .most = 1,
+                                      .kind = MEASURE_EVENTS,
+                                      .resolution = 1,
+                                      .legal = LEGAL_P2};
 static const struct measure emotion = {
     .id = {"vision.joy"}, .key = 13, .kind = MEASURE_SAMPLES, .resolution = 1, .legal = LEGAL_P5};
 
@@ -310,4 +315,78 @@ Test(batching, many_series_cut_the_batch) {
         batching_event(a, &phrase, &counters[0], T + i * 1000, bytes_of_text("greeting"), 80);
     batching_cut(b);
     cr_assert(eq(sz, got.observations, 1000));
+}
+
+static void encode_and_check(void *context, const struct batch *batch) {
+    struct buffer body;
+    buffer_init(&body, limits.body_max);
+    cr_assert(eq(int, body_encode(batch, true, &body), ERR_NONE), "larger than body_max");
+    struct measure items[] = {phrase, distance};
+    struct measures measures = {2, items};
+    struct batch decoded;
+    struct body_oddities oddities = {0};
+    struct problem problem = {0};
+    struct arena arena;
+    cr_assert(eq(int, arena_init(&arena, BODY_ARENA_SIZE), ERR_NONE));
+    cr_assert(eq(int,
+                 body_decode(buffer_bytes(&body), &measures, &arena, &decoded, &oddities, &problem),
+                 ERR_NONE),
+              "%s", problem.text);
+    cr_assert(eq(sz, decoded.series_count, batch->series_count));
+    cr_assert(eq(sz, decoded.fact_count, batch->fact_count));
+    *(size_t *)context += 1;
+    buffer_fini(&body);
+    arena_fini(&arena);
+}
+
+static uint32_t roll(uint32_t limit) {
+    static uint64_t seed = 1;
+    seed = seed * 6364136223846793005U + 1442695040888963407U;
+    return (uint32_t)(seed >> 33) % limit;
+}
+
+/// The longest of everything, in one of three mixtures.
+static void append_the_longest(struct source *source, int mixture, uint32_t i) {
+    char label[NAME_SIZE_MAX + 1];
+    snprintf(label, sizeof label, "%064u", i);
+    int64_t t = T + (int64_t)roll(80000000); // anywhere in a day: the longest deltas
+    const struct id *counter = &counters[roll(2)];
+    switch (mixture == 3 ? roll(3) : (uint32_t)mixture) {
+    case 0:
+        batching_sample(source, &distance, counter, t, roll(2000) / 100.0, (uint8_t)roll(101));
+        break;
+    case 1:
+        batching_event(source, &phrase, counter, t, bytes_of_text(label), (uint8_t)roll(101));
+        break;
+    default: {
+        struct encounter e = {.counter = *counter,
+                              .offering = {"an-offering-with-the-longest-id--"},
+                              .employee = "abcdefghijklmnopqrstuvwxyz234567",
+                              .language = "deu",
+                              .outcome = OUTCOME_TRANSFERRED,
+                              .issued_ms = T,
+                              .called_ms = T + 1,
+                              .started_ms = T + 2,
+                              .ended_ms = T + 3};
+        e.offering.text[ID_MAX] = 0;
+        strcpy(e.id.text, label);
+        batching_encounter(source, &e);
+    }
+    }
+}
+
+// The store refuses a body above its limit for ever: the bound must hold for the worst of data.
+Test(batching, no_body_exceeds_its_limit) {
+    batching_free(b);
+    size_t batches = 0;
+    for (int run = 0; run < 16; run++) {
+        limits.observations_max = run & 1 ? 4096 : 300;
+        limits.body_max = run & 2 ? 8192 : BATCH_BODY_MAX;
+        b = batching_new(&limits, 1, TIME_NONE, encode_and_check, &batches);
+        for (uint32_t i = 0; i < 10000; i++)
+            append_the_longest(batching_source(b, 0), run >> 2, i);
+        batching_cut(b);
+        if (run < 15) batching_free(b);
+    }
+    cr_assert(gt(sz, batches, 100));
 }
