@@ -29,17 +29,28 @@ static bool duration(const struct observed *o, enum leaning leaning, struct figu
     return true;
 }
 
-/// Count, sum and extremes of the usable samples in the phase.
+/// Where two clocks meet, samples near the phase's ends may or may not belong to it: those in
+/// `sure` do, those in `possible` may. Without leaning both are the phase.
+struct reach {
+    struct span sure, possible;
+};
+
+static struct reach reach_of(const struct observed *o, enum leaning leaning) {
+    int64_t error_ms = leaning == AS_MEASURED ? 0 : o->error_ms;
+    return (struct reach){widened_span(o->phase, -error_ms), widened_span(o->phase, error_ms)};
+}
+
+/// Sum, count and extremes of the usable samples of a span.
 struct summary {
     int64_t count, sum;
     int32_t least, most;
 };
 
-static struct summary summarise(const struct observed *o) {
+static struct summary summarise(const struct observed *o, struct span span) {
     struct summary summary = {.least = INT32_MAX, .most = INT32_MIN};
     struct usables usables = usables_of(o->standard, o->series);
     for (struct usable sample; usables_next(&usables, &sample);) {
-        if (!span_holds(o->phase, sample.at_ms)) continue;
+        if (!span_holds(span, sample.at_ms)) continue;
         summary.count++;
         summary.sum += sample.value;
         summary.least = sample.value < summary.least ? sample.value : summary.least;
@@ -49,69 +60,128 @@ static struct summary summarise(const struct observed *o) {
 }
 
 /// Moving every sample by its uncertainty moves a mean and every order statistic by the same.
-static bool shifted(const struct observed *o, enum leaning leaning, int64_t sum, int64_t count,
-                    struct figure *out) {
+static struct figure shifted(const struct observed *o, enum leaning leaning, int64_t sum,
+                             int64_t count) {
     wide shift = (wide)o->standard->uncertainty * count * leaning;
-    *out = (struct figure){.numerator = sum + shift, .denominator = count};
-    return count > 0;
+    return (struct figure){.numerator = sum + shift, .denominator = count};
 }
 
+/// The sure samples and those possible ones that lie on the leaning side of the mean `so_far`.
+static struct summary with_useful(const struct observed *o, enum leaning leaning,
+                                  const struct reach *reach, const struct summary *so_far) {
+    struct summary summary = {0};
+    struct usables usables = usables_of(o->standard, o->series);
+    for (struct usable sample; usables_next(&usables, &sample);) {
+        wide beyond = (wide)sample.value * so_far->count - so_far->sum;
+        if (!span_holds(reach->sure, sample.at_ms) &&
+            !(span_holds(reach->possible, sample.at_ms) && beyond * leaning > 0))
+            continue;
+        summary.count++;
+        summary.sum += sample.value;
+    }
+    return summary;
+}
+
+/// Each round lets in the possible samples that move the mean further; it ends when none is left.
 static bool mean(const struct observed *o, enum leaning leaning, struct figure *out) {
-    struct summary summary = summarise(o);
-    return shifted(o, leaning, summary.sum, summary.count, out);
+    struct reach reach = reach_of(o, leaning);
+    struct summary summary = summarise(o, reach.sure);
+    if (summary.count == 0) return false;
+    for (bool moved = leaning != AS_MEASURED; moved;) {
+        struct summary next = with_useful(o, leaning, &reach, &summary);
+        moved = next.count != summary.count || next.sum != summary.sum;
+        summary = next;
+    }
+    *out = shifted(o, leaning, summary.sum, summary.count);
+    return true;
 }
 
 static bool minimum(const struct observed *o, enum leaning leaning, struct figure *out) {
-    struct summary summary = summarise(o);
-    return summary.count > 0 && shifted(o, leaning, summary.least, 1, out);
+    struct reach reach = reach_of(o, leaning);
+    struct summary summary = summarise(o, leaning == LOWEST ? reach.possible : reach.sure);
+    *out = shifted(o, leaning, summary.least, 1);
+    return summary.count > 0;
 }
 
 static bool maximum(const struct observed *o, enum leaning leaning, struct figure *out) {
-    struct summary summary = summarise(o);
-    return summary.count > 0 && shifted(o, leaning, summary.most, 1, out);
+    struct reach reach = reach_of(o, leaning);
+    struct summary summary = summarise(o, leaning == HIGHEST ? reach.possible : reach.sure);
+    *out = shifted(o, leaning, summary.most, 1);
+    return summary.count > 0;
 }
 
-static int64_t count_up_to(const struct observed *o, int64_t value) {
-    int64_t count = 0;
+/// Whether the quantile can lie at `value` or beyond it on the leaning side, when only those
+/// possible samples belong to the phase that help. Nearest rank: the least value with at least
+/// `percent` of the samples at or below it.
+static bool quantile_reaches(const struct observed *o, enum leaning leaning,
+                             const struct reach *reach, int64_t value) {
+    int64_t count = 0, up_to = 0, below = 0;
     struct usables usables = usables_of(o->standard, o->series);
-    for (struct usable sample; usables_next(&usables, &sample);)
-        count += span_holds(o->phase, sample.at_ms) && sample.value <= value;
-    return count;
+    for (struct usable sample; usables_next(&usables, &sample);) {
+        bool helps = leaning == HIGHEST ? sample.value >= value : sample.value <= value;
+        if (!span_holds(reach->sure, sample.at_ms) &&
+            !(helps && span_holds(reach->possible, sample.at_ms)))
+            continue;
+        count++;
+        up_to += sample.value <= value;
+        below += sample.value < value;
+    }
+    int64_t rank = (count * o->standard->percent + 99) / 100;
+    return leaning == HIGHEST ? below < rank : up_to >= rank;
 }
 
-/// Nearest rank: the least value with at least `percent` of the samples at or below it. Found by
-/// halving the range of values, so that nothing needs sorting or memory.
+/// Found by halving the range of values, so that nothing needs sorting or memory.
 static bool quantile(const struct observed *o, enum leaning leaning, struct figure *out) {
-    struct summary summary = summarise(o);
-    if (summary.count == 0) return false;
-    int64_t rank = (summary.count * o->standard->percent + 99) / 100;
+    struct reach reach = reach_of(o, leaning);
+    if (summarise(o, reach.sure).count == 0) return false;
+    struct summary summary = summarise(o, reach.possible);
     int64_t low = summary.least, high = summary.most;
     while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (count_up_to(o, middle) >= rank)
-            high = middle;
+        int64_t middle = low + (high - low + (leaning == HIGHEST)) / 2;
+        if (quantile_reaches(o, leaning, &reach, middle) == (leaning == HIGHEST))
+            low = leaning == HIGHEST ? middle : middle + 1;
         else
-            low = middle + 1;
+            high = leaning == HIGHEST ? middle - 1 : middle;
     }
-    return shifted(o, leaning, low, 1, out);
+    *out = shifted(o, leaning, low, 1);
+    return true;
+}
+
+/// Covered time of a span with values inside the band, and outside it.
+struct times {
+    wide inside_ms, outside_ms;
+};
+
+static struct times times_in(const struct observed *o, struct bounds band, struct span span) {
+    struct times times = {0};
+    struct holds holds = holds_of(o->standard, o->series, span);
+    for (struct held held; holds_next(&holds, &held);) {
+        int64_t length_ms = held.span.to_ms - held.span.from_ms;
+        *(bounds_hold(band, held.value) ? &times.inside_ms : &times.outside_ms) += length_ms;
+    }
+    return times;
 }
 
 /// Share of the covered time with values in the band, in millionths (the unit's step is 0.0001 %).
+/// Leaning, the time near the phase's ends counts on one side only.
 static bool share(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct bounds band = widened(o->standard->band, leaning * o->standard->uncertainty);
-    wide inside_ms = 0;
-    struct holds holds = holds_of(o->standard, o->series, o->phase);
-    for (struct held held; holds_next(&holds, &held);)
-        if (bounds_hold(band, held.value)) inside_ms += held.span.to_ms - held.span.from_ms;
-    *out = (struct figure){.numerator = inside_ms * MILLION, .denominator = o->covered_ms};
-    return o->covered_ms > 0;
+    struct reach reach = reach_of(o, leaning);
+    struct times sure = times_in(o, band, reach.sure);
+    struct times possible = leaning == AS_MEASURED ? sure : times_in(o, band, reach.possible);
+    wide inside_ms = leaning == HIGHEST ? possible.inside_ms : sure.inside_ms;
+    wide outside_ms = leaning == LOWEST ? possible.outside_ms : sure.outside_ms;
+    *out = (struct figure){.numerator = inside_ms * MILLION,
+                           .denominator = (int64_t)(inside_ms + outside_ms)};
+    return out->denominator > 0;
 }
 
 static bool longest_outside(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct bounds band = widened(o->standard->band, -leaning * o->standard->uncertainty);
-    struct span stretch;
-    *out = whole(evidence_longest_outside(o->standard, o->series, o->phase, band, &stretch));
-    return o->covered_ms > 0;
+    struct reach reach = reach_of(o, leaning);
+    struct span span = leaning == HIGHEST ? reach.possible : reach.sure, stretch;
+    *out = whole(evidence_longest_outside(o->standard, o->series, span, band, &stretch));
+    return true;
 }
 
 static int64_t events_in(const struct observed *o, struct span span) {

@@ -175,23 +175,43 @@ def figures_of(c, usable, held, phase):
     if s == DURATION:
         length = phase[1] - phase[0]
         return Fraction(length), Fraction(max(0, length - error)), Fraction(length + error)
+    wide, narrow = (phase[0] - error, phase[1] + error), (phase[0] + error, phase[1] - error)
     if s in (MEAN, MIN, MAX, QUANTILE):
-        values = sorted(m[1] for m in inside)
-        if not values:
+        def figure(values):
+            values = sorted(values)
+            return {MEAN: lambda: Fraction(sum(values), len(values)),
+                    MIN: lambda: Fraction(values[0]), MAX: lambda: Fraction(values[-1]),
+                    QUANTILE: lambda: Fraction(
+                        values[math.ceil(Fraction(c["percent"], 100) * len(values)) - 1])}[s]()
+        if not inside:
             return None
-        figure = {MEAN: Fraction(sum(values), len(values)), MIN: Fraction(values[0]),
-                  MAX: Fraction(values[-1]),
-                  QUANTILE: Fraction(values[math.ceil(Fraction(c["percent"], 100) * len(values)) - 1])
-                  }[s]
-        return figure, figure - u, figure + u
+        sure = [m[1] for m in usable if narrow[0] <= m[0] < narrow[1]]
+        maybe = sorted(m[1] for m in usable if wide[0] <= m[0] < wide[1]
+                       and not narrow[0] <= m[0] < narrow[1])
+        # which of them belong: the lowest or highest few, however many
+        low = [figure(sure + maybe[:k]) for k in range(len(maybe) + 1) if sure or (k and s == MIN)]
+        high = [figure(sure + maybe[k:]) for k in range(len(maybe) + 1)
+                if sure or (k < len(maybe) and s == MAX)]
+        return (figure([m[1] for m in inside]), min(low) - u if low else None,
+                max(high) + u if high else None)
     if s == SHARE:
-        return tuple(Fraction(10**6 * sum(test(v) for v in held.values()), len(held)) for test in (
-            lambda v: in_band(band, v), lambda v: could_be(band, v, u, True),
-            lambda v: could_be(band, v, u, False)))
+        def inside_outside(span, test):
+            held_there = held_values(c, usable, span).values()
+            return sum(test(v) for v in held_there), sum(not test(v) for v in held_there)
+
+        def share(a, b):
+            return Fraction(10**6 * a, a + b) if a + b else None
+        certainly, perhaps = (lambda v: could_be(band, v, u, True),
+                              lambda v: could_be(band, v, u, False))
+        return (share(*inside_outside(phase, lambda v: in_band(band, v))),
+                share(inside_outside(narrow, certainly)[0], inside_outside(wide, certainly)[1]),
+                share(inside_outside(wide, perhaps)[0], inside_outside(narrow, perhaps)[1]))
     if s == LONGEST:
-        return tuple(Fraction(longest_run(held, phase, lambda v: not test(v))[0]) for test in (
-            lambda v: in_band(band, v), lambda v: could_be(band, v, u, False),
-            lambda v: could_be(band, v, u, True)))
+        return tuple(
+            Fraction(longest_run(held_values(c, usable, span), span, lambda v: not test(v))[0])
+            for span, test in ((phase, lambda v: in_band(band, v)),
+                               (narrow, lambda v: could_be(band, v, u, False)),
+                               (wide, lambda v: could_be(band, v, u, True))))
     if s in (COUNT, RATE):
         surely = sum(phase[0] + error <= m[0] < phase[1] - error for m in usable)
         maybe = sum(phase[0] - error <= m[0] < phase[1] + error for m in usable)
@@ -272,7 +292,8 @@ def expected(c):
     worst = phase
     if s in (MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST):
         worst = longest_run(held, phase, lambda v: not in_band(band, v))[1] or nothing
-    certain = (most != OPEN_MOST and low > most) or (high < least)
+    certain = (most != OPEN_MOST and low is not None and low > most) or \
+        (high is not None and high < least)
     if not certain:
         return ["insufficient_evidence", "guard_band", measured, limit, coverage, -1, *worst, points]
     degree = degree_of(c, figure)

@@ -203,6 +203,19 @@ Test(evaluate, guard_band_each_side) {
     cr_assert(eq(i64, out.worst.to_ms, START + 111000));
 }
 
+// Whoever leans over just after the service must not be counted into it by a wrong clock.
+Test(evaluate, a_sample_near_the_end_counts_only_if_the_clocks_can_tell) {
+    ask_min_distance(45);
+    a_second_apart(80);
+    values[199] = 10; // at 299 s; the service ends at 300 s
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_VIOLATED);
+    series.clock_error_ms = 600;
+    context.clock_error_ms = 399;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_VIOLATED);
+    context.clock_error_ms = 401;
+    ASSERT_VERDICT(VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND);
+}
+
 // Confidence gates; it does not multiply.
 Test(evaluate, an_unconfident_sample_is_not_used_at_all) {
     ask_min_distance(45);
