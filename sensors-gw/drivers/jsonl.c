@@ -24,6 +24,7 @@ struct jsonl_settings {
     char day[DAY_SETTING_SIZE];
     uint64_t lateness_ms, ticket_hold_ms;
     bool own_watermarks;
+    struct setting_texts measures;
     char counter[ID_MAX + 1], desk_prefix[ID_MAX + 1];
     double confidence;
 };
@@ -44,6 +45,9 @@ static const struct setting rows[] = {
     SETTING_U64(struct jsonl_settings, ticket_hold_ms, 14400000, 60000, 172800000,
                 "Milliseconds after which a ticket that never ended is forgotten; until then it "
                 "holds back the watermark if it was not called."),
+    SETTING_TEXTS(struct jsonl_settings, measures, false,
+                  "The measures that this sensor brings, told once when the gateway begins; lines "
+                  "of any measure in measures.yaml are taken."),
     SETTING_TEXT(struct jsonl_settings, counter, "",
                  "Counter of lines that name none; empty: they must."),
     SETTING_TEXT(struct jsonl_settings, desk_prefix, "",
@@ -299,6 +303,15 @@ static enum err open_input(struct jsonl *jsonl, struct problem *problem) {
     return lines_open_file(settings->path, LINE_MAX_BYTES, &jsonl->lines, problem);
 }
 
+static enum err check_measures(const struct jsonl *jsonl, struct problem *problem) {
+    const struct setting_texts *named = &jsonl->settings->measures;
+    for (size_t i = 0; i < named->count; i++)
+        if (!measures_find(jsonl->context->measures, named->items[i], strlen(named->items[i])))
+            return problem_set(problem, ERR_MISSING,
+                               "measures: measures.yaml does not declare \"%s\"", named->items[i]);
+    return ERR_NONE;
+}
+
 static enum err jsonl_open(void *state, const struct driver_context *context,
                            const struct cursor *cursor, struct problem *problem) {
     struct jsonl *jsonl = state;
@@ -311,7 +324,8 @@ static enum err jsonl_open(void *state, const struct driver_context *context,
     if (settings->counter[0] != '\0' &&
         !id_set(&jsonl->defaults.counter, settings->counter, strlen(settings->counter)))
         return problem_set(problem, ERR_FORMAT, "counter: \"%s\" is not an id", settings->counter);
-    enum err err = open_input(jsonl, problem);
+    enum err err = check_measures(jsonl, problem);
+    if (!err) err = open_input(jsonl, problem);
     if (err || !jsonl->is_file || cursor->size == 0) return err;
     struct reader reader = reader_of((struct bytes){cursor->bytes, cursor->size});
     jsonl->skip_to = reader_u64(&reader);
@@ -325,6 +339,17 @@ static enum err jsonl_open(void *state, const struct driver_context *context,
 static int jsonl_wait_fd(const void *state) {
     const struct jsonl *jsonl = state;
     return jsonl->lines ? lines_fd(jsonl->lines) : -1;
+}
+
+static size_t jsonl_brings(const void *state, struct id *measures, size_t most) {
+    const struct jsonl *jsonl = state;
+    const struct setting_texts *named = &jsonl->settings->measures;
+    size_t count = 0;
+    for (; count < named->count && count < most; count++)
+        measures[count] = measures_find(jsonl->context->measures, named->items[count],
+                                        strlen(named->items[count]))
+                              ->id;
+    return count;
 }
 
 static uint32_t jsonl_progress(const void *state) {
@@ -347,6 +372,7 @@ const struct driver driver_jsonl = {
     .open = jsonl_open,
     .wait_fd = jsonl_wait_fd,
     .read = jsonl_read,
+    .brings = jsonl_brings,
     .progress = jsonl_progress,
     .close = jsonl_close,
 };

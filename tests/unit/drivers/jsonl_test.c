@@ -181,6 +181,13 @@ Test(jsonl, a_command_that_ends_well_is_over_and_one_that_fails_is_broken) {
     }
 }
 
+Test(jsonl, a_measure_that_it_brings_must_be_declared) {
+    struct played played = stage_play(NULL, "driver: jsonl\npath: x\nmeasures: [%s]\n", "no.such");
+    cr_assert(eq(int, played.err, ERR_MISSING));
+    cr_assert(ne(ptr, strstr(played.problem.text, "no.such"), NULL));
+    played_free(&played);
+}
+
 Test(jsonl, exactly_one_input_is_needed) {
     struct played played = stage_play(NULL, "driver: %s\n", "jsonl");
     cr_assert(eq(int, played.err, ERR_CONFLICT));
