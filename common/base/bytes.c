@@ -25,7 +25,15 @@ void buffer_fini(struct buffer *buffer) {
 
 void buffer_clear(struct buffer *buffer) {
     buffer->size = 0;
-    buffer->failed = false;
+    buffer->failed = buffer->no_memory = false;
+}
+
+enum err buffer_rewind(struct buffer *buffer, size_t size) {
+    assert(size <= buffer->size);
+    enum err err = buffer->no_memory ? ERR_NOMEM : ERR_FULL;
+    buffer_clear(buffer);
+    buffer->size = size;
+    return err;
 }
 
 struct bytes buffer_bytes(const struct buffer *buffer) {
@@ -39,6 +47,7 @@ static bool grow(struct buffer *buffer, size_t needed) {
         capacity = capacity > SIZE_MAX / 2 ? needed : capacity * 2;
     if (capacity > buffer->limit) capacity = buffer->limit;
     uint8_t *data = realloc(buffer->data, capacity ? capacity : 1);
+    buffer->no_memory = !data;
     if (!data) return false;
     buffer->data = data;
     buffer->capacity = capacity;

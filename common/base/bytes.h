@@ -21,11 +21,15 @@ struct buffer {
     uint8_t *data;
     size_t size, capacity, limit;
     bool failed;
+    bool no_memory; // why it failed, if not for its limit
 };
 
 void buffer_init(struct buffer *buffer, size_t limit); // allocates nothing
 void buffer_fini(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); // size 0, not failed, keeps its memory
+/// Go back to an earlier size after a failed write, which is forgotten; says why it failed:
+/// ERR_NOMEM or ERR_FULL.
+enum err buffer_rewind(struct buffer *buffer, size_t size);
 struct bytes buffer_bytes(const struct buffer *buffer);
 /// size bytes to be written by the caller, or NULL (then failed).
 uint8_t *buffer_extend(struct buffer *buffer, size_t size);

@@ -230,7 +230,5 @@ enum err body_encode(const struct batch *batch, bool packed, struct buffer *out)
     put_all_series(&writer, batch, packed);
     put_facts(&writer, batch);
     if (!out->failed && out->size - begin <= BATCH_BODY_MAX) return ERR_NONE;
-    out->size = begin;
-    out->failed = false;
-    return ERR_FULL;
+    return buffer_rewind(out, begin);
 }

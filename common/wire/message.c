@@ -193,6 +193,10 @@ static bool present(const struct message *message, const struct row *row) {
     return false;
 }
 
+static size_t body_max(enum message_type type) {
+    return type == MESSAGE_STATUS ? STATUS_BODY_MAX : BATCH_BODY_MAX;
+}
+
 /// What no single key can say.
 static enum err check(const struct message *message, struct problem *problem) {
     bool carries =
@@ -202,8 +206,9 @@ static enum err check(const struct message *message, struct problem *problem) {
         return problem_set(problem, ERR_RANGE, "key number: batches are numbered from 1");
     if (carries && message->lost >= message->position.number)
         return problem_set(problem, ERR_RANGE, "key lost: must be below number");
-    if (message->type != MESSAGE_STATUS && message->body.size > BATCH_BODY_MAX)
-        return problem_set(problem, ERR_RANGE, "key body: more than %d bytes", BATCH_BODY_MAX);
+    if (message->body.size > body_max(message->type))
+        return problem_set(problem, ERR_RANGE, "key body: more than %zu bytes",
+                           body_max(message->type));
     if (message->jobs.size % sizeof(uint64_t) != 0)
         return problem_set(problem, ERR_FORMAT, "key jobs: not a multiple of 8 bytes");
     return ERR_NONE;
@@ -270,6 +275,7 @@ static void write_value(msgpack_packer *packer, const struct row *row, const voi
 enum err message_encode(const struct message *message, struct buffer *out) {
     if (out->failed) return ERR_FULL;
     assert((size_t)message->type < MESSAGE_TYPE_COUNT);
+    if (message->body.size > body_max(message->type)) return ERR_FULL;
     assert(message->jobs.size == message->job_count * sizeof(uint64_t));
     assert(check(message, NULL) == ERR_NONE);
     uint64_t written = required_keys(message);
@@ -288,10 +294,7 @@ enum err message_encode(const struct message *message, struct buffer *out) {
         pack_write_key(&packer, rows[key].key);
         write_value(&packer, &rows[key], member(message, &rows[key]));
     }
-    if (!out->failed) return ERR_NONE;
-    out->size = begin; // a frame never ends in half a message
-    out->failed = false;
-    return ERR_FULL;
+    return out->failed ? buffer_rewind(out, begin) : ERR_NONE; // never half a message
 }
 
 // ---- reading

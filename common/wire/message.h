@@ -78,7 +78,8 @@ struct message {
 };
 
 /// Append one message. Fields out of bounds are a bug of the caller.
-/// ERR_FULL: the buffer's limit; then the buffer holds what it held before.
+/// ERR_FULL   the body is too large for its type, or the buffer's limit
+/// ERR_NOMEM  in both cases the buffer holds what it held before
 MUST_CHECK enum err message_encode(const struct message *message, struct buffer *out);
 
 /// Take one message from the front of a frame. Checks bounds, types, required keys and the

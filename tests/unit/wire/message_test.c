@@ -201,3 +201,16 @@ Test(message, a_full_buffer_holds_what_it_held) {
     cr_assert(not(small.failed));
     buffer_fini(&small);
 }
+
+// A status grows with the number of gateways: too much of it is no reason to fall over.
+Test(message, a_body_too_large_for_its_type_is_told) {
+    static const uint8_t large[STATUS_BODY_MAX + 1];
+    struct message status = {.type = MESSAGE_STATUS, .body = {large, sizeof large}};
+    cr_assert(eq(int, message_encode(&status, &buffer), ERR_FULL));
+    cr_assert(eq(sz, buffer.size, 0));
+    status.body.size--;
+    cr_assert(eq(int, message_encode(&status, &buffer), ERR_NONE));
+    struct message got;
+    cr_assert(eq(int, decode(&got), ERR_NONE));
+    cr_assert(eq(sz, got.body.size, STATUS_BODY_MAX));
+}
