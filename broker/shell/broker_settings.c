@@ -15,9 +15,11 @@ const struct setting broker_settings[] = {
                  "drain workers."),
     SETTING_PATH(struct broker_settings, config_dir, "config",
                  "Folder whose branches/*.yaml name the branches and their gateways."),
-    SETTING_PATH(struct broker_settings, keys_dir, "keys",
-                 "Folder of broker.key and of the public keys, *.pub, of all gateways and "
-                 "workers; a key that is taken away is refused from the next check on."),
+    SETTING_PATH(
+        struct broker_settings, keys_dir, "keys",
+        "Folder of broker.key and of the public keys, *.pub, of all gateways and "
+        "workers; a key that is taken away is refused from the next check on. Put new files "
+        "in place by renaming them."),
     SETTING_BOOL(struct broker_settings, insecure, false,
                  "true: plain sockets, every sender is believed. Only on a machine of one's own."),
     SETTING_U64(struct broker_settings, window, 64, 1, WINDOW_MAX,

@@ -57,8 +57,10 @@ void keys_check(struct broker *broker, uint64_t now_ms) {
     if (!folder_changed(broker)) return;
     struct problem problem;
     size_t count;
-    if (table_load(broker, &count, &problem))
-        log_error("keys_not_changed", "reason=%s", problem.text); // those before still hold
-    else
+    if (!table_load(broker, &count, &problem)) {
         log_info("keys", "folder=%s peers=%zu", broker->settings->keys_dir, count);
+        return;
+    }
+    log_error("keys_not_changed", "reason=%s", problem.text); // those before still hold
+    broker->keys_changed[0] = -1;                             // look again: half written, perhaps
 }
