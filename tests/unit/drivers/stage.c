@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -18,28 +19,20 @@ static const int64_t transitions_ms[] = {INT64_MIN, 1774746000000, 1792890000000
 static const int32_t offsets_s[] = {3600, 7200, 3600};
 const struct zone stage_zone = {3, transitions_ms, offsets_s};
 
-static char paths[64][48];
-static size_t path_count;
-
-static void remove_files(void) {
-    while (path_count > 0)
-        unlink(paths[--path_count]);
-}
-
 const char *stage_file(const char *text, bool gzip) {
-    if (path_count == 0) atexit(remove_files);
-    if (path_count == sizeof paths / sizeof paths[0]) abort();
-    char *path = paths[path_count++];
-    strcpy(path, "/tmp/tresen-drivers-XXXXXX");
-    int fd = mkstemp(path);
+    static char paths[64][32];
+    static size_t count;
+    if (count == sizeof paths / sizeof paths[0]) abort();
+    char *path = paths[count++];
+    int fd = memfd_create("stage", MFD_CLOEXEC);
     if (fd < 0) abort();
+    snprintf(path, sizeof paths[0], "/proc/self/fd/%d", fd);
     size_t size = strlen(text);
     if (gzip) {
-        gzFile file = gzdopen(fd, "wb");
+        gzFile file = gzdopen(dup(fd), "wb");
         if (!file || gzwrite(file, text, (unsigned)size) != (int)size || gzclose(file)) abort();
-    } else {
-        if (write(fd, text, size) != (ssize_t)size) abort();
-        close(fd);
+    } else if (write(fd, text, size) != (ssize_t)size) {
+        abort();
     }
     return path;
 }

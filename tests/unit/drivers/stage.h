@@ -9,7 +9,7 @@
 extern const struct measures stage_measures; // distance.client, distance.bystander, audio.phrase
 extern const struct zone stage_zone;         // Central Europe in 2026
 
-/// A new file with this text; removed at the program's end. gzip: compressed.
+/// The path of a new file in memory with this text; gzip: compressed. It ends with the program.
 const char *stage_file(const char *text, bool gzip);
 
 /// Play the entry written as YAML (a printf format); NULL options: budget 64, no restart.
