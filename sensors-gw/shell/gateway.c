@@ -645,6 +645,6 @@ void gateway_free(struct gateway *g) {
     spool_close(g->spool);
     buffer_fini(&g->body);
     buffer_fini(&g->frame);
-    explicit_bzero(&g->pseudonyms, sizeof g->pseudonyms);
+    explicit_bzero(g->pseudonyms.key, sizeof g->pseudonyms.key);
     free(g);
 }
