@@ -126,7 +126,7 @@ static bool settle_done(struct scene *s) {
     return s->worker.heard_count >= 1;
 }
 
-static struct scene *scene_open(void) {
+static struct scene *scene_open_silence(uint64_t worker_silence_ms) {
     struct scene *s = calloc(1, sizeof *s);
     struct problem problem = {0};
     struct problems problems = {0};
@@ -134,6 +134,7 @@ static struct scene *scene_open(void) {
     cr_assert(settings_read(NULL, &table, 1, &problems));
     s->settings.insecure = true;
     s->settings.window = 64;
+    s->settings.worker_silence_ms = worker_silence_ms;
     strcpy(s->settings.gateways_endpoint, "tcp://127.0.0.1:*");
     strcpy(s->settings.workers_endpoint, "tcp://127.0.0.1:*");
     snprintf(s->settings.control_endpoint, sizeof s->settings.control_endpoint,
@@ -152,6 +153,10 @@ static struct scene *scene_open(void) {
     join(s, &s->control_end, s->settings.control_endpoint, NULL);
     run_until(s, all_up);
     return s;
+}
+
+static struct scene *scene_open(void) {
+    return scene_open_silence(60000); // the workers of most tests have no heartbeat
 }
 
 static void scene_close(struct scene *s) {
@@ -343,5 +348,91 @@ Test(broker_shell, the_batch_of_a_worker_that_went_away_goes_to_another) {
     run_until(s, second_worker_has_it);
     cr_assert(eq(int, s->other.heard[0].what, JOB_BATCH));
     cr_assert(eq(u64, s->other.heard[0].position.number, 1));
+    scene_close(s);
+}
+
+static void beat(uv_timer_t *timer) {
+    struct peer_end *end = timer->data;
+    struct message ready = {.type = MESSAGE_READY, .credit = 4};
+    id_set(&ready.worker, "w2", 2);
+    if (end->connected) say(end, ready);
+}
+
+// Whether sending fails at once or nothing is heard any more: the batch finds another worker.
+Test(broker_shell, the_batch_of_a_worker_that_crashed_goes_to_another) {
+    struct scene *s = scene_open_silence(500);
+    uv_timer_t beats;
+    worker_begins(s);
+    bus_close(s->worker.socket);
+    say(&s->gateway, batch_of(1, 1));
+    join(s, &s->other, broker_workers_endpoint(s->broker), "worker.w2");
+    uv_timer_init(loop_uv(s->loop), &beats);
+    beats.data = &s->other;
+    uv_timer_start(&beats, beat, 0, 50);
+    run_until(s, second_worker_has_it);
+    cr_assert(eq(u64, s->other.heard[0].position.number, 1));
+    uv_close((uv_handle_t *)&beats, NULL);
+    uv_run(loop_uv(s->loop), UV_RUN_NOWAIT);
+    scene_close(s);
+}
+
+static uint64_t next_random(uint64_t *seed) { // xorshift64*
+    *seed ^= *seed >> 12;
+    *seed ^= *seed << 25;
+    *seed ^= *seed >> 27;
+    return (*seed * UINT64_C(2685821657736338717)) >> 32;
+}
+
+/// A valid message with some bytes changed, and perhaps cut.
+static void say_broken(struct peer_end *end, struct message message, uint64_t *seed) {
+    struct buffer out;
+    buffer_init(&out, FRAME_MAX);
+    message.as = bytes_of_text(end->as ? end->as : "worker.w1");
+    cr_assert(eq(int, message_encode(&message, &out), ERR_NONE));
+    for (uint64_t n = 1 + next_random(seed) % 3; n > 0; n--)
+        out.data[next_random(seed) % out.size] = (uint8_t)next_random(seed);
+    size_t size = next_random(seed) % 4 ? out.size : 1 + next_random(seed) % out.size;
+    cr_assert(eq(int, bus_send(end->socket, BUS_BROKER, (struct bytes){out.data, size}), ERR_NONE));
+    buffer_fini(&out);
+}
+
+static bool asked_last_is_answered(struct scene *s) {
+    for (size_t i = 0; i < s->gateway.heard_count; i++)
+        if (s->gateway.heard[i].type == MESSAGE_ANSWER && s->gateway.heard[i].session == NUMBER_MAX)
+            return true;
+    return false;
+}
+
+// Whatever comes in at any door, the broker goes on serving.
+Test(broker_shell, hostile_bytes_stop_nothing) {
+    struct scene *s = scene_open();
+    uint64_t seed = 42;
+    worker_begins(s);
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < 20; i++) {
+            uint8_t id[8] = {(uint8_t)next_random(&seed), (uint8_t)next_random(&seed)};
+            struct message done = {.type = MESSAGE_DONE,
+                                   .jobs = {id, 8},
+                                   .job_count = 1,
+                                   .status = ANSWER_APPLIED,
+                                   .due_ms = 5};
+            struct message ready = {.type = MESSAGE_READY, .credit = 256};
+            id_set(&ready.worker, "w1", 2);
+            say_broken(&s->gateway, batch_of(next_random(&seed) % 9, 1 + i), &seed);
+            say_broken(&s->gateway, ask_of(next_random(&seed) % 9), &seed);
+            say_broken(&s->worker, done, &seed);
+            say_broken(&s->worker, ready, &seed);
+            say_broken(&s->control_end, (struct message){.type = MESSAGE_STATUS}, &seed);
+        }
+        s->control_end.heard_count = 0;
+        say(&s->control_end, (struct message){.type = MESSAGE_STATUS});
+        run_until(s, control_heard);
+    }
+    s->gateway.heard_count = 0;
+    struct message ready = {.type = MESSAGE_READY, .credit = 256};
+    id_set(&ready.worker, "w1", 2);
+    say(&s->worker, ready);
+    say(&s->gateway, ask_of(NUMBER_MAX));
+    run_until(s, asked_last_is_answered);
     scene_close(s);
 }
