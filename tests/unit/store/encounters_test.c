@@ -1,0 +1,282 @@
+// From facts and watermarks to contributions and cells.
+
+#include "stage.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+static struct stage stage;
+static void open_stage(void) {
+    stage_open(&stage);
+}
+static void close_stage(void) {
+    stage_close(&stage);
+}
+TestSuite(encounters, .init = open_stage, .fini = close_stage);
+
+enum { SERVICE_MS = 90000, MET = 0, NOT_MET = 2 };
+static const char day_cell[] = "d:2023-11-15:abc", hour_cell[] = "h:desk-1:2023-11-15T12:abc";
+
+static void tell(const char *id, int64_t start_ms, int64_t end_ms) {
+    struct encounter encounter = stage_encounter(id, start_ms, end_ms);
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter});
+}
+
+static void see(int gateway, const char *chunk, int64_t at_ms) {
+    stage_ingest(&stage,
+                 (struct stage_batch){.gateway = gateway, .chunk = chunk, .chunk_ms = at_ms});
+}
+
+static uint32_t day_total(void) {
+    struct cell_standard standard;
+    return stage_cell(&stage, day_cell, &standard).encounters;
+}
+
+Test(encounters, one_that_all_gateways_have_passed_is_judged_once_and_final) {
+    struct taken taken;
+    struct cell_standard standard;
+    int64_t minute;
+    struct bytes log;
+    see(FLOOR, "aa", NOON_MS);
+    see(FLOOR, "bbb", NOON_MS);
+    see(FLOOR, "later", NOON_MS + 10 * MINUTE_MS);
+    tell("e1", NOON_MS, 0);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(not(stage_take(&stage, 1, &taken)));
+    stage_watermark(&stage, NOON_MS + SERVICE_MS + 4999);
+    cr_assert(not(stage_take(&stage, 1, &taken)));
+    stage_watermark(&stage, NOON_MS + SERVICE_MS + 5000);
+
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(eq(str, taken.encounter.id.text, "e1"));
+    cr_assert(eq(str, taken.encounter.counter.text, "desk-1"));
+    cr_assert(eq(str, taken.encounter.gateway.text, "desk"));
+    cr_assert(eq(i64, taken.encounter.issued_ms, TIME_NONE));
+    cr_assert(eq(i64, taken.encounter.ended_ms, NOON_MS + SERVICE_MS));
+    cr_assert(eq(int, taken_minute(&taken, &minute, &log), ERR_NONE));
+    cr_assert(eq(i64, minute, NOON_MS / MINUTE_MS));
+    cr_assert(bytes_equal(log, bytes_of_text("aabbb")));
+    cr_assert(eq(int, taken_minute(&taken, &minute, &log), ERR_END));
+
+    struct settle_reply settled = stage_settle(&stage, &taken, 1, NOT_MET);
+    cr_assert(eq(int, settled.head.status, STORE_OK));
+    cr_assert(settled.final);
+    cr_assert(settled.set_missing);
+    cr_assert(eq(i64, settled.head.due_ms, -1));
+    struct cell cell = stage_cell(&stage, hour_cell, &standard);
+    cr_assert(eq(u32, cell.encounters, 1));
+    cr_assert(eq(u32, cell.provisional, 0));
+    cr_assert(eq(u32, cell.outcomes[0], 1));
+    cr_assert(eq(i64, cell.score_sum[0], 500000));
+    cr_assert(eq(u32, cell.score_count[1], 0));
+    cr_assert(eq(i64, cell.score_sum[3], 250000));
+    cr_assert(eq(u32, standard.verdicts[NOT_MET], 1));
+    cr_assert(eq(u32, standard.degree_count, 1));
+    cr_assert(eq(i64, standard.coverage_sum, 900000));
+    cr_assert(eq(u32, day_total(), 1));
+    cr_assert(not(stage_take(&stage, 2, &taken)));
+}
+
+// The mark deletes what lies behind it in the same call, and nothing else.
+Test(encounters, the_final_mark_deletes_minutes_and_counts_what_comes_too_late) {
+    struct taken taken;
+    see(FLOOR, "aa", NOON_MS);
+    see(FLOOR, "bb", NOON_MS + 2 * MINUTE_MS);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    stage_watermark(&stage, NOON_MS + 2 * MINUTE_MS);
+    cr_assert(eq(i64, stage_command(&stage, "ZCARD t:{musterstadt}:mi:desk-1")->integer, 2));
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(stage_settle(&stage, &taken, 1, MET).final);
+    cr_assert(eq(i64, stage_command(&stage, "ZCARD t:{musterstadt}:mi:desk-1")->integer, 1));
+    cr_assert(eq(
+        i64,
+        stage_command(&stage, "EXISTS t:{musterstadt}:m:desk-1:%d", NOON_MS / MINUTE_MS)->integer,
+        0));
+
+    see(FLOOR, "cc", NOON_MS);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS + 1);
+    tell("e0", NOON_MS - 1000, NOON_MS);
+    cr_assert(eq(i64, stage_count(&stage, "too_late_observations"), 1));
+    cr_assert(eq(i64, stage_count(&stage, "too_late_facts"), 2));
+    cr_assert(eq(i64, stage_command(&stage, "ZCARD t:{musterstadt}:mi:desk-1")->integer, 1));
+    cr_assert(eq(u32, day_total(), 1));
+}
+
+Test(encounters, the_settle_timer_judges_provisionally_and_the_watermark_finally) {
+    struct taken taken;
+    struct cell_standard standard;
+    stage.policy.settle_after_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    struct settle_reply reply = stage_settle(&stage, &taken, 1, MET);
+    cr_assert(not(reply.final));
+    cr_assert(eq(i64, reply.head.due_ms, -1));
+    cr_assert(eq(u32, stage_cell(&stage, day_cell, &standard).provisional, 1));
+    cr_assert(not(stage_take(&stage, 2, &taken)));
+
+    stage_watermark(&stage, NOON_MS + SERVICE_MS + 5000);
+    cr_assert(stage_take(&stage, 3, &taken));
+    cr_assert(stage_settle(&stage, &taken, 3, NOT_MET).final);
+    struct cell cell = stage_cell(&stage, day_cell, &standard);
+    cr_assert(eq(u32, cell.encounters, 1));
+    cr_assert(eq(u32, cell.provisional, 0));
+    cr_assert(eq(u32, standard.verdicts[MET], 0));
+    cr_assert(eq(u32, standard.verdicts[NOT_MET], 1));
+}
+
+Test(encounters, late_data_voids_a_lease_and_gives_the_try_back) {
+    struct taken taken, again;
+    stage.policy.settle_after_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t lease = 1; lease < 10; lease++) {
+        cr_assert(stage_take(&stage, lease, &taken));
+        cr_assert(not(taken.crashed));
+        see(FLOOR, "late", NOON_MS + MINUTE_MS);
+        cr_assert(eq(int, stage_settle(&stage, &taken, lease, MET).head.status, STORE_STALE));
+        cr_assert(eq(u32, day_total(), 0));
+    }
+    cr_assert(stage_take(&stage, 20, &taken));
+    see(FLOOR, "elsewhere", NOON_MS + 2 * MINUTE_MS); // does not touch it
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);        // says nothing new
+    cr_assert(eq(int, stage_settle(&stage, &taken, 20, MET).head.status, STORE_OK));
+    cr_assert(not(stage_take(&stage, 21, &again)));
+    see(FLOOR, "late", NOON_MS); // settled, not final: judged anew
+    cr_assert(stage_take(&stage, 22, &again));
+}
+
+Test(encounters, a_lease_counts_once_and_only_as_long_as_it_stands) {
+    struct taken taken;
+    stage.policy.settle_after_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 2, MET).head.status, STORE_STALE));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 1, MET).head.status, STORE_OK));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 1, MET).head.status, STORE_STALE));
+    cr_assert(eq(u32, day_total(), 1));
+}
+
+Test(encounters, after_three_leases_that_ran_out_it_is_handed_out_as_crashed) {
+    struct taken taken;
+    stage.policy.settle_after_ms = 0;
+    stage.policy.lease_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t lease = 1; lease <= 3; lease++) {
+        cr_assert(stage_take(&stage, lease, &taken));
+        cr_assert(not(taken.crashed));
+    }
+    cr_assert(stage_take(&stage, 4, &taken));
+    cr_assert(taken.crashed);
+    cr_assert(eq(int, stage_settle(&stage, &taken, 3, MET).head.status, STORE_STALE));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 4, 6).head.status, STORE_OK));
+    cr_assert(eq(i64, stage_count(&stage, "crashed"), 1));
+    cr_assert(not(stage_take(&stage, 5, &taken)));
+}
+
+Test(encounters, a_withdrawn_one_takes_its_contribution_back) {
+    struct taken taken;
+    struct encounter encounter = stage_encounter("e1", 0, 0);
+    stage.policy.settle_after_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    stage_settle(&stage, &taken, 1, MET);
+    cr_assert(eq(u32, day_total(), 1));
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter, .withdrawn = true});
+    cr_assert(stage_take(&stage, 2, &taken));
+    cr_assert(taken.withdrawn);
+    cr_assert(stage_settle(&stage, &taken, 2, MET).final);
+    cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s", day_cell)->integer, 0));
+    cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s", hour_cell)->integer, 0));
+}
+
+Test(encounters, one_that_nobody_ends_is_closed_after_encounter_max) {
+    struct taken taken;
+    tell("e1", NOON_MS, 0);
+    stage_watermark(&stage, NOON_MS + (int64_t)stage.policy.encounter_max_ms - 1);
+    cr_assert(eq(i64, stage_count(&stage, "timeouts"), 0));
+    stage_watermark(&stage, NOON_MS + (int64_t)stage.policy.encounter_max_ms + 5000);
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(eq(int, taken.encounter.outcome, OUTCOME_TIMEOUT));
+    cr_assert(eq(i64, taken.encounter.ended_ms, NOON_MS + (int64_t)stage.policy.encounter_max_ms));
+    cr_assert(stage_settle(&stage, &taken, 1, MET).final);
+}
+
+Test(encounters, a_departed_gateway_holds_nothing_back_and_a_silent_one_does) {
+    struct taken taken;
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    stage_ingest(&stage, (struct stage_batch){.watermark_ms = NOON_MS + HOUR_MS});
+    cr_assert(not(stage_take(&stage, 1, &taken)));
+    stage_ingest(&stage, (struct stage_batch){.gateway = FLOOR, .presence = PRESENCE_DEPARTED});
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(stage_settle(&stage, &taken, 1, MET).final);
+}
+
+Test(encounters, when_all_have_departed_everything_is_final) {
+    struct taken taken;
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    tell("e2", NOON_MS, 0);
+    for (int gateway = 0; gateway < GATEWAYS; gateway++)
+        stage_ingest(&stage, (struct stage_batch){.gateway = gateway,
+                                                  .watermark_ms = NOON_MS + 2 * MINUTE_MS,
+                                                  .presence = PRESENCE_DEPARTED});
+    for (uint8_t lease = 1; lease <= 2; lease++) {
+        cr_assert(stage_take(&stage, lease, &taken));
+        cr_assert(stage_settle(&stage, &taken, lease, MET).final);
+    }
+    cr_assert(not(stage_take(&stage, 3, &taken)));
+    cr_assert(eq(u32, day_total(), 2));
+}
+
+Test(encounters, over_its_bytes_only_the_slowest_gateway_of_a_branch_goes_on) {
+    char before[41], after[41];
+    stage.policy.branch_bytes_max = 4;
+    stage_configure(&stage);
+    stage_ingest(&stage, (struct stage_batch){.gateway = FLOOR, .watermark_ms = NOON_MS});
+    stage_ingest(&stage, (struct stage_batch){.watermark_ms = NOON_MS + 1});
+    see(DESK, "1234", NOON_MS + MINUTE_MS);
+    stage_digest(&stage, before);
+    struct ingest_reply reply =
+        stage_ingest(&stage, (struct stage_batch){.chunk = "5", .chunk_ms = NOON_MS + MINUTE_MS});
+    cr_assert(eq(int, reply.head.status, STORE_LATER));
+    cr_assert(reply.positions[0].later);
+    stage_digest(&stage, after);
+    cr_assert(eq(str, before, after));
+    struct stage_batch slow = {.gateway = FLOOR, .chunk = "678", .chunk_ms = NOON_MS};
+    cr_assert(eq(int, stage_ingest(&stage, slow).head.status, STORE_OK));
+    slow.chunk = "90"; // more than twice the bound
+    cr_assert(eq(int, stage_ingest(&stage, slow).head.status, STORE_LATER));
+}
+
+Test(encounters, a_fact_without_counter_or_time_about_an_unknown_one_is_an_orphan) {
+    struct encounter encounter = stage_encounter("e1", NOON_MS, 0);
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter, .counter = -1});
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter, .withdrawn = true});
+    cr_assert(eq(i64, stage_count(&stage, "orphan_facts"), 2));
+    cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:e:e1")->integer, 0));
+}
+
+Test(encounters, one_moved_to_another_counter_leaves_nothing_behind) {
+    struct taken taken;
+    struct encounter encounter = stage_encounter("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    stage.policy.settle_after_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    stage_settle(&stage, &taken, 1, MET);
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter, .counter = 1});
+    static const char *const places[] = {"open", "wait", "judged"};
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert(eq(
+            i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s:desk-1", places[i])->integer, 0));
+        cr_assert(eq(
+            i64, stage_command(&stage, "ZCARD t:{musterstadt}:%s:desk-2", places[i])->integer, 1));
+    }
+    cr_assert(stage_take(&stage, 2, &taken));
+    stage_settle(&stage, &taken, 2, MET);
+    cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s", hour_cell)->integer, 0));
+    cr_assert(eq(u32, day_total(), 1));
+}

@@ -1,0 +1,102 @@
+// Who may write, and what is applied: epochs, positions, duplicates, gaps.
+
+#include "stage.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+static struct stage stage;
+static void open_stage(void) {
+    stage_open(&stage);
+}
+static void close_stage(void) {
+    stage_close(&stage);
+}
+TestSuite(positions, .init = open_stage, .fini = close_stage);
+
+Test(positions, another_configuration_is_answered_unconfigured_and_changes_nothing) {
+    char before[41], after[41];
+    stage_digest(&stage, before);
+    stage.configuration++;
+    cr_assert(
+        eq(int, stage_ingest(&stage, (struct stage_batch){0}).head.status, STORE_UNCONFIGURED));
+    cr_assert(eq(int, stage_ask(&stage, DESK, 1, 1).head.status, STORE_UNCONFIGURED));
+    stage_digest(&stage, after);
+    cr_assert(eq(str, before, after));
+}
+
+// A worker with a newer registry must not make gateways begin anew.
+Test(positions, a_new_configuration_keeps_positions_and_former_gateways) {
+    stage_ingest(&stage, (struct stage_batch){.gateway = FLOOR});
+    stage.branch.gateway_count = 1;
+    stage.branch.hash++;
+    stage_configure(&stage);
+    cr_assert(eq(u64, stage_ask(&stage, DESK, 1, 1).position.epoch, 1));
+    stage.branch.gateway_count = GATEWAYS;
+    stage.branch.hash++;
+    stage_configure(&stage);
+    struct ask_reply reply = stage_ask(&stage, FLOOR, 1, 1);
+    cr_assert(eq(int, reply.head.status, STORE_OK));
+    cr_assert(eq(u64, reply.position.number, 1));
+}
+
+Test(positions, a_spool_that_asks_twice_gets_one_epoch) {
+    cr_assert(eq(u64, stage_ask(&stage, DESK, 1, 0).position.epoch, 1));
+    cr_assert(eq(u64, stage_ask(&stage, DESK, 1, 1).position.epoch, 1));
+}
+
+Test(positions, a_new_spool_fences_the_old_one_and_begins_anew) {
+    stage_ingest(&stage, (struct stage_batch){0});
+    struct ask_reply reply = stage_ask(&stage, DESK, 2, 0);
+    cr_assert(eq(u64, reply.position.epoch, 2));
+    cr_assert(eq(u64, reply.position.number, 0));
+    cr_assert(eq(int, stage_ask(&stage, DESK, 1, 1).head.status, STORE_FENCED));
+    struct ingest_reply old = stage_ingest(&stage, (struct stage_batch){0});
+    cr_assert(eq(int, old.head.status, STORE_UNFIT));
+    cr_assert(eq(u64, old.positions[0].position.epoch, 2));
+}
+
+// After the store fell back the spool knows more than it does.
+Test(positions, a_higher_epoch_is_taken_over) {
+    cr_assert(eq(u64, stage_ask(&stage, DESK, 7, 9).position.epoch, 9));
+    cr_assert(eq(int, stage_ask(&stage, DESK, 8, 9).head.status, STORE_FENCED));
+}
+
+Test(positions, only_the_next_number_is_applied) {
+    char before[41], after[41];
+    cr_assert(eq(int, stage_ingest(&stage, (struct stage_batch){0}).head.status, STORE_OK));
+    stage_digest(&stage, before);
+    for (uint64_t number = 1; number <= 4; number++) {
+        if (number == 2) continue;
+        struct ingest_reply reply =
+            stage_ingest(&stage, (struct stage_batch){.number = number, .watermark_ms = NOON_MS});
+        cr_assert(eq(int, reply.head.status, STORE_UNFIT));
+        cr_assert(reply.positions[0].unfit);
+        cr_assert(eq(u64, reply.positions[0].position.number, 1));
+        cr_assert(eq(u8, reply.positions[0].position.tag.bytes[0], 1));
+    }
+    stage_digest(&stage, after);
+    cr_assert(eq(str, before, after));
+}
+
+Test(positions, a_torn_argument_changes_nothing) {
+    char before[41], after[41];
+    struct encounter encounter = stage_encounter("e", NOON_MS, NOON_MS + 1000);
+    struct buffer argument;
+    buffer_init(&argument, 1 << 16);
+    stage_pack(&stage,
+               &(struct stage_batch){.encounter = &encounter, .chunk = "x", .chunk_ms = NOON_MS},
+               &argument);
+    stage_digest(&stage, before);
+    size_t size = argument.size;
+    for (argument.size = 0; argument.size < size; argument.size++) {
+        struct bytes reply = stage_call(&stage, "tresen_v1_ingest", &argument);
+        bool unconfigured = reply.size == 9 && reply.data[0] == STORE_UNCONFIGURED;
+        cr_assert(reply.size == 0 || unconfigured);
+    }
+    buffer_put_u8(&argument, 0);
+    cr_assert(eq(sz, stage_call(&stage, "tresen_v1_ingest", &argument).size, 0));
+    stage_digest(&stage, after);
+    cr_assert(eq(str, before, after));
+    buffer_fini(&argument);
+}

@@ -1,0 +1,65 @@
+#pragma once
+// A branch in a real Redis, and calls of it in few words: counters desk-1 and desk-2; gateway 0
+// (desk) opens encounters at both, gateway 1 (floor) watches desk-1 only.
+
+#include "tests/support/redis_server.h"
+#include "worker/store/calls.h"
+
+#include <hiredis/hiredis.h>
+
+enum { DESK, FLOOR, GATEWAYS };
+#define FOREVER_MS UINT64_C(1000000000000)
+#define NOON_MS INT64_C(1700049600000) // a whole minute
+
+struct stage {
+    struct redis_server *server;
+    redisContext *redis;
+    struct branch branch;
+    struct branch_gateway gateways[GATEWAYS];
+    struct store_policy policy;
+    uint64_t configuration;
+    uint64_t epochs[GATEWAYS], numbers[GATEWAYS]; // as the gateways believe
+    redisReply *reply;                            // the last one
+};
+
+/// Nothing becomes due and no lease runs out by the clock; then configured, epochs granted.
+void stage_open(struct stage *stage);
+void stage_close(struct stage *stage);
+void stage_configure(struct stage *stage); // with the policy and branch as they are now
+
+/// The packed reply; empty after an error (stage->reply then holds it).
+struct bytes stage_call(struct stage *stage, const char *function, const struct buffer *argument);
+/// Any other command, split at blanks; the reply lives until the next call.
+const redisReply *stage_command(struct stage *stage, const char *format, ...);
+/// Of the whole data set: equal exactly if nothing has changed.
+void stage_digest(struct stage *stage, char digest[41]);
+
+struct ask_reply stage_ask(struct stage *stage, int gateway, uint8_t spool, uint64_t epoch);
+
+/// One batch; what is 0 or NULL is not in it.
+struct stage_batch {
+    int gateway;
+    uint64_t number;      // 0: the next one
+    int64_t watermark_ms; // 0: none
+    enum presence presence;
+    const struct encounter *encounter;
+    int counter; // of encounter and chunk
+    bool withdrawn;
+    const char *chunk;
+    int64_t chunk_ms; // its minute
+};
+void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buffer *argument);
+struct ingest_reply stage_ingest(struct stage *stage, struct stage_batch batch);
+/// Every gateway promises this.
+void stage_watermark(struct stage *stage, int64_t watermark_ms);
+
+/// At most one; false: none is due. The lease is `lease` eight times.
+bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken);
+/// Settles with one standard of this verdict; withdrawn: nothing.
+struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
+                                 uint8_t verdict);
+
+struct encounter stage_encounter(const char *id, int64_t start_ms, int64_t end_ms);
+/// The cell of day or hour; encounters 0 if there is none.
+struct cell stage_cell(struct stage *stage, const char *name, struct cell_standard *standard);
+int64_t stage_count(struct stage *stage, const char *counter);
