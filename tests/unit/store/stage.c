@@ -23,6 +23,19 @@ void stage_open(struct stage *stage) {
     *stage = (struct stage){0};
     stage->server = must(redis_server_start());
     stage->redis = must(redisConnectUnix(redis_server_path(stage->server)));
+    const char *argv[] = {"FUNCTION", "LOAD", (const char *)store_functions};
+    const size_t sizes[] = {8, 4, store_functions_size};
+    stage->reply = must(redisCommandArgv(stage->redis, 3, argv, sizes));
+    assert(stage->reply->type == REDIS_REPLY_STRING);
+    stage_reset(stage);
+}
+
+void stage_reset(struct stage *stage) {
+    stage_command(stage, "FLUSHALL");
+    memset(stage->numbers, 0, sizeof stage->numbers);
+    stage->set = "abc";
+    stage->day = "2023-11-15";
+    stage->hour = "2023-11-15T12";
     stage->gateways[DESK] = (struct branch_gateway){
         .id = {"desk"}, .key = 1, .opens = true, .counter_count = 2, .counters = both};
     stage->gateways[FLOOR] =
@@ -40,10 +53,6 @@ void stage_open(struct stage *stage) {
     stage->policy.lease_ms = FOREVER_MS;
     stage->policy.settle_pause_ms = 0;
     stage->policy.grace_ms = 5000;
-    const char *argv[] = {"FUNCTION", "LOAD", (const char *)store_functions};
-    const size_t sizes[] = {8, 4, store_functions_size};
-    stage->reply = must(redisCommandArgv(stage->redis, 3, argv, sizes));
-    assert(stage->reply->type == REDIS_REPLY_STRING);
     stage_configure(stage);
     for (int gateway = 0; gateway < GATEWAYS; gateway++)
         stage->epochs[gateway] = stage_ask(stage, gateway, 1, 0).position.epoch;
@@ -192,12 +201,13 @@ struct settle_reply stage_settle(struct stage *stage, const struct taken *taken,
                                         .standards = &standard};
     struct settle_call call = {.configuration = stage->configuration,
                                .encounter = taken->encounter.id,
-                               .set = {"abc"},
-                               .day = "2023-11-15",
-                               .hour = "2023-11-15T12",
+
                                .verdicts = bytes_of_text("because")};
     struct settle_reply reply;
     memset(call.lease.bytes, lease, LEASE_SIZE);
+    snprintf(call.set.text, sizeof call.set.text, "%s", stage->set);
+    snprintf(call.day, sizeof call.day, "%s", stage->day);
+    snprintf(call.hour, sizeof call.hour, "%s", stage->hour);
     buffer_init(&argument, 1 << 16);
     buffer_init(&bytes, 1 << 16);
     if (!taken->withdrawn) contribution_write(&contribution, &bytes);

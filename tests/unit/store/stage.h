@@ -19,12 +19,14 @@ struct stage {
     struct store_policy policy;
     uint64_t configuration;
     uint64_t epochs[GATEWAYS], numbers[GATEWAYS]; // as the gateways believe
-    redisReply *reply;                            // the last one
+    const char *set, *day, *hour; // where stage_settle puts contributions
+    redisReply *reply;            // the last one
 };
 
 /// Nothing becomes due and no lease runs out by the clock; then configured, epochs granted.
 void stage_open(struct stage *stage);
 void stage_close(struct stage *stage);
+void stage_reset(struct stage *stage);     // an empty Redis, then as stage_open
 void stage_configure(struct stage *stage); // with the policy and branch as they are now
 
 /// The packed reply; empty after an error (stage->reply then holds it).
