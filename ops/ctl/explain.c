@@ -1,10 +1,13 @@
-// tresenctl explain BRANCH [ENCOUNTER]
+// tresenctl explain ENCOUNTER | BRANCH [ENCOUNTER]
 
+#include "common/registry/branches.h"
+#include "common/settings/file.h"
 #include "ops/ctl/card.h"
 #include "worker/core/settle.h"
 #include "worker/store/record.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static json_t *time_json(int64_t at_ms) {
@@ -216,20 +219,60 @@ static json_t *explain_all(struct store_link *link, const char *branch, const ch
     return array;
 }
 
+/// The branch that has an encounter of this name: the first of the registry. NULL: said why.
+static char *find_branch(struct ctl *ctl, struct store_link *link, const char *id) {
+    static struct problems problems;
+    struct branches branches = {0};
+    char folder[PATH_SIZE], *found = NULL;
+    bool asked =
+        path_join(ctl->settings.config_dir, "branches", folder, sizeof folder, &problems) &&
+        branches_load(folder, &branches, &problems);
+    if (!asked) problems_print(&problems, stderr);
+    for (size_t i = 0; asked && !found && i < branches.count; i++) {
+        const char *branch = branches.items[i].id.text;
+        redisReply *reply = store_key_ask(link, "EXISTS", branch, "e:%s", id);
+        asked = reply != NULL;
+        if (reply && reply->integer == 1) found = strdup(branch);
+        if (reply) freeReplyObject(reply);
+    }
+    if (asked && !found) ctl_fail("no branch has an encounter %s", id);
+    branches_free(&branches);
+    return found;
+}
+
+static int explain_in(struct ctl *ctl, struct store_link *link, const char *branch,
+                      const char *id) {
+    json_t *sets = card_sets(link, branch), *json = NULL;
+    if (sets)
+        json = id ? explain(link, branch, id, sets) : explain_all(link, branch, ctl->day, sets);
+    json_decref(sets);
+    return json ? print(ctl, json) : CTL_FAILED;
+}
+
+/// A word that has a `days` or `registry` key in the store is a branch, else an encounter.
+static bool is_branch(struct store_link *link, const char *word) {
+    if (!id_valid(word, strlen(word))) return false;
+    redisReply *reply = store_key_ask(link, "EXISTS", word, "registry");
+    bool is = reply && reply->integer == 1;
+    if (reply) freeReplyObject(reply);
+    return is;
+}
+
 int ctl_explain(struct ctl *ctl) {
-    const char *branch = ctl->arguments[0], *id = ctl->count > 1 ? ctl->arguments[1] : NULL;
-    if (!id_valid(branch, strlen(branch))) return ctl_fail("%s is no name of a branch", branch);
-    if (id && !name_valid(id, strlen(id))) return ctl_fail("%s is no name of an encounter", id);
+    const char *first = ctl->arguments[0], *second = ctl->count > 1 ? ctl->arguments[1] : NULL;
+    for (int i = 0; i < ctl->count; i++)
+        if (!name_valid(ctl->arguments[i], strlen(ctl->arguments[i])))
+            return ctl_fail("%s is no name of a branch or encounter", ctl->arguments[i]);
     struct store_link *link = store_link_open(ctl);
     if (!link) return CTL_FAILED;
     int status = CTL_FAILED;
-    json_t *sets = card_sets(link, branch);
-    if (sets) {
-        json_t *json =
-            id ? explain(link, branch, id, sets) : explain_all(link, branch, ctl->day, sets);
-        if (json) status = print(ctl, json);
+    if (second || is_branch(link, first)) {
+        status = explain_in(ctl, link, first, second);
+    } else {
+        char *branch = find_branch(ctl, link, first);
+        if (branch) status = explain_in(ctl, link, branch, first);
+        free(branch);
     }
-    json_decref(sets);
     store_link_close(link);
     return status;
 }

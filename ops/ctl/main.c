@@ -16,9 +16,9 @@ const struct ctl_command ctl_commands[] = {
     {"scorecard", "BRANCH [--day YYYY-MM-DD]",
      "Verdicts by dimension and standard, with the share met, its 95 % interval, and coverage.", 1,
      1, ctl_scorecard},
-    {"explain", "BRANCH [ENCOUNTER]",
-     "Why an encounter was judged so: measured value, limit, coverage, norm and value. Without an "
-     "encounter: all of the branch, or of --day.",
+    {"explain", "ENCOUNTER | BRANCH [ENCOUNTER] [--day YYYY-MM-DD]",
+     "Why an encounter was judged so: measured value, limit, coverage, norm and value. With a "
+     "branch alone: all its encounters, or those of the day.",
      1, 2, ctl_explain},
     {"audit", "[BRANCH...]",
      "Checks that all sums are the sums of their encounters, and that no batch is unaccounted for.",
