@@ -8,6 +8,7 @@
 // before anything is judged.
 
 #include "common/wire/message.h"
+#include "common/base/deadlines.h"
 #include "worker/core/ingest.h"
 #include "worker/core/settle.h"
 
