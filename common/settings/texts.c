@@ -68,7 +68,8 @@ bool texts_open(const char *folder, const char *const *files, const char *const 
 }
 
 void texts_free(struct texts *texts) {
-    for (size_t i = 0; i < texts->count; i++) buffer_fini(&texts->items[i].bytes);
+    for (size_t i = 0; i < texts->count; i++)
+        buffer_fini(&texts->items[i].bytes);
     free(texts->items);
     *texts = (struct texts){0};
 }

@@ -7,8 +7,8 @@
 // encounters are taken, judged and settled. Ingest comes first: what is applied is reported done
 // before anything is judged.
 
-#include "common/wire/message.h"
 #include "common/base/deadlines.h"
+#include "common/wire/message.h"
 #include "worker/core/ingest.h"
 #include "worker/core/settle.h"
 

@@ -1033,7 +1033,10 @@ local function publish(keys, args)
   local set, json, at = struct.unpack('<Bc0I4c0', args[1])
   check_end(args[1], at)
   check(string.match(set, '^[%w_.:-]+$'), 'bad name of the set')
+  local kind = redis.call('TYPE', prefix .. 'sets').ok
+  check(kind == 'none' or kind == 'set', 'sets is a ' .. kind .. ', not a set')
   redis.call('SET', prefix .. 'set:' .. set, json, 'NX')
+  redis.call('SADD', prefix .. 'sets', set)
   return head(nil, OK)
 end
 

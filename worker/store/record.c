@@ -61,8 +61,8 @@ enum err record_cells_read(struct bytes bytes, struct record_cells *cells) {
 
 enum err contribution_read(struct bytes bytes, struct contribution *contribution, size_t capacity,
                            struct contribution_standard *standards) {
-    if (bytes.size < CONTRIBUTION_TAIL_SIZE) return ERR_FORMAT;
-    size_t rest = bytes.size - CONTRIBUTION_TAIL_SIZE;
+    if (bytes.size < CONTRIBUTION_HEAD_SIZE) return ERR_FORMAT;
+    size_t rest = bytes.size - CONTRIBUTION_HEAD_SIZE;
     if (rest % CONTRIBUTION_STANDARD_SIZE != 0) return ERR_FORMAT;
     if (rest / CONTRIBUTION_STANDARD_SIZE > capacity) return ERR_FULL;
     struct reader reader = reader_of(bytes);

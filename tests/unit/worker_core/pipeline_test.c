@@ -498,10 +498,10 @@ Test(pipeline, due_encounters_are_taken_judged_and_settled) {
     expect(ACTION_SETTLE);
     cr_assert(eq(str, action.settle.encounter.text, "e-1"));
     cr_assert(eq(int, memcmp(&action.settle.lease, &lease, sizeof lease), 0));
-    cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_TAIL_SIZE], VERDICT_MET));
+    cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_HEAD_SIZE], VERDICT_MET));
     cr_assert(eq(str, action.settle.day, "1970-01-01"));
     expect(ACTION_SETTLE);
-    cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_TAIL_SIZE], VERDICT_NOT_MET));
+    cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_HEAD_SIZE], VERDICT_NOT_MET));
     expect_none();
     settled(-1);
     expect_none();
@@ -531,7 +531,7 @@ Test(pipeline, a_crashing_encounter_is_settled_as_error_unjudged) {
     put_taken("e-1", true, 1000000, 1300000);
     reply_send(CALL_TAKE, 0);
     expect(ACTION_SETTLE);
-    cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_TAIL_SIZE], VERDICT_ERROR));
+    cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_HEAD_SIZE], VERDICT_ERROR));
     expect(ACTION_NOTICE);
 }
 
