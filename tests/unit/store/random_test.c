@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ENCOUNTERS = 24, STEPS = 4000, SUMS_MAX = 256, NAME_MAX_SIZE = 96 };
+enum { HISTORIES = 6, STEPS = 400, ENCOUNTERS = 24, SUMS_MAX = 256, NAME_MAX_SIZE = 96 };
 
 static struct stage stage;
 static uint64_t seed;
@@ -169,7 +169,7 @@ static void history(uint64_t number) {
     stage.policy.settle_after_ms = 0;
     stage.policy.lease_ms = number % 2 ? 0 : FOREVER_MS;
     stage_configure(&stage);
-    for (int step = 0; step < STEPS / 10; step++) {
+    for (int step = 0; step < STEPS; step++) {
         clock_ms += below(MINUTE_MS / 2);
         if (below(2))
             random_batch();
@@ -198,6 +198,6 @@ static void close_stage(void) {
 TestSuite(random, .init = open_stage, .fini = close_stage);
 
 Test(random, cells_are_the_sum_of_contributions_whatever_happens) {
-    for (uint64_t number = 1; number <= 10; number++)
+    for (uint64_t number = 1; number <= HISTORIES; number++)
         history(number);
 }
