@@ -11,7 +11,7 @@ static bool load_standards(const char *config_dir, struct catalogue *catalogue,
                            struct problems *problems) {
     static const char *const names[] = {"values.yaml", "norms.yaml", "offerings.yaml",
                                         "scoring.yaml", NULL};
-    static const char *const subfolders[] = {"standards", NULL};
+    static const char *const subfolders[] = {"standards", "overlays", NULL};
     struct texts texts;
     struct standards_file *files = NULL;
     bool done = texts_open(config_dir, names, subfolders, &texts, problems);
@@ -35,11 +35,8 @@ static bool load_standards(const char *config_dir, struct catalogue *catalogue,
 static bool resolve_branch(struct catalogue *catalogue, size_t place, struct problems *problems) {
     const struct branch *branch = &catalogue->branches.items[place];
     struct standards_place where = {branch->id.text, branch->region.text, branch->country};
-    enum err err = standards_resolve(catalogue->standards, &where, &catalogue->sets[place]);
-    if (!err) return true;
-    problems_add(problems, err, branch->id.text, "its standards cannot be resolved: %s",
-                 err_name(err));
-    return false;
+    return standards_resolve(catalogue->standards, &where, &catalogue->sets[place], problems) ==
+           ERR_NONE;
 }
 
 /// Branches may have sets of their own; one hash stands for all of them.

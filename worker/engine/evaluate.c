@@ -48,7 +48,7 @@ static const struct series *series_of(const struct subject *subject,
 static bool applies(const struct subject *subject, const struct standard *standard,
                     struct judgement *out) {
     if (!standard->permitted) {
-        *out = no_judgement(VERDICT_NOT_SELECTED, REASON_AGREEMENT);
+        *out = no_judgement(VERDICT_NOT_SELECTED, standard->barred_by);
         return false;
     }
     if (!(standard->outcomes >> subject->encounter->outcome & 1)) {

@@ -24,6 +24,7 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_AGREEMENT] = "agreement",
     [REASON_BAD_DATA] = "bad_data",
     [REASON_CRASH] = "crash",
+    [REASON_FORBIDDEN] = "forbidden",
 };
 
 static const char *const dimension_names[DIMENSION_COUNT] = {

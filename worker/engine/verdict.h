@@ -31,6 +31,7 @@ enum reason {
     REASON_AGREEMENT,     // needs an agreement that is not there
     REASON_BAD_DATA,      // the encounter's own times contradict each other
     REASON_CRASH,         // judging failed repeatedly
+    REASON_FORBIDDEN,     // a layer forbids to measure this here
     REASON_COUNT
 };
 

@@ -77,7 +77,7 @@ static bool law_permits(struct reading *reading, const struct node *node,
         return false;
     }
     node_problem(named, &reading->model->warnings, ERR_REFUSED,
-                 "%s is of class P3 and needs an agreement; without one the standard is "
+                 "%s is of class P3: where no agreement permits it the standard is "
                  "not_selected",
                  standard->measure.id.text);
     return true;
@@ -147,12 +147,15 @@ struct range {
     double least, most;
 };
 
-static bool unit_read(struct reading *reading, const struct node *node, struct standard *standard,
-                      struct range *range) {
+static struct range range_of(const struct standard *standard) {
+    const struct kind *kind = &kinds[standard->statistic];
+    if (kind->unit) return (struct range){0, kind->most};
+    return (struct range){standard->measure.least, standard->measure.most};
+}
+
+static bool unit_read(struct reading *reading, const struct node *node, struct standard *standard) {
     const struct kind *kind = &kinds[standard->statistic];
     const struct measure *measure = &standard->measure;
-    *range =
-        kind->unit ? (struct range){0, kind->most} : (struct range){measure->least, measure->most};
     standard->step = kind->unit ? kind->step : measure->resolution;
     snprintf(standard->unit, sizeof standard->unit, "%s", kind->unit ? kind->unit : measure->unit);
 
@@ -207,14 +210,51 @@ bool figures_read(struct reading *reading, const struct node *node, struct stand
             ? (int64_t)ceil(standard->measure.uncertainty / standard->measure.resolution - 1e-9)
             : 0;
 
-    struct range range;
+    struct range range = range_of(standard);
     bool good = law_permits(reading, node, standard);
     good &= labels_read(reading, node, standard);
     good &= percent_read(reading, node, standard);
     good &= band_read(reading, node, standard);
-    good &= unit_read(reading, node, standard, &range);
+    good &= unit_read(reading, node, standard);
     good &= bounds_read(reading, node_need(node, "bound", reading->problems), standard->step,
                         standard->unit, range.least, range.most, &standard->bound);
     good &= degree_read(reading, node, standard, &range);
+    return good;
+}
+
+bool figures_read_moved(struct reading *reading, const struct node *node,
+                        struct standard *standard) {
+    struct range range = range_of(standard);
+    bool good = bounds_read(reading, node_need(node, "bound", reading->problems), standard->step,
+                            standard->unit, range.least, range.most, &standard->bound);
+    return degree_read(reading, node, standard, &range) && good;
+}
+
+static bool from_to_read(struct reading *reading, const struct node *node,
+                         const struct standard *standard, struct bounds *out) {
+    *out = (struct bounds){1, 0}; // empty
+    struct range range = range_of(standard);
+    struct bounds bounds;
+    if (!node) return true;
+    if (!node_list(node, 2, 2, reading->problems) ||
+        !read_steps(reading, node->first, standard->step, standard->unit, range.least, range.most,
+                    &bounds.least) ||
+        !read_steps(reading, node->last, standard->step, standard->unit, range.least, range.most,
+                    &bounds.most))
+        return false;
+    *out = bounds;
+    if (bounds.least <= bounds.most) return true;
+    node_problem(node, reading->problems, ERR_CONFLICT, "from lies above to; exchange them");
+    return false;
+}
+
+bool figures_read_adaptable(struct reading *reading, const struct node *node,
+                            const struct standard *standard, struct bounds *least,
+                            struct bounds *most) {
+    static const char *const keys[] = {"least", "most", NULL};
+    const struct node *adaptable = node_find(node, "adaptable");
+    bool good = !adaptable || node_map(adaptable, keys, reading->problems);
+    good &= from_to_read(reading, node_find(adaptable, "least"), standard, least);
+    good &= from_to_read(reading, node_find(adaptable, "most"), standard, most);
     return good;
 }

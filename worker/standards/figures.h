@@ -5,3 +5,10 @@
 
 /// Reads measure, labels, statistic, percent, band, unit, bound and degree of a standard.
 bool figures_read(struct reading *reading, const struct node *node, struct standard *standard);
+/// Reads bound and degree of an overlay over a standard that was read before.
+bool figures_read_moved(struct reading *reading, const struct node *node,
+                        struct standard *standard);
+/// Reads adaptable, {least: [from, to], most: [from, to]}; without it both are empty.
+bool figures_read_adaptable(struct reading *reading, const struct node *node,
+                            const struct standard *standard, struct bounds *least,
+                            struct bounds *most);

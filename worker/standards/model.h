@@ -3,7 +3,7 @@
 
 #include "worker/standards/standards.h"
 
-enum { STATEMENTS_MAX = 256, TEXT_SIZE_MAX = 1000, PLACES_MAX = 32 };
+enum { STATEMENTS_MAX = 256, TEXT_SIZE_MAX = 1000, PLACES_MAX = 32, OVERLAYS_MAX = 256 };
 
 /// A text for people, owned.
 struct words {
@@ -33,12 +33,44 @@ struct places {
     struct id items[PLACES_MAX];
 };
 
+struct scope {
+    struct places branches, regions, countries;
+};
+
+/// Highest authority first.
+enum layer {
+    LAYER_LAW,
+    LAYER_AGREEMENT,
+    LAYER_COMPANY, // the standards themselves
+    LAYER_CULTURE,
+    LAYER_REGION,
+    LAYER_BRANCH,
+    LAYER_COUNT
+};
+extern const char *const layer_names[]; // ended by NULL
+
+/// What a layer adds: a bound of one standard, or what may not or may be measured.
+struct overlay {
+    struct name id;
+    enum layer layer;
+    struct scope where;
+    struct name standard; // empty: permissions
+    struct bounds bound;
+    size_t degree_count;
+    struct degree_point degree[DEGREE_POINTS_MAX];
+    unsigned permits, forbids; // bits of enum legal_class
+    char *source;
+    char place[NODE_WHERE_SIZE]; // FILE:LINE:COLUMN
+};
+
 /// A standard with what only people read and what decides where it holds.
 struct rule {
     struct standard standard;
     struct words text;
     char *source;
-    struct places branches, regions, countries;
+    struct scope where;
+    struct bounds adaptable_least, adaptable_most; // where a culture may move the bound
+    char place[NODE_WHERE_SIZE];                   // FILE:LINE:COLUMN of its bound
 };
 
 struct standards {
@@ -50,6 +82,8 @@ struct standards {
     int32_t coverage_floor_millionths;
     size_t rule_count;
     struct rule *rules; // room for STANDARDS_MAX, in canonical order
+    size_t overlay_count;
+    struct overlay *overlays; // room for OVERLAYS_MAX, by id
     struct problems warnings;
 };
 

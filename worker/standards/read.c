@@ -1,3 +1,4 @@
+#include "worker/standards/overlay.h"
 #include "worker/standards/rule.h"
 #include "worker/standards/trial.h"
 
@@ -170,6 +171,30 @@ static void rule_add(struct reading *reading, const struct node *node) {
     model->rule_count++;
 }
 
+static int overlay_order(const void *a, const void *b) {
+    return strcmp(((const struct overlay *)a)->id.text, ((const struct overlay *)b)->id.text);
+}
+
+static void overlay_add(struct reading *reading, const struct node *node) {
+    struct standards *model = reading->model;
+    struct overlay overlay = {.bound = {BOUND_OPEN_LEAST, BOUND_OPEN_MOST}};
+    bool good = overlay_read(reading, node, &overlay);
+    for (size_t i = 0; good && i < model->overlay_count; i++)
+        if (strcmp(model->overlays[i].id.text, overlay.id.text) == 0) {
+            twice(reading, node, "overlay", overlay.id.text);
+            good = false;
+        }
+    if (good && model->overlay_count == OVERLAYS_MAX) {
+        node_problem(node, reading->problems, ERR_FULL, "there is room for %d overlays",
+                     OVERLAYS_MAX);
+        good = false;
+    }
+    if (good)
+        model->overlays[model->overlay_count++] = overlay;
+    else
+        overlay_free(&overlay);
+}
+
 static bool working(const struct rule *rule) {
     return rule->standard.status == STATUS_ACTIVE || rule->standard.status == STATUS_SHADOW;
 }
@@ -195,6 +220,8 @@ struct sources {
     struct document *values, *norms, *offerings, *scoring;
     size_t count;
     struct document *standards[FILES_MAX];
+    size_t overlay_count;
+    struct document *overlays[FILES_MAX];
 };
 
 /// Where the document of a file belongs; NULL: nowhere.
@@ -210,6 +237,8 @@ static struct document **place_of(struct sources *sources, const char *name) {
         if (strcmp(name, single[i].name) == 0) return *single[i].place ? NULL : single[i].place;
     if (strncmp(name, "standards/", strlen("standards/")) == 0 && sources->count < FILES_MAX)
         return &sources->standards[sources->count++];
+    if (strncmp(name, "overlays/", strlen("overlays/")) == 0 && sources->overlay_count < FILES_MAX)
+        return &sources->overlays[sources->overlay_count++];
     return NULL;
 }
 
@@ -233,6 +262,8 @@ static void sources_free(struct sources *sources) {
     document_free(sources->scoring);
     for (size_t i = 0; i < sources->count; i++)
         document_free(sources->standards[i]);
+    for (size_t i = 0; i < sources->overlay_count; i++)
+        document_free(sources->overlays[i]);
 }
 
 /// The root of a document that has to be there.
@@ -241,6 +272,17 @@ static const struct node *root_of(struct reading *reading, const struct document
     if (document) return document_root(document);
     problems_add(reading->problems, ERR_MISSING, name, "is needed and could not be read");
     return NULL;
+}
+
+/// Each entry of each document, all of which are lists.
+static void entries_read(struct reading *reading, struct document *const *documents, size_t count,
+                         void (*add)(struct reading *, const struct node *)) {
+    for (size_t i = 0; i < count; i++) {
+        const struct node *root = documents[i] ? document_root(documents[i]) : NULL;
+        if (!node_list(root, 0, FILE_ENTRIES_MAX, reading->problems)) continue;
+        for (const struct node *item = root->first; item; item = item->next)
+            add(reading, item);
+    }
 }
 
 static void sources_read(struct reading *reading, const struct sources *sources) {
@@ -255,13 +297,9 @@ static void sources_read(struct reading *reading, const struct sources *sources)
     statements_read(reading, norms, "norm", &model->norms);
     offerings_read(reading, offerings);
     scoring_read(reading, scoring);
-    for (size_t i = 0; i < sources->count; i++) {
-        if (!sources->standards[i]) continue;
-        const struct node *root = document_root(sources->standards[i]);
-        if (!node_list(root, 0, FILE_ENTRIES_MAX, reading->problems)) continue;
-        for (const struct node *item = root->first; item; item = item->next)
-            rule_add(reading, item);
-    }
+    entries_read(reading, sources->standards, sources->count, rule_add);
+    entries_read(reading, sources->overlays, sources->overlay_count, overlay_add);
+    qsort(model->overlays, model->overlay_count, sizeof model->overlays[0], overlay_order);
     warn_of_idle_values(reading, values);
 }
 
@@ -270,7 +308,8 @@ static struct standards *standards_new(const struct measures *measures) {
     if (!standards) return NULL;
     standards->measures = measures;
     standards->rules = calloc(STANDARDS_MAX, sizeof standards->rules[0]);
-    if (standards->rules) return standards;
+    standards->overlays = calloc(OVERLAYS_MAX, sizeof standards->overlays[0]);
+    if (standards->rules && standards->overlays) return standards;
     standards_free(standards);
     return NULL;
 }
@@ -311,6 +350,9 @@ void standards_free(struct standards *standards) {
         words_free(&standards->offerings[i].text);
     for (size_t i = 0; i < standards->rule_count; i++)
         rule_free(&standards->rules[i]);
+    for (size_t i = 0; i < standards->overlay_count; i++)
+        overlay_free(&standards->overlays[i]);
+    free(standards->overlays);
     free(standards->rules);
     free(standards);
 }

@@ -1,20 +1,14 @@
+#include "worker/standards/layers.h"
+#include "worker/standards/scope.h"
 #include "worker/standards/set_text.h"
 
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool among(const struct places *places, const char *place) {
-    for (size_t i = 0; i < places->count; i++)
-        if (strcmp(places->items[i].text, place) == 0) return true;
-    return places->count == 0;
-}
-
 static bool holds_at(const struct rule *rule, const struct standards_place *place) {
     enum standard_status status = rule->standard.status;
-    return (status == STATUS_ACTIVE || status == STATUS_SHADOW) &&
-           among(&rule->branches, place->branch) && among(&rule->regions, place->region) &&
-           among(&rule->countries, place->country);
+    return (status == STATUS_ACTIVE || status == STATUS_SHADOW) && scope_holds(&rule->where, place);
 }
 
 static void set_hash(struct standard_set *set) {
@@ -23,29 +17,54 @@ static void set_hash(struct standard_set *set) {
     sodium_bin2hex(set->hash_text, sizeof set->hash_text, set->hash, sizeof set->hash);
 }
 
-enum err standards_resolve(const struct standards *standards, const struct standards_place *place,
-                           struct standard_set **out) {
+static enum err fill(struct standard_set *set, const struct standards *standards,
+                     const struct standards_place *place, struct problems *problems) {
     const struct rule *rules[STANDARDS_MAX];
-    struct standard_set *set = calloc(1, sizeof *set);
-    if (!set) return ERR_NOMEM;
+    bool good = true;
     set->items = calloc(STANDARDS_MAX, sizeof set->items[0]);
-    if (!set->items) goto fail;
+    if (!set->items) return ERR_NOMEM;
     for (size_t i = 0; i < standards->rule_count; i++) {
-        if (!holds_at(&standards->rules[i], place)) continue;
-        rules[set->count] = &standards->rules[i];
-        set->items[set->count++] = standards->rules[i].standard;
+        const struct rule *rule = &standards->rules[i];
+        if (!holds_at(rule, place)) continue;
+        struct standard *standard = &set->items[set->count];
+        *standard = rule->standard;
+        good &= layers_apply(standards, rule, place, standard, NULL, problems);
+        rules[set->count++] = rule;
     }
+    if (!good) return ERR_CONFLICT;
     offerings_copy(standards, set);
     set->coverage_floor_millionths = standards->coverage_floor_millionths;
-    set->json = set_text(standards, set, rules);
-    if (!set->json) goto fail;
+    set->json = set_text(standards, set, rules, place);
+    if (!set->json) return ERR_NOMEM;
     set->json_size = strlen(set->json);
     set_hash(set);
-    *out = set;
     return ERR_NONE;
-fail:
-    standard_set_free(set);
-    return ERR_NOMEM;
+}
+
+enum err standards_resolve(const struct standards *standards, const struct standards_place *place,
+                           struct standard_set **out, struct problems *problems) {
+    struct standard_set *set = calloc(1, sizeof *set);
+    enum err err = set ? fill(set, standards, place, problems) : ERR_NOMEM;
+    if (err == ERR_NOMEM) problems_add(problems, ERR_NOMEM, place->branch, "out of memory");
+    if (err)
+        standard_set_free(set);
+    else
+        *out = set;
+    return err;
+}
+
+bool standards_explain(const struct standards *standards, const struct standards_place *place,
+                       const char *id, size_t size, struct buffer *out) {
+    for (size_t i = 0; i < standards->rule_count; i++) {
+        const struct rule *rule = &standards->rules[i];
+        if (strlen(rule->standard.id.text) != size || memcmp(rule->standard.id.text, id, size) != 0)
+            continue;
+        struct standard standard = rule->standard;
+        struct problems problems = {0};
+        layers_apply(standards, rule, place, &standard, out, &problems);
+        return !out->failed;
+    }
+    return false;
 }
 
 void standard_set_free(struct standard_set *set) {

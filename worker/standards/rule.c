@@ -1,6 +1,7 @@
 #include "worker/standards/rule.h"
 
 #include "worker/standards/figures.h"
+#include "worker/standards/scope.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -181,34 +182,6 @@ static bool outcomes_read(struct reading *reading, const struct node *list,
     return good;
 }
 
-static bool country_valid(const char *text, size_t size) {
-    return size == 2 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2;
-}
-
-/// Branches and regions by their ids, countries by their codes.
-static bool places_read(struct reading *reading, const struct node *applies, const char *key,
-                        struct places *places) {
-    const struct node *list = node_find(applies, key);
-    if (!list) return true;
-    if (!node_list(list, 1, PLACES_MAX, reading->problems)) return false;
-    bool good = true;
-    for (const struct node *item = list->first; item; item = item->next) {
-        struct id *place = &places->items[places->count];
-        if (strcmp(key, "countries") != 0) {
-            good &= node_id(item, place, reading->problems);
-        } else if (item->text && country_valid(item->text, item->size)) {
-            memcpy(place->text, item->text, item->size + 1);
-        } else {
-            node_problem(item, reading->problems, ERR_FORMAT,
-                         "%s is no country; write two capital letters (ISO 3166-1), such as DE",
-                         item->text ? item->text : "this");
-            good = false;
-        }
-        places->count += good;
-    }
-    return good;
-}
-
 static bool applies_read(struct reading *reading, const struct node *node, struct rule *rule) {
     static const char *const keys[] = {"offerings", "outcomes",  "branches",
                                        "regions",   "countries", NULL};
@@ -226,9 +199,7 @@ static bool applies_read(struct reading *reading, const struct node *node, struc
     const struct node *outcomes = node_find(applies, "outcomes");
     if (offerings) good &= offerings_read(reading, offerings, &rule->standard);
     if (outcomes) good &= outcomes_read(reading, outcomes, &rule->standard);
-    good &= places_read(reading, applies, "branches", &rule->branches);
-    good &= places_read(reading, applies, "regions", &rule->regions);
-    good &= places_read(reading, applies, "countries", &rule->countries);
+    good &= scope_read(reading, applies, &rule->where);
     return good;
 }
 
@@ -238,7 +209,6 @@ static bool without_effect(struct reading *reading, const struct node *node) {
         const char *key, *why;
     } later[] = {
         {"excuses", "excuses have no effect in this version; remove them"},
-        {"adaptable", "there are no layers in this version that could adapt it; remove it"},
         {"all", "combined standards are not in this version; write one standard for each part"},
         {"any", "combined standards are not in this version; write one standard for each part"},
         {"not", "combined standards are not in this version; turn the bound around"},
@@ -294,7 +264,12 @@ bool rule_read(struct reading *reading, const struct node *node, struct rule *ru
     standard->weight = (uint16_t)weight;
     good &= applies_read(reading, node, rule);
     good &= without_effect(reading, node);
-    return figures_read(reading, node, standard) && evidence_read(reading, node, standard) && good;
+    const struct node *bound = node_find(node, "bound");
+    if (bound) node_where(bound, rule->place);
+    return figures_read(reading, node, standard) && evidence_read(reading, node, standard) &&
+           figures_read_adaptable(reading, node, standard, &rule->adaptable_least,
+                                  &rule->adaptable_most) &&
+           good;
 }
 
 void rule_free(struct rule *rule) {

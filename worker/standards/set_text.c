@@ -1,5 +1,7 @@
 #include "worker/standards/set_text.h"
 
+#include "worker/standards/layers.h"
+
 #include <jansson.h>
 #include <string.h>
 
@@ -94,9 +96,9 @@ static json_t *applies_json(const struct standard_set *set, const struct rule *r
                 array = append(array, json_string(outcome_name((enum outcome)i)));
         object = with(object, "outcomes", array);
     }
-    object = places_json(object, "branches", &rule->branches);
-    object = places_json(object, "regions", &rule->regions);
-    object = places_json(object, "countries", &rule->countries);
+    object = places_json(object, "branches", &rule->where.branches);
+    object = places_json(object, "regions", &rule->where.regions);
+    object = places_json(object, "countries", &rule->where.countries);
     return object;
 }
 
@@ -117,8 +119,23 @@ static json_t *sensed_json(json_t *object, const struct standard *standard) {
     return object;
 }
 
-static json_t *rule_json(const struct standard_set *set, const struct rule *rule) {
-    const struct standard *standard = &rule->standard;
+/// The overlays that moved the standard's figures, or confirmed them.
+static json_t *layers_json(const struct standards *standards, const struct rule *rule,
+                           const struct standards_place *place) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standards->overlay_count; i++) {
+        const struct overlay *overlay = &standards->overlays[i];
+        if (!layers_concern(overlay, rule, place)) continue;
+        json_t *object = json_pack("{s:s, s:s, s:s}", "overlay", overlay->id.text, "layer",
+                                   layer_names[overlay->layer], "source", overlay->source);
+        object = with(object, "bound", bounds_json(&overlay->bound, rule->standard.step));
+        array = append(array, object);
+    }
+    return array;
+}
+
+static json_t *rule_json(const struct standard_set *set, const struct standard *standard,
+                         const struct rule *rule) {
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s}", "id", standard->id.text,
         "norm", standard->norm.text, "value", standard->value.text, "dimension",
@@ -164,10 +181,11 @@ static json_t *offerings_json(const struct standards *standards) {
 }
 
 char *set_text(const struct standards *standards, const struct standard_set *set,
-               const struct rule *const *rules) {
+               const struct rule *const *rules, const struct standards_place *place) {
     json_t *items = json_array();
     for (size_t i = 0; i < set->count; i++)
-        items = append(items, rule_json(set, rules[i]));
+        items = append(items, with(rule_json(set, &set->items[i], rules[i]), "layers",
+                                   layers_json(standards, rules[i], place)));
     json_t *root = json_pack("{s:i, s:f}", "version", 1, "coverage_floor",
                              set->coverage_floor_millionths / 1e6);
     root = with(root, "values", statements_json(&standards->values, false));

@@ -5,4 +5,4 @@
 
 /// The text, to be freed; NULL: out of memory. rules[i] is what set->items[i] was made of.
 char *set_text(const struct standards *standards, const struct standard_set *set,
-               const struct rule *const *rules);
+               const struct rule *const *rules, const struct standards_place *place);

@@ -78,7 +78,8 @@ struct standard {
     enum severity severity;
     enum attribution attribution;
     uint16_t weight;
-    bool permitted; // false: its measure needs an agreement that is not there
+    bool permitted;        // false: its measure may not be used here
+    enum reason barred_by; // why not: REASON_AGREEMENT or REASON_FORBIDDEN
 
     struct measure measure; // meaningless for STATISTIC_DURATION
     struct during during;

@@ -9,6 +9,7 @@
 //                      - {offering: cash, opening_s: 15, closing_s: 10, text: {de: ..., en: ...}}
 //   scoring.yaml     coverage_floor: 0.5         # share of the weight that needs an outcome
 //   standards/*.yaml a list of standards; config/standards/README.md shows every key
+//   overlays/*.yaml  a list of what law, agreement, culture, region and branch add (overlay.h)
 
 #include "common/base/bytes.h"
 #include "common/domain/measure.h"
@@ -49,13 +50,21 @@ struct standards_place {
 /// The set that holds at a place: its active and shadow standards in canonical order, its canonical
 /// JSON text and the hash of that. It owns all it points to, so it may outlive the standards.
 ///
-/// ERR_NOMEM
+/// ERR_CONFLICT  a layer loosens what a higher one set, two of one layer contradict each other, or
+///               nothing could fulfil the result; told in problems with the chain
+/// ERR_NOMEM     also told
 MUST_CHECK enum err standards_resolve(const struct standards *standards,
                                       const struct standards_place *place,
-                                      struct standard_set **out);
+                                      struct standard_set **out, struct problems *problems);
 void standard_set_free(struct standard_set *set); // accepts NULL
 
 /// Why there is this standard: three lines, "standard ID: text", "norm ID: text", "value ID: text".
 /// language is "de" or "en". false: no such standard (out is unchanged), or out has no room.
 bool standards_trace(const struct standards *standards, const char *id, size_t size,
                      const char *language, struct buffer *out);
+
+/// Which layer set each figure of a standard at a place, one line each:
+/// "bound.least: company 0.75 m (standards/proxemics.yaml:22:10) > culture de.distance 0.9 m
+/// (...)". false: no such standard (out is unchanged), or out has no room.
+bool standards_explain(const struct standards *standards, const struct standards_place *place,
+                       const char *id, size_t size, struct buffer *out);

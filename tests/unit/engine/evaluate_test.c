@@ -170,6 +170,7 @@ Test(evaluate, a_shadow_standard_measures_without_a_verdict) {
 Test(evaluate, without_the_agreement_nothing_is_measured) {
     ask_wait_at_most(1);
     standard.permitted = false;
+    standard.barred_by = REASON_AGREEMENT;
     ASSERT_VERDICT(VERDICT_NOT_SELECTED, REASON_AGREEMENT);
     cr_assert(isnan(out.measured));
 }

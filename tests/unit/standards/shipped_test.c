@@ -18,7 +18,7 @@ static void set_up(void) {
     cr_assert(measures_load(CONFIG_FOLDER "/measures.yaml", &catalogue, &problems));
     static const char *const names[] = {"values.yaml", "norms.yaml", "offerings.yaml",
                                         "scoring.yaml", NULL};
-    static const char *const subfolders[] = {"standards", NULL};
+    static const char *const subfolders[] = {"standards", "overlays", NULL};
     struct texts texts;
     cr_assert(texts_open(CONFIG_FOLDER, names, subfolders, &texts, &problems));
     struct standards_file files[64];
@@ -32,7 +32,7 @@ static void set_up(void) {
     cr_assert(eq(int, err, ERR_NONE));
     problems_print(standards_warnings(standards), stderr);
     struct standards_place place = {"musterstadt", "north", "DE"};
-    cr_assert(eq(int, standards_resolve(standards, &place, &set), ERR_NONE));
+    cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
 }
 
 static void tear_down(void) {
@@ -93,9 +93,26 @@ Test(shipped, have_a_json_text_for_readers) {
 Test(shipped, have_the_same_hash_each_time) {
     struct standard_set *again = NULL;
     struct standards_place place = {"musterstadt", "north", "DE"};
-    cr_assert(eq(int, standards_resolve(standards, &place, &again), ERR_NONE));
+    cr_assert(eq(int, standards_resolve(standards, &place, &again, &problems), ERR_NONE));
     cr_assert(eq(str, again->json, set->json));
     cr_assert(eq(str, again->hash_text, set->hash_text));
     cr_assert(eq(sz, strlen(set->hash_text), SET_HASH_TEXT_SIZE - 1));
     standard_set_free(again);
+}
+
+// How near is near depends on the culture.
+Test(shipped, move_with_the_culture) {
+    const struct {
+        const char *country;
+        int64_t least;
+    } cultures[] = {{"DE", 75}, {"HU", 95}, {"PE", 60}};
+    for (size_t i = 0; i < sizeof cultures / sizeof cultures[0]; i++) {
+        struct standard_set *there = NULL;
+        struct standards_place place = {"somewhere", "anywhere", cultures[i].country};
+        cr_assert(eq(int, standards_resolve(standards, &place, &there, &problems), ERR_NONE));
+        size_t at = 0;
+        cr_assert(standard_set_find(there, "proxemics.mean", 14, &at));
+        cr_assert(eq(i64, there->items[at].bound.least, cultures[i].least));
+        standard_set_free(there);
+    }
 }

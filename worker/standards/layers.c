@@ -1,0 +1,166 @@
+#include "worker/standards/layers.h"
+
+#include "worker/standards/scope.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CHAIN_SIZE = 400 };
+
+/// One end of a bound on its way down through the layers.
+struct end {
+    const struct rule *rule;
+    const char *name; // "least" or "most"
+    bool least;
+    int64_t open, value;
+    int64_t by_law;          // what law and agreement set; open: nothing
+    struct bounds adaptable; // where a culture may move it; empty: nowhere
+    char chain[CHAIN_SIZE];
+};
+
+static bool tighter(const struct end *end, int64_t value, int64_t than) {
+    if (than == end->open) return true;
+    return end->least ? value >= than : value <= than;
+}
+
+static void remember(struct end *end, const char *layer, const char *id, int64_t value,
+                     const char *place) {
+    size_t size = strlen(end->chain);
+    const struct standard *standard = &end->rule->standard;
+    snprintf(end->chain + size, sizeof end->chain - size, "%s%s%s%s %.12g %s (%s)",
+             size ? " > " : "", layer, id[0] ? " " : "", id, (double)value * standard->step,
+             standard->unit, place);
+}
+
+/// One layer sets the end. false: it must not; reported.
+static bool set_end(struct end *end, enum layer layer, const char *id, int64_t value,
+                    const char *place, struct problems *problems) {
+    if (value == end->open) return true;
+    bool adapts = layer == LAYER_CULTURE && end->adaptable.least <= value &&
+                  value <= end->adaptable.most && tighter(end, value, end->by_law);
+    bool good = tighter(end, value, end->value) || adapts;
+    remember(end, layer_names[layer], id, value, place);
+    if (!good)
+        problems_add(problems, ERR_CONFLICT, place,
+                     "this loosens bound.%s of %s: %s; tighten it, or mark the figure adaptable "
+                     "for a culture",
+                     end->name, end->rule->standard.id.text, end->chain);
+    if (layer == LAYER_LAW || layer == LAYER_AGREEMENT) end->by_law = value;
+    end->value = value;
+    return good;
+}
+
+bool layers_concern(const struct overlay *overlay, const struct rule *rule,
+                    const struct standards_place *place) {
+    return strcmp(overlay->standard.text, rule->standard.id.text) == 0 &&
+           scope_holds(&overlay->where, place);
+}
+
+static int64_t end_of(const struct bounds *bounds, bool least) {
+    return least ? bounds->least : bounds->most;
+}
+
+/// All overlays of one layer on one end; there may be one.
+static bool apply_layer(struct end *end, const struct standards *standards, enum layer layer,
+                        const struct standards_place *place, struct problems *problems) {
+    const struct overlay *first = NULL;
+    for (size_t i = 0; i < standards->overlay_count; i++) {
+        const struct overlay *overlay = &standards->overlays[i];
+        if (overlay->layer != layer || !layers_concern(overlay, end->rule, place) ||
+            end_of(&overlay->bound, end->least) == end->open)
+            continue;
+        if (first) {
+            problems_add(problems, ERR_CONFLICT, overlay->place,
+                         "branch %s: %s and %s (%s) of the layer %s both set bound.%s of %s; "
+                         "let one of them hold elsewhere",
+                         place->branch, overlay->id.text, first->id.text, first->place,
+                         layer_names[layer], end->name, end->rule->standard.id.text);
+            return false;
+        }
+        first = overlay;
+    }
+    return !first || set_end(end, layer, first->id.text, end_of(&first->bound, end->least),
+                             first->place, problems);
+}
+
+static bool resolve_end(struct end *end, const struct standards *standards,
+                        const struct standards_place *place, struct problems *problems) {
+    bool good = true;
+    for (int layer = 0; good && layer < LAYER_COUNT; layer++)
+        good = layer == LAYER_COMPANY
+                   ? set_end(end, LAYER_COMPANY, "", end_of(&end->rule->standard.bound, end->least),
+                             end->rule->place, problems)
+                   : apply_layer(end, standards, (enum layer)layer, place, problems);
+    return good;
+}
+
+static void take_degree(const struct standards *standards, const struct rule *rule,
+                        const struct standards_place *place, struct standard *standard) {
+    for (int layer = 0; layer < LAYER_COUNT; layer++)
+        for (size_t i = 0; i < standards->overlay_count; i++) {
+            const struct overlay *overlay = &standards->overlays[i];
+            if ((int)overlay->layer != layer || overlay->degree_count == 0 ||
+                !layers_concern(overlay, rule, place))
+                continue;
+            standard->degree_count = overlay->degree_count;
+            memcpy(standard->degree, overlay->degree, sizeof standard->degree);
+        }
+}
+
+/// The permissions: what the law leaves to an agreement nobody measures without one, and any layer
+/// may forbid.
+static void take_permissions(const struct standards *standards, const struct standards_place *place,
+                             struct standard *standard) {
+    if (standard->statistic == STATISTIC_DURATION) return;
+    unsigned permits = 1u << LEGAL_P0 | 1u << LEGAL_P1 | 1u << LEGAL_P2, forbids = 0;
+    for (size_t i = 0; i < standards->overlay_count; i++) {
+        if (!scope_holds(&standards->overlays[i].where, place)) continue;
+        permits |= standards->overlays[i].permits;
+        forbids |= standards->overlays[i].forbids;
+    }
+    unsigned class = 1u << standard->measure.legal;
+    standard->permitted = (permits & class) && !(forbids & class);
+    standard->barred_by = forbids & class ? REASON_FORBIDDEN : REASON_AGREEMENT;
+}
+
+static void tell(struct buffer *chain, const struct end *end) {
+    if (!chain || end->value == end->open) return;
+    buffer_put(chain, "bound.", strlen("bound."));
+    buffer_put(chain, end->name, strlen(end->name));
+    buffer_put(chain, ": ", 2);
+    buffer_put(chain, end->chain, strlen(end->chain));
+    buffer_put(chain, "\n", 1);
+}
+
+bool layers_apply(const struct standards *standards, const struct rule *rule,
+                  const struct standards_place *place, struct standard *standard,
+                  struct buffer *chain, struct problems *problems) {
+    struct end least = {.rule = rule,
+                        .name = "least",
+                        .least = true,
+                        .open = BOUND_OPEN_LEAST,
+                        .value = BOUND_OPEN_LEAST,
+                        .by_law = BOUND_OPEN_LEAST,
+                        .adaptable = rule->adaptable_least};
+    struct end most = {.rule = rule,
+                       .name = "most",
+                       .open = BOUND_OPEN_MOST,
+                       .value = BOUND_OPEN_MOST,
+                       .by_law = BOUND_OPEN_MOST,
+                       .adaptable = rule->adaptable_most};
+    bool good = resolve_end(&least, standards, place, problems);
+    good &= resolve_end(&most, standards, place, problems);
+    if (good && least.value > most.value) {
+        problems_add(problems, ERR_CONFLICT, rule->place,
+                     "branch %s: nothing can fulfil %s: least: %s; most: %s; correct one of them",
+                     place->branch, rule->standard.id.text, least.chain, most.chain);
+        good = false;
+    }
+    standard->bound = (struct bounds){least.value, most.value};
+    take_degree(standards, rule, place, standard);
+    take_permissions(standards, place, standard);
+    tell(chain, &least);
+    tell(chain, &most);
+    return good;
+}

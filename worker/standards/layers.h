@@ -1,0 +1,18 @@
+#pragma once
+// What the layers make of one standard at one place: permissions only shrink and requirements only
+// tighten on the way down, except that a culture may move what the standard marks as adaptable.
+
+#include "worker/standards/model.h"
+
+/// Moves the figures of *standard (a copy of the rule's) as the layers say.
+/// chain     if not NULL, gets a line for each figure: which layer set it to what, and where
+/// false     a loosening, a contradiction, or two overlays of one layer on one figure: reported
+/// with
+///           the chain
+bool layers_apply(const struct standards *standards, const struct rule *rule,
+                  const struct standards_place *place, struct standard *standard,
+                  struct buffer *chain, struct problems *problems);
+
+/// Whether the overlay holds at the place and concerns the standard.
+bool layers_concern(const struct overlay *overlay, const struct rule *rule,
+                    const struct standards_place *place);

@@ -1,0 +1,141 @@
+#include "worker/standards/overlay.h"
+
+#include "worker/standards/figures.h"
+#include "worker/standards/scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const layer_names[] = {
+    [LAYER_LAW] = "law",         [LAYER_AGREEMENT] = "agreement", [LAYER_COMPANY] = "company",
+    [LAYER_CULTURE] = "culture", [LAYER_REGION] = "region",       [LAYER_BRANCH] = "branch",
+    [LAYER_COUNT] = NULL,
+};
+
+static bool layer_read(struct reading *reading, const struct node *node, struct overlay *overlay) {
+    const struct node *named = node_need(node, "layer", reading->problems);
+    const char *text = named && named->text ? named->text : "";
+    if (strcmp(text, "offering") == 0 || strcmp(text, "temporary") == 0) {
+        node_problem(named, reading->problems, ERR_REFUSED,
+                     "the layer %s is not in this version; write a standard of its own", text);
+        return false;
+    }
+    int layer;
+    if (!node_choice(named, layer_names, &layer, reading->problems)) return false;
+    if (layer == LAYER_COMPANY) {
+        node_problem(named, reading->problems, ERR_CONFLICT,
+                     "the company's figures stand in the standard itself; change them there");
+        return false;
+    }
+    overlay->layer = (enum layer)layer;
+    return true;
+}
+
+static const struct rule *rule_named(const struct standards *model, const struct name *id) {
+    for (size_t i = 0; i < model->rule_count; i++)
+        if (strcmp(model->rules[i].standard.id.text, id->text) == 0) return &model->rules[i];
+    return NULL;
+}
+
+/// The overlay moves the bound of a standard; its degree has to move with it.
+static bool requirement_read(struct reading *reading, const struct node *node,
+                             struct overlay *overlay) {
+    const struct node *named = node_find(node, "standard");
+    if (!node_name(named, &overlay->standard, reading->problems)) return false;
+    const struct rule *rule = rule_named(reading->model, &overlay->standard);
+    if (!rule) {
+        node_problem(named, reading->problems, ERR_MISSING,
+                     "there is no standard %s; correct the name", overlay->standard.text);
+        return false;
+    }
+    struct standard moved = rule->standard;
+    moved.degree_count = 0;
+    bool good = figures_read_moved(reading, node, &moved);
+    overlay->bound = moved.bound;
+    overlay->degree_count = moved.degree_count;
+    memcpy(overlay->degree, moved.degree, sizeof moved.degree);
+    bool constrains = overlay->layer == LAYER_LAW || overlay->layer == LAYER_AGREEMENT;
+    if (good && !constrains && rule->standard.degree_count > 0 && moved.degree_count == 0) {
+        node_problem(node, reading->problems, ERR_MISSING,
+                     "the standard has a degree, which must move with its bound; add degree");
+        return false;
+    }
+    if (good && constrains && moved.degree_count > 0) {
+        node_problem(node_find(node, "degree"), reading->problems, ERR_CONFLICT,
+                     "law and agreement set bounds only; remove degree");
+        return false;
+    }
+    return good;
+}
+
+/// A list of legal classes as bits. P0 says nothing about persons; P4 and P5 nobody may permit.
+static bool classes_read(struct reading *reading, const struct node *list, bool permits,
+                         unsigned *classes) {
+    static const char *const forbiddable[] = {"P1", "P2", "P3", NULL};
+    static const char *const permittable[] = {"P3", NULL};
+    if (!node_list(list, 1, 3, reading->problems)) return false;
+    bool good = true;
+    for (const struct node *item = list->first; item; item = item->next) {
+        int place;
+        if (!node_choice(item, permits ? permittable : forbiddable, &place, reading->problems))
+            good = false;
+        else
+            *classes |= 1u << (permits ? LEGAL_P3 : LEGAL_P1 + place);
+    }
+    return good;
+}
+
+static bool permission_read(struct reading *reading, const struct node *node,
+                            struct overlay *overlay) {
+    const struct node *permits = node_find(node, "permits"), *forbids = node_find(node, "forbids");
+    bool good = true;
+    if (permits && overlay->layer != LAYER_AGREEMENT) {
+        node_problem(permits, reading->problems, ERR_CONFLICT,
+                     "only the layer agreement can permit; permissions shrink on the way down");
+        good = false;
+    } else if (permits) {
+        good &= classes_read(reading, permits, true, &overlay->permits);
+    }
+    if (forbids) good &= classes_read(reading, forbids, false, &overlay->forbids);
+    return good;
+}
+
+static bool content_read(struct reading *reading, const struct node *node,
+                         struct overlay *overlay) {
+    bool permission = node_find(node, "permits") || node_find(node, "forbids");
+    bool requirement = node_find(node, "standard") || node_find(node, "bound");
+    if (permission == requirement) {
+        node_problem(node, reading->problems, ERR_CONFLICT,
+                     "an overlay has either standard and bound, or permits or forbids");
+        return false;
+    }
+    return permission ? permission_read(reading, node, overlay)
+                      : requirement_read(reading, node, overlay);
+}
+
+bool overlay_read(struct reading *reading, const struct node *node, struct overlay *overlay) {
+    static const char *const keys[] = {"overlay", "layer",  "where",   "source",  "standard",
+                                       "bound",   "degree", "permits", "forbids", NULL};
+    static const char *const where_keys[] = {"branches", "regions", "countries", NULL};
+    const char *source;
+    bool good = node_map(node, keys, reading->problems);
+    if (node->kind != NODE_MAP) return false;
+    node_where(node, overlay->place);
+    good &=
+        node_name(node_need(node, "overlay", reading->problems), &overlay->id, reading->problems);
+    if (node_text(node_need(node, "source", reading->problems), 1, TEXT_SIZE_MAX, &source,
+                  reading->problems)) {
+        overlay->source = strdup(source);
+        reading->no_memory |= overlay->source == NULL;
+    }
+    const struct node *where = node_find(node, "where");
+    if (where)
+        good &= node_map(where, where_keys, reading->problems) &&
+                scope_read(reading, where, &overlay->where);
+    return layer_read(reading, node, overlay) && content_read(reading, node, overlay) && good &&
+           overlay->source;
+}
+
+void overlay_free(struct overlay *overlay) {
+    free(overlay->source);
+}
