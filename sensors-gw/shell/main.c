@@ -4,6 +4,8 @@
 #include "common/settings/command.h"
 #include "sensors-gw/shell/gateway.h"
 
+#include <sys/stat.h>
+
 static int run(const struct gateway_settings *settings, const struct driver_entries *drivers,
                const struct site *site, bool new_spool) {
     struct gateway *gateway;
@@ -27,6 +29,7 @@ int main(int argc, char **argv) {
     static struct driver_entries drivers;
     static struct site site;
     const char *new_spool = NULL;
+    umask(077); // spool and key are nobody else's
     const struct command_option options[] = {
         {"--new-spool", NULL, &new_spool,
          "Begin a new spool with all that this one still holds: after it was fenced, cloned, put "

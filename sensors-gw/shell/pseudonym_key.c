@@ -7,6 +7,7 @@
 #include <sodium/utils.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,27 +18,32 @@ static enum err io_problem(const char *path, struct problem *problem) {
     return problem_set(problem, ERR_IO, "%s: %s", path, strerror(errno));
 }
 
-/// Written under another name first, so that a torn key is never taken for one.
-static enum err make(const char *path, uint8_t key[PSEUDONYM_KEY_SIZE], struct problem *problem) {
-    char unfinished[1024], text[TEXT_SIZE];
-    int size = snprintf(unfinished, sizeof unfinished, "%s.new", path);
-    if (size < 0 || (size_t)size >= sizeof unfinished)
-        return problem_set(problem, ERR_RANGE, "%s: the path is too long", path);
-    random_fill(key, PSEUDONYM_KEY_SIZE);
+static bool write_key(int fd, const uint8_t key[PSEUDONYM_KEY_SIZE]) {
+    char text[TEXT_SIZE];
     sodium_bin2hex(text, sizeof text, key, PSEUDONYM_KEY_SIZE);
     text[TEXT_SIZE - 1] = '\n';
-    int fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) return io_problem(unfinished, problem);
-    bool written =
-        fchmod(fd, 0600) == 0 && write(fd, text, TEXT_SIZE) == TEXT_SIZE && fsync(fd) == 0;
+    bool written = write(fd, text, TEXT_SIZE) == TEXT_SIZE && fsync(fd) == 0;
     sodium_memzero(text, sizeof text);
-    written = close(fd) == 0 && written;
-    // link, not rename: two gateways that start together must end up with one key
-    if (written && link(unfinished, path) != 0) written = false;
-    int reason = errno;
-    unlink(unfinished);
-    errno = reason;
-    return written ? ERR_NONE : io_problem(path, problem);
+    return written;
+}
+
+/// Written under a name of its own first, so that a torn key is never taken for one; and linked,
+/// not renamed, so that gateways that start together end up with one key.
+/// ERR_CONFLICT: another one was made meanwhile.
+static enum err make(const char *path, uint8_t key[PSEUDONYM_KEY_SIZE], struct problem *problem) {
+    char own[1024];
+    int size = snprintf(own, sizeof own, "%s.XXXXXX", path);
+    if (size < 0 || (size_t)size >= sizeof own)
+        return problem_set(problem, ERR_RANGE, "%s: the path is too long", path);
+    int fd = mkostemp(own, O_CLOEXEC); // mode 0600
+    if (fd < 0) return io_problem(path, problem);
+    random_fill(key, PSEUDONYM_KEY_SIZE);
+    enum err err = write_key(fd, key) ? ERR_NONE : io_problem(own, problem);
+    if (close(fd) != 0 && !err) err = io_problem(own, problem);
+    if (!err && link(own, path) != 0)
+        err = errno == EEXIST ? ERR_CONFLICT : io_problem(path, problem);
+    unlink(own);
+    return err;
 }
 
 static enum err load(int fd, const char *path, uint8_t key[PSEUDONYM_KEY_SIZE],
@@ -70,7 +76,7 @@ enum err pseudonym_key_load(const char *path, uint8_t key[PSEUDONYM_KEY_SIZE],
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         enum err err = make(path, key, problem);
-        if (!err || errno != EEXIST) return err;
+        if (err != ERR_CONFLICT) return err;
         fd = open(path, O_RDONLY | O_CLOEXEC); // somebody else made it meanwhile
     }
     if (fd < 0) return io_problem(path, problem);

@@ -567,7 +567,7 @@ static enum err pragma(struct spool *s, const char *name, int64_t *value, struct
 
 /// Make the tables in a new file, or check that these are ours.
 static enum err schema_open(struct spool *s, struct problem *problem) {
-    int64_t application, version, objects;
+    int64_t application = 0, version = 0, objects = 0;
     enum err err = pragma(s, "application_id", &application, problem);
     if (!err) err = pragma(s, "user_version", &version, problem);
     if (!err) err = pragma(s, "schema_version", &objects, problem);

@@ -43,6 +43,27 @@ Test(pseudonym_key, is_made_once_and_private) {
     cr_assert(eq(u32, status.st_mode & 0777, 0600));
 }
 
+// All gateways of a machine start at once after a power cut; one person must get one pseudonym.
+Test(pseudonym_key, those_who_start_together_get_one_key) {
+    int pipes[2];
+    cr_assert(eq(int, pipe(pipes), 0));
+    for (int i = 0; i < 8; i++)
+        if (fork() == 0) {
+            uint8_t key[PSEUDONYM_KEY_SIZE] = {0};
+            enum err err = pseudonym_key_load(path, key, &problem);
+            ssize_t size = err ? 0 : write(pipes[1], key, sizeof key);
+            _exit(size != sizeof key);
+        }
+    close(pipes[1]);
+    uint8_t first[PSEUDONYM_KEY_SIZE], other[PSEUDONYM_KEY_SIZE];
+    for (int i = 0; i < 8; i++) {
+        cr_assert(
+            eq(int, (int)read(pipes[0], i ? other : first, sizeof first), PSEUDONYM_KEY_SIZE));
+        if (i) cr_assert_arr_eq(first, other, sizeof first);
+    }
+    close(pipes[0]);
+}
+
 // Whoever can read the key can find out who is who.
 Test(pseudonym_key, readable_by_others_is_refused) {
     uint8_t key[PSEUDONYM_KEY_SIZE];
