@@ -1,0 +1,181 @@
+// The store on a real Redis: what it brings by itself, and what its callers are told.
+
+#include "tests/support/redis_server.h"
+#include "worker/store/store.h"
+
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+#include <string.h>
+
+static struct redis_server *server;
+static struct loop *loop;
+static struct store *store;
+static struct store_policy policy;
+static struct id counters[] = {{"desk-1"}};
+static uint16_t first[] = {0};
+static struct branch_gateway gateways[] = {
+    {.id = {"desk"}, .key = 1, .opens = true, .counter_count = 1, .counters = first}};
+static struct branch branch = {.id = {"musterstadt"},
+                               .counter_count = 1,
+                               .counters = counters,
+                               .gateway_count = 1,
+                               .gateways = gateways,
+                               .hash = 1};
+static char json[] = "{}";
+static struct standard_set set = {.hash_text = "abc", .json = json, .json_size = 2};
+
+/// What the last callback said.
+static struct {
+    int count;
+    enum redis_class class;
+    struct buffer reply;
+} told;
+
+static void up(void *context) {
+    (void)context;
+    loop_stop(loop);
+}
+static void down(void *context, enum redis_class class, const char *reason) {
+    (void)context, (void)class, (void)reason;
+}
+static void answer(void *context, enum redis_class class, struct bytes reply, const char *reason) {
+    (void)context, (void)reason;
+    told.count++;
+    told.class = class;
+    buffer_clear(&told.reply);
+    buffer_put(&told.reply, reply.data, reply.size);
+    loop_stop(loop);
+}
+
+static void open_store(void) {
+    struct redis_settings settings = redis_settings_default();
+    struct store_handlers handlers = {NULL, up, down};
+    server = redis_server_start();
+    cr_assert(ne(ptr, server, NULL));
+    settings.path = redis_server_path(server);
+    policy = store_policy_default();
+    policy.settle_after_ms = 0;
+    policy.grace_ms = 0;
+    buffer_init(&told.reply, 1 << 20);
+    cr_assert(eq(int, loop_new(&loop), ERR_NONE));
+    cr_assert(eq(int, store_new(loop, &settings, &policy, &handlers, &store), ERR_NONE));
+    loop_run(loop);
+    cr_assert(store_is_up(store));
+}
+static void close_store(void) {
+    store_free(store);
+    loop_free(loop);
+    redis_server_stop(server);
+    buffer_fini(&told.reply);
+}
+TestSuite(store, .init = open_store, .fini = close_store, .timeout = 20);
+
+static struct ask_reply ask(void) {
+    struct ask_call call = {.configuration = store_branch_configuration(store, &branch),
+                            .spool = {{1}}};
+    struct ask_reply reply = {0};
+    cr_assert(eq(int, store_ask(store, &branch, &call, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, told.class, REDIS_CLASS_OK));
+    cr_assert(eq(int, ask_reply_read(buffer_bytes(&told.reply), &reply), ERR_NONE));
+    return reply;
+}
+
+Test(store, a_branch_that_is_not_configured_is_configured_by_the_call) {
+    struct ask_reply reply = ask();
+    cr_assert(eq(int, reply.head.status, STORE_OK));
+    cr_assert(eq(u64, reply.position.epoch, 1));
+    cr_assert(eq(int, told.count, 1));
+}
+
+static void command(const char *line) {
+    redisContext *redis = redisConnectUnix(redis_server_path(server));
+    redisReply *reply = redisCommand(redis, line);
+    cr_assert(ne(int, reply->type, REDIS_REPLY_ERROR));
+    freeReplyObject(reply);
+    redisFree(redis);
+}
+
+Test(store, a_library_that_was_lost_is_loaded_again_by_the_call) {
+    ask();
+    command("FUNCTION FLUSH");
+    cr_assert(eq(int, ask().head.status, STORE_OK));
+    command("FLUSHALL");
+    command("FUNCTION FLUSH");
+    cr_assert(eq(int, ask().head.status, STORE_OK));
+}
+
+// Another worker with another registry: the caller decides, the store does not fight.
+Test(store, a_call_for_another_configuration_is_answered_unconfigured) {
+    struct ask_call call = {.configuration = 99};
+    struct ask_reply reply;
+    cr_assert(eq(int, store_ask(store, &branch, &call, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, ask_reply_read(buffer_bytes(&told.reply), &reply), ERR_NONE));
+    cr_assert(eq(int, reply.head.status, STORE_UNCONFIGURED));
+}
+
+Test(store, a_key_of_a_wrong_type_is_the_calls_fault) {
+    struct ask_call call = {.configuration = store_branch_configuration(store, &branch)};
+    command("SADD t:{musterstadt}:state x");
+    cr_assert(eq(int, store_ask(store, &branch, &call, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, told.class, REDIS_CLASS_ERROR));
+    cr_assert(eq(sz, told.reply.size, 0));
+}
+
+Test(store, an_unanswered_call_is_unknown_when_the_store_is_freed) {
+    struct ask_call call = {.configuration = store_branch_configuration(store, &branch)};
+    cr_assert(eq(int, store_ask(store, &branch, &call, answer, NULL), ERR_NONE));
+    store_free(store);
+    store = NULL;
+    cr_assert(eq(int, told.count, 1));
+    cr_assert(eq(int, told.class, REDIS_CLASS_UNKNOWN));
+}
+
+static struct settle_call settle_call(void) {
+    static const uint8_t contribution[CONTRIBUTION_HEAD_SIZE] = {OUTCOME_NORMAL};
+    return (struct settle_call){.configuration = store_branch_configuration(store, &branch),
+                                .lease = {{1}},
+                                .encounter = {"e1"},
+                                .set = {"abc"},
+                                .day = "2023-11-15",
+                                .hour = "2023-11-15T12",
+                                .contribution = {contribution, sizeof contribution}};
+}
+
+Test(store, a_set_that_the_store_does_not_know_is_published) {
+    struct encounter encounter = {.id = {"e1"},
+                                  .outcome = OUTCOME_NORMAL,
+                                  .issued_ms = TIME_NONE,
+                                  .called_ms = TIME_NONE,
+                                  .started_ms = 1000,
+                                  .ended_ms = 2000};
+    struct fold_fact fact = {.encounter = &encounter};
+    struct fold_gateway gateway = {
+        .epoch = ask().position.epoch, .first = 1, .last = 1, .watermark_ms = 3000};
+    struct fold fold = {.configuration = store_branch_configuration(store, &branch),
+                        .gateway_count = 1,
+                        .gateways = &gateway,
+                        .fact_count = 1,
+                        .facts = &fact};
+    struct take_call take = {
+        .configuration = fold.configuration, .lease = {{1}}, .most = 1, .bytes = 1};
+    cr_assert(eq(int, store_ingest(store, &branch, &fold, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, store_take(store, &branch, &take, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    struct settle_call call = settle_call();
+    struct settle_reply reply;
+    cr_assert(eq(int, store_settle(store, &branch, &call, &set, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, settle_reply_read(buffer_bytes(&told.reply), &reply), ERR_NONE));
+    cr_assert(reply.final);
+    cr_assert(reply.set_missing);
+    ask(); // behind the publication
+    redisContext *redis = redisConnectUnix(redis_server_path(server));
+    redisReply *text = redisCommand(redis, "GET t:{musterstadt}:set:abc");
+    cr_assert(eq(str, text->str, "{}"));
+    freeReplyObject(text);
+    redisFree(redis);
+}
