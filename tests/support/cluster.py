@@ -1,0 +1,399 @@
+"""A whole Tresen of real programs in a private folder, for tests: Redis, a broker, workers, gateways.
+
+    with Cluster() as cluster:
+        cluster.start_redis(); cluster.start_broker(); cluster.start_worker("w1")
+        cluster.start_gateway("musterstadt", "desk", drivers=[...])
+        cluster.wait("musterstadt")
+
+The programs are those of the folder TRESEN_BUILD. CURVE everywhere, on an address of the loopback
+network that is this process' own, so that clusters can run side by side. Every process is ended by
+its own id. What went wrong is shown with the last lines of all logs.
+"""
+
+import ctypes
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("TRESEN_BUILD", ROOT / "build"))
+SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion .* failed")
+# Programs under sanitizers take several times as long.
+PATIENCE = 4 if "asan" in str(BUILD) or os.environ.get("TRESEN_SLOW") else 1
+DEADLINE_S = 20 * PATIENCE
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_numbers = itertools.count()
+
+
+class Failure(AssertionError):
+    """Something did not happen in time, or a program ended that should not have."""
+
+
+def _die_with_parent():
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also when ctest kills this test
+
+
+def until(condition, what, seconds=DEADLINE_S, every=0.02):
+    """The first true value of condition(); fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"not within {seconds} s: {what}")
+        time.sleep(every)
+
+
+def data_folder():
+    """The recordings, or None: they are not part of the repository."""
+    for folder in (os.environ.get("TRESEN_DATA"), ROOT.parent / "shared" / "data"):
+        if folder and pathlib.Path(folder).is_dir():
+            return pathlib.Path(folder)
+    return None
+
+
+def write_yaml(path, value):
+    """JSON is YAML."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1) + "\n")
+
+
+class Case(unittest.TestCase):
+    """Tests that share one play: cls.cluster is ended after the last of them."""
+
+    cluster = None
+    failed = False
+
+    @classmethod
+    def new_cluster(cls):
+        cls.cluster = Cluster()
+        cls.addClassCleanup(lambda: cls.cluster.end(cls.failed or sys.exc_info()[0] is not None))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.failed = True  # unless set_up comes to its end
+        cls.set_up()
+        cls.failed = False
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors) if result else 0
+        result = super().run(result)
+        if result and len(result.failures) + len(result.errors) > before:
+            type(self).failed = True
+        return result
+
+
+class Process:
+    def __init__(self, name, arguments, log, cwd):
+        self.name = name
+        self.log = log
+        with open(log, "ab") as out:
+            self.popen = subprocess.Popen(
+                [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=out, cwd=cwd, preexec_fn=_die_with_parent)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def kill(self):
+        self.popen.kill()
+        self.popen.wait()
+
+    def stop(self, seconds=15 * PATIENCE):
+        """SIGTERM; its exit status. One that does not listen is killed and a failure."""
+        if self.running():
+            self.popen.terminate()
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Failure(f"{self.name} did not stop within {seconds} s of SIGTERM") from None
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+
+class Cluster:
+    def __init__(self, config=ROOT / "config"):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tresen-"))  # short: ipc paths are bound
+        self.number = next(_numbers)
+        pid = os.getpid()
+        self.host = f"127.{64 + (pid >> 16 & 63)}.{pid >> 8 & 255}.{pid & 255 or 1}"
+        self.port = 7310 + 10 * self.number
+        self.keys = self.folder / "keys"
+        self.config = self.folder / "config"
+        shutil.copytree(config, self.config)
+        self.processes = {}
+        self.broker_settings = {"window": 64, "worker_silence_ms": 1500 * PATIENCE,
+                                "death_apart_ms": 200}
+        self.worker_settings = {"heartbeat_ms": 200}
+        self.gateway_settings = {"idle_ask_ms": 500, "clock_error_ms": 0, "answer_timeout_ms": 2000 * PATIENCE,
+                                 "backoff_most_ms": 500, "idle_batch_ms": 200,
+                                 "refused_wait_ms": 500}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.end(failed=kind is not None and not issubclass(kind, unittest.SkipTest))
+
+    def end(self, failed):
+        """Stop all; the folder stays, and is shown, if anything was wrong."""
+        problems = self.stop()
+        if failed or problems:
+            self.show()
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if problems and not failed:
+            raise Failure("; ".join(problems))
+
+    # ------------------------------------------------------------------ processes
+
+    def start(self, name, arguments, log=None):
+        assert name not in self.processes or not self.processes[name].running(), name
+        process = Process(name, arguments, self.folder / f"{log or name}.log", self.folder)
+        self.processes[name] = process
+        return process
+
+    def stop(self):
+        """End everything, gateways first, Redis last. Says what was wrong."""
+        problems = []
+        order = sorted(self.processes.values(), key=lambda p: (
+            p.name == "redis", p.name == "broker", p.name.startswith("worker")))
+        for process in order:
+            try:
+                if process.running() and process.stop() != 0:
+                    problems.append(f"{process.name} exited with {process.popen.returncode}")
+            except Failure as failure:
+                problems.append(str(failure))
+        for log in sorted(self.folder.glob("*.log")):
+            found = SANITIZER.search(log.read_text(errors="replace"))
+            if found:
+                problems.append(f"{log.name}: {found.group()}")
+        return problems
+
+    def show(self, lines=25):
+        print(f"---- logs are kept in {self.folder}", file=sys.stderr)
+        for log in sorted(self.folder.glob("*.log")):
+            tail = log.read_text(errors="replace").splitlines()[-lines:]
+            print(f"---- {log.name}\n" + "\n".join(tail), file=sys.stderr)
+
+    # ------------------------------------------------------------------ parts
+
+    @property
+    def redis_path(self):
+        return self.folder / "redis.sock"
+
+    def start_redis(self, *options):
+        folder = self.folder / "redis"
+        folder.mkdir(exist_ok=True)
+        process = self.start("redis", [
+            "redis-server", "--port", "0", "--unixsocket", self.redis_path, "--dir", folder,
+            "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
+            "--maxmemory-policy", "noeviction", "--daemonize", "no", *options])
+        until(lambda: self._redis_answers(process), "Redis answers")
+        return process
+
+    def _redis_answers(self, process):
+        if not process.running():
+            raise Failure("Redis has ended")
+        try:
+            return self.redis("PING") == "PONG"
+        except (OSError, EOFError, RuntimeError):  # not there yet, or loading
+            return False
+
+    def redis(self, *words):
+        """One command; the reply as text, int, list or None."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self.redis_path))
+            out = b"*%d\r\n" % len(words)
+            for word in words:
+                word = str(word).encode()
+                out += b"$%d\r\n%s\r\n" % (len(word), word)
+            connection.sendall(out)
+            with connection.makefile("rb") as stream:
+                return _reply(stream)
+
+    def key(self, name):
+        """Make a key pair unless it is there."""
+        self.keys.mkdir(exist_ok=True)
+        if not (self.keys / f"{name}.key").exists():
+            self.ctl("keys", "new", name, "--dir", self.keys)
+
+    @property
+    def gateways_endpoint(self):
+        return f"tcp://{self.host}:{self.port}"
+
+    @property
+    def workers_endpoint(self):
+        return f"tcp://{self.host}:{self.port + 1}"
+
+    @property
+    def control_endpoint(self):
+        return f"ipc://{self.folder}/control"
+
+    def start_broker(self, **settings):
+        self.key("broker")
+        write_yaml(self.folder / "broker.yaml", {
+            "gateways_endpoint": self.gateways_endpoint,
+            "workers_endpoint": self.workers_endpoint,
+            "control_endpoint": self.control_endpoint,
+            "config_dir": str(self.config), "keys_dir": str(self.keys),
+            "keys_check_ms": 100, "settle_probe_ms": 500, "later_ms": 50,
+            **self.broker_settings, **settings})
+        process = self.start("broker", [BUILD / "tresen-broker", "--config",
+                                        self.folder / "broker.yaml"])
+        until(lambda: self._alive(process) and self.status(), "the broker answers")
+        return process
+
+    def start_worker(self, name, wait=True, **settings):
+        self.key(f"worker.{name}")
+        path = self.folder / f"worker-{name}.yaml"
+        write_yaml(path, {
+            "worker": name, "brokers": [self.workers_endpoint], "config_dir": str(self.config),
+            "keys_dir": str(self.keys), "redis_path": str(self.redis_path),
+            **self.worker_settings, **settings})
+        process = self.start(f"worker-{name}", [BUILD / "tresen-worker", "--config", path])
+        if wait:
+            until(lambda: self._alive(process) and self._ready(name), f"worker {name} is ready")
+        return process
+
+    def _ready(self, name):
+        status = self.status()
+        return status and any(worker["worker"] == name for worker in status["workers"])
+
+    def start_gateway(self, branch, gateway, drivers, key=True, **settings):
+        name = f"gateway.{branch}.{gateway}"
+        if key:
+            self.key(name)
+        path = self.folder / f"{name}.yaml"
+        write_yaml(path, {
+            "branch": branch, "gateway": gateway, "config_dir": str(self.config),
+            "broker": [self.gateways_endpoint], "keys_dir": str(self.keys),
+            "spool": str(self.folder / f"{name}.spool"),
+            "pseudonym_key": str(self.folder / f"pseudonym.{branch}.key"),
+            **self.gateway_settings, **settings, "drivers": drivers})
+        return self.start(name, [BUILD / "tresen-gateway", "--config", path])
+
+    def start_shipped_gateway(self, branch, gateway, day_folder, day, *more, log=None):
+        """An example of config/gateways, playing its recording on a fixed day."""
+        name = f"gateway.{branch}.{gateway}"
+        self.key(name)
+        sets = {"config_dir": self.config, "broker": json.dumps([self.gateways_endpoint]),
+                "keys_dir": self.keys, "spool": self.folder / f"{name}.spool",
+                "pseudonym_key": self.folder / f"pseudonym.{branch}.key",
+                "drivers.0.day": day, **self.gateway_settings}
+        recording = {"desk": "desk.csv", "floor": "floor.csv.gz"}[gateway]
+        sets["drivers.0.path"] = pathlib.Path(day_folder) / recording
+        arguments = [BUILD / "tresen-gateway", "--config",
+                     self.config / "gateways" / f"{branch}-{gateway}.yaml"]
+        for key, value in sets.items():
+            arguments += ["--set", f"{key}={value}"]
+        for setting in more:
+            arguments += ["--set", setting]
+        return self.start(name, arguments, log)
+
+    def _alive(self, process):
+        if not process.running():
+            raise Failure(f"{process.name} has ended with {process.popen.returncode}:\n"
+                          + "\n".join(process.text().splitlines()[-10:]))
+        return True
+
+    # ------------------------------------------------------------------ tresenctl
+
+    def ctl_run(self, *words, seconds=None):
+        path = self.folder / "tresenctl.yaml"
+        write_yaml(path, {"config_dir": str(self.config), "keys_dir": str(self.keys),
+                          "control_endpoint": self.control_endpoint,
+                          "redis_path": str(self.redis_path)})
+        return subprocess.run(
+            [str(word) for word in (BUILD / "tresenctl", "--config", path, *words)],
+            cwd=self.folder, capture_output=True, text=True, timeout=seconds or 6 * DEADLINE_S,
+            stdin=subprocess.DEVNULL, check=False)
+
+    def ctl(self, *words):
+        """What it prints; a failure otherwise."""
+        done = self.ctl_run(*words)
+        if done.returncode != 0:
+            raise Failure(f"tresenctl {' '.join(map(str, words))}: status {done.returncode}\n"
+                          f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done.stdout
+
+    def json(self, *words):
+        return json.loads(self.ctl("--json", *words))
+
+    def status(self):
+        """The broker's, or None while it does not answer."""
+        done = self.ctl_run("--json", "status")
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def gateway_status(self, branch, gateway):
+        status = self.status() or {"gateways": []}
+        for entry in status["gateways"]:
+            if entry["branch"] == branch and entry["gateway"] == gateway:
+                return entry
+        return None
+
+    def wait(self, *branches, seconds=5 * DEADLINE_S):
+        self.ctl("--seconds", seconds, "wait", *branches)
+
+    def counted(self, branch, gateway):
+        """The oddities that a gateway logged last, by name."""
+        counts = {}
+        for name, count in re.findall(r"event=oddity name=(\S+) count=(\d+)",
+                                      self.processes[f"gateway.{branch}.{gateway}"].text()):
+            counts[name] = int(count)
+        return counts
+
+
+def _reply(stream):
+    line = stream.readline()
+    if not line.endswith(b"\r\n"):
+        raise EOFError("Redis has closed the connection")
+    kind, rest = line[:1], line[1:-2]
+    if kind == b"-":
+        raise RuntimeError(rest.decode())
+    if kind == b":":
+        return int(rest)
+    if kind == b"+":
+        return rest.decode()
+    count = int(rest)
+    if count < 0:
+        return None
+    if kind == b"$":
+        return stream.read(count + 2)[:-2].decode(errors="surrogateescape")
+    return [_reply(stream) for _ in range(count)]
+
+
+def made_up_day(folder, *arguments):
+    """Writes the example day into a folder; returns it."""
+    subprocess.run([sys.executable, ROOT / "ops" / "day" / "timetable.py", "--out", folder,
+                    *arguments], check=True, stdout=subprocess.DEVNULL)
+    return pathlib.Path(folder)
+
+
+def main():
+    """unittest.main, with ctest's word for: everything was skipped."""
+    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    result = program.result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    sys.exit(SKIPPED if result.testsRun and len(result.skipped) >= result.testsRun else 0)
