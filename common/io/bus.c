@@ -184,6 +184,8 @@ static enum err start(struct bus_socket *socket, const char *endpoint,
     if (bus_monitor_open(socket))
         return problem_set(problem, ERR_IO, "%s: cannot watch the socket: %s", endpoint,
                            zmq_strerror(errno));
+    if (!socket->binds && bus_again_open(socket, endpoint, settings))
+        return problem_set(problem, ERR_NOMEM, "%s: out of memory", endpoint);
     if (socket->binds ? zmq_bind(socket->zmq, endpoint) : zmq_connect(socket->zmq, endpoint)) {
         bool malformed = errno == EINVAL || errno == EPROTONOSUPPORT || errno == ENOCOMPATPROTO;
         return problem_set(problem, malformed ? ERR_FORMAT : ERR_IO, "%s: cannot %s: %s", endpoint,
@@ -250,6 +252,7 @@ void bus_close(struct bus_socket *socket) {
         at = &(*at)->next;
     *at = socket->next;
     bus_monitor_close(socket);
+    bus_again_close(socket->again);
     glue_free(socket->glue);
     if (socket->zmq) zmq_close(socket->zmq);
     free(socket);

@@ -79,7 +79,7 @@ MUST_CHECK enum err bus_bind(struct bus *bus, const char *endpoint,
                              const struct bus_settings *settings,
                              const struct bus_handlers *handlers, struct bus_socket **socket,
                              struct problem *problem);
-/// Connects in the background, and again whenever the connection is lost.
+/// Connects in the background, and again whenever the connection is lost or refused.
 MUST_CHECK enum err bus_connect(struct bus *bus, const char *endpoint,
                                 const struct bus_security *security,
                                 const struct bus_settings *settings,

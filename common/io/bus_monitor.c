@@ -133,6 +133,7 @@ static void on_client_event(struct bus_socket *socket, uint16_t event, uint32_t 
     const struct bus_handlers *handlers = &socket->handlers;
     if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
         socket->connected = true;
+        bus_again_connected(socket->again);
         if (handlers->connected) handlers->connected(handlers->context);
     } else if (event == ZMQ_EVENT_DISCONNECTED && socket->connected) {
         socket->connected = false;
@@ -140,6 +141,7 @@ static void on_client_event(struct bus_socket *socket, uint16_t event, uint32_t 
     } else if (event & FAILURES) {
         struct bus_refusal refusal = refusal_of(event, value);
         refusal.address = address;
+        bus_again_refused(socket->again);
         bus_refused(socket, &refusal);
     }
 }

@@ -24,6 +24,7 @@ struct bus_socket {
     struct bus_handlers handlers;
     struct bus_counts counts;
     struct bus_monitor monitor;
+    struct bus_again *again; // connecting sockets only
     bool binds, curve, connected;
     char domain[24]; // ZAP domain: names this socket in the requests
     char endpoint[256];
@@ -66,3 +67,10 @@ void *bus_monitor_pair(struct bus *bus, void *zmq);
 /// The next event; false: none waits.
 bool bus_monitor_receive(void *pair, uint16_t *event, uint32_t *value, char *address, size_t size);
 void bus_refused(struct bus_socket *socket, const struct bus_refusal *refusal);
+
+/// Connects again after a refused handshake.
+MUST_CHECK enum err bus_again_open(struct bus_socket *socket, const char *endpoint,
+                                   const struct bus_settings *settings);
+void bus_again_refused(struct bus_again *again);
+void bus_again_connected(struct bus_again *again);
+void bus_again_close(struct bus_again *again); // accepts NULL

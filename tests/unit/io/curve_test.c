@@ -171,6 +171,20 @@ Test(curve, an_unknown_key_is_refused_and_named) {
     cr_assert(eq(u32, seen.messages, 0));
 }
 
+// Keys are made known while programs run; ZeroMQ by itself never tries a second time.
+Test(curve, who_was_refused_gets_in_once_its_key_is_known) {
+    struct client client = {.quiet = true};
+    connect_with(&client, &stranger_secret, &server_key);
+    while (seen.refusals < 2)
+        run();
+    cr_assert(eq(u32, client.connected, 0));
+    gateway_key = stranger_key;
+    know("gateway.musterstadt.desk");
+    while (client.answers == 0)
+        run();
+    cr_assert(eq(str, seen.user, "gateway.musterstadt.desk"));
+}
+
 static void is_refused_with(enum bus_refusal_kind kind) {
     run();
     cr_assert(eq(int, seen.kind, kind), "%s", seen.reason);
