@@ -58,7 +58,10 @@ local function parse_registry(text)
   r.gateway_count, known, at = struct.unpack('<BB', text, at)
   for i = 1, known do r.gateways[i], at = struct.unpack('<Bc0', text, at) end
   for i = 1, r.gateway_count do
-    r.serves[i], at = struct.unpack('c' .. r.counter_count, text, at)
+    local flags
+    flags, at = struct.unpack('c' .. r.counter_count, text, at)
+    r.serves[i] = {}
+    for place = 1, r.counter_count do r.serves[i][place] = string.byte(flags, place) == 49 end
   end
   check(at == #text + 1, 'the registry is damaged')
   return r
@@ -120,6 +123,27 @@ local function pack_state(configuration, s)
   return table.concat(parts)
 end
 
+-- The state as the last call on the branch left it in memory, if it still is what Redis has.
+local kept, kept_count = {}, 0
+
+local function state_of(prefix, text, r)
+  local last = kept[prefix]
+  if last then
+    kept[prefix], kept_count = nil, kept_count - 1 -- a call that fails must not leave it half changed
+    if last.text == text and last.r == r then return last end
+  end
+  local s = parse_state(text, r)
+  s.text, s.r = text, r
+  return s
+end
+
+local function keep_state(b, text)
+  if kept_count == 64 then kept, kept_count = {}, 0 end
+  kept[b.prefix] = { text = text, r = b.r, configuration = b.configuration, bytes = b.bytes,
+                     counters = b.counters, gateways = b.gateways }
+  kept_count = kept_count + 1
+end
+
 -- nil: not configured, or otherwise than the caller believes.
 local function branch_open(keys, configuration)
   local prefix = prefix_of(keys)
@@ -127,10 +151,11 @@ local function branch_open(keys, configuration)
   if not registry or not state then return nil end
   local r = registry_of(registry)
   if r.configuration ~= configuration or string.sub(state, 1, 8) ~= configuration then return nil end
-  local b = parse_state(state, r)
-  b.r, b.key, b.prefix, b.text, b.now = r, keys[1], prefix, state, now_ms()
+  local b = state_of(prefix, state, r)
+  b.key, b.prefix, b.now, b.passed = keys[1], prefix, now_ms(), {}
   b.encounters, b.loaded = {}, {} -- by id (false: not there); ids of those that are there
   b.types, b.adds, b.dirty = {}, {}, {} -- keys checked; counters to write; counters to look at
+  b.due_first = redis.call('ZRANGE', prefix .. 'due', 0, 0, 'WITHSCORES')[2] -- checks its type
   return b
 end
 
@@ -155,17 +180,20 @@ local function count(b, name, by)
 end
 
 local function serves(b, gateway, place)
-  return place > b.r.counter_count or string.byte(b.r.serves[gateway], place) == 49
+  return place > b.r.counter_count or b.r.serves[gateway][place]
 end
 
 -- Event time that every gateway which counts for this counter has passed. NEVER: none holds back.
+-- Asked for only after watermarks have moved.
 local function slowest(b, place)
+  if b.passed[place] then return b.passed[place] end
   local least = NEVER
   if place > b.r.counter_count then return least end
   for i = 1, b.r.gateway_count do
     local g = b.gateways[i]
     if g.departed == 0 and serves(b, i, place) and g.watermark < least then least = g.watermark end
   end
+  b.passed[place] = least
   return least
 end
 
@@ -209,6 +237,7 @@ local function begin_of(e)
 end
 
 local function end_of(e) return e.ended ~= NONE and e.ended or begin_of(e) end
+local function is_judged(e) return e.state == SETTLED or e.lease ~= NO_LEASE end
 
 local function remember(b, e)
   e.place = b.r.places[e.counter]
@@ -227,6 +256,7 @@ local function encounter_of(b, id)
     return false
   end
   e = encounter_unpack(id, text)
+  e.was_begin, e.was_end, e.was_judged = begin_of(e), end_of(e), is_judged(e)
   remember(b, e)
   return e
 end
@@ -240,7 +270,6 @@ local function change(b, e)
     need(b, 'judged:' .. counter, 'zset')
     b.dirty[b.r.places[counter]] = true
   end
-  need(b, 'due', 'zset')
 end
 
 -- Something that a judgement rests on has changed: no lease stands, it is judged anew.
@@ -314,23 +343,27 @@ local function score_at(b, name, place, none)
   return found[2] and tonumber(found[2]) or none
 end
 
+-- Only what differs from what the sets had when the encounter was read.
 local function write_places(b, e)
   local p = b.prefix
-  if e.home ~= e.counter or e.state == FINAL then
+  local moved = e.home ~= e.counter
+  if moved or e.state == FINAL then
     redis.call('ZREM', p .. 'open:' .. e.home, e.id)
     redis.call('ZREM', p .. 'wait:' .. e.home, e.id)
     redis.call('ZREM', p .. 'judged:' .. e.home, e.id)
   end
   if e.state == FINAL then return end
-  redis.call('ZADD', p .. 'open:' .. e.counter, begin_of(e), e.id)
+  if moved or begin_of(e) ~= e.was_begin then
+    redis.call('ZADD', p .. 'open:' .. e.counter, begin_of(e), e.id)
+  end
   if e.wait then
     redis.call('ZADD', p .. 'wait:' .. e.counter, e.wait, e.id)
-  elseif e.wait == false then
+  elseif e.wait == false and e.was_begin then
     redis.call('ZREM', p .. 'wait:' .. e.counter, e.id)
   end
-  if e.state == SETTLED or e.lease ~= NO_LEASE then
+  if is_judged(e) and (moved or not e.was_judged or end_of(e) ~= e.was_end) then
     redis.call('ZADD', p .. 'judged:' .. e.counter, end_of(e), e.id)
-  elseif e.state == ENDED then
+  elseif e.was_judged and not is_judged(e) then
     redis.call('ZREM', p .. 'judged:' .. e.counter, e.id)
   end
 end
@@ -382,15 +415,16 @@ local function branch_write(b)
   end
   local text = pack_state(b.r.configuration, b)
   if text ~= b.text then redis.call('SET', b.key, text) end
+  if next(b.dirty) then
+    b.due_first = redis.call('ZRANGE', b.prefix .. 'due', 0, 0, 'WITHSCORES')[2]
+  end
+  keep_state(b, text)
 end
 
--- What every reply begins with. The type of due has been checked.
+-- What every reply begins with.
 local function head(b, status)
   local due = NONE
-  if b then
-    due = score_at(b, 'due', 0, NONE)
-    if due ~= NONE then due = math.max(0, due - b.now) end
-  end
+  if b and b.due_first then due = math.max(0, tonumber(b.due_first) - b.now) end
   return struct.pack('<Bi8', status, due)
 end
 
@@ -476,7 +510,6 @@ local function ask(keys, args)
   if not b then return head(nil, UNCONFIGURED) end
   check(place < b.r.gateway_count, 'no such gateway')
   local g, status, granted = b.gateways[place + 1], OK, nil
-  need(b, 'due', 'zset')
   if epoch == 0 then
     -- A spool that asks again because the first answer was lost gets the same epoch.
     if g.epoch == 0 or g.spool ~= spool then granted = g.epoch + 1 end
@@ -700,7 +733,7 @@ local function apply_chunk(b, c, tally)
   end
   c.key, c.index = b.prefix .. 'm:' .. name .. ':' .. c.minute, b.prefix .. 'mi:' .. name
   c.new = redis.call('STRLEN', c.key) == 0
-  need(b, 'mi:' .. name, 'zset')
+  if c.new then need(b, 'mi:' .. name, 'zset') end
   if counter.judged_last < c.from then return end
   local ids = redis.call('ZRANGEBYSCORE', b.prefix .. 'judged:' .. name, c.from,
                          c.to + b.r.encounter_max)
@@ -765,7 +798,6 @@ local function ingest(keys, args)
   if not b then return head(nil, UNCONFIGURED) end
   local tally = { observations = 0, facts = 0, orphans = 0 }
   local fold, chunks, bytes, facts, gaps, dead, left_out
-  need(b, 'due', 'zset')
   fold, at = read_gateways(b, text, at)
   chunks, bytes, at = read_chunks(b, text, at)
   facts, at = read_facts(b, text, at)
@@ -848,7 +880,6 @@ local function take(keys, args)
   check(lease ~= NO_LEASE, 'a lease is random')
   local b = branch_open(keys, configuration)
   if not b then return head(nil, UNCONFIGURED) end
-  need(b, 'due', 'zset')
   advance(b)
   local parts, bytes = {}, 0
   for _, id in ipairs(due_now(b, most)) do
@@ -878,35 +909,39 @@ local CELL_HEAD, CELL_HEAD_SIZE, CELL_HEAD_COUNT =
 local CELL_STANDARD, CELL_STANDARD_SIZE, CELL_STANDARD_COUNT =
   'I4I4I4I4I4I4I4I4' .. 'I4I4I8I8', 56, 12
 
--- A contribution as what it adds to a cell: an array as long as the cell's. nil: nothing.
+-- A contribution as what it adds to a cell: places in it and values. nil: nothing.
 local function amounts(text)
   if text == '' then return nil end
   local total = (#text - SUM_HEAD_SIZE) / SUM_STANDARD_SIZE
   check(total >= 0 and total == math.floor(total) and total <= 256, 'bad contribution')
   local c = { struct.unpack('<' .. SUM_HEAD .. string.rep(SUM_STANDARD, total), text) }
-  local a = {}
-  for i = 1, CELL_HEAD_COUNT + total * CELL_STANDARD_COUNT do a[i] = 0 end
+  check(c[1] >= 1 and c[1] <= OUTCOMES and c[2] <= 1, 'bad contribution')
+  local places, values = { 1, 2, 2 + c[1] }, { 1, c[2], 1 }
   local function add(count_at, sum_at, value)
     check(value >= NONE and value <= MILLION, 'bad contribution')
-    if value ~= NONE then a[count_at], a[sum_at] = 1, value end
+    if value == NONE then return end
+    local n = #places
+    places[n + 1], values[n + 1] = count_at, 1
+    places[n + 2], values[n + 2] = sum_at, value
   end
-  check(c[1] >= 1 and c[1] <= OUTCOMES and c[2] <= 1, 'bad contribution')
-  a[1], a[2], a[2 + c[1]] = 1, c[2], 1
   for i = 1, SCORES do add(6 + 2 * i, 7 + 2 * i, c[2 + i]) end
   for i = 0, total - 1 do
     local from, to = 2 + SCORES + 3 * i, CELL_HEAD_COUNT + CELL_STANDARD_COUNT * i
     check(c[from + 1] < VERDICTS, 'bad contribution')
-    a[to + 1 + c[from + 1]] = 1
+    local n = #places + 1
+    places[n], values[n] = to + 1 + c[from + 1], 1
     add(to + 9, to + 11, c[from + 2])
     add(to + 10, to + 12, c[from + 3])
   end
-  return a
+  return { length = CELL_HEAD_COUNT + total * CELL_STANDARD_COUNT, places = places,
+           values = values }
 end
 
 local function cell_of(b, cells, name, length)
   if cells[name] then return cells[name] end
   local total = (length - CELL_HEAD_COUNT) / CELL_STANDARD_COUNT
-  local cell = { format = '<' .. CELL_HEAD .. string.rep(CELL_STANDARD, total), values = {} }
+  local cell = { length = length, values = {},
+                 format = '<' .. CELL_HEAD .. string.rep(CELL_STANDARD, total) }
   local text = redis.call('GET', b.prefix .. name)
   if text then
     check(#text == CELL_HEAD_SIZE + total * CELL_STANDARD_SIZE, name .. ' is of another length')
@@ -925,9 +960,14 @@ local function add_to_cells(b, cells, where, text, sign)
   local names = { 'h:' .. where.counter .. ':' .. where.hour .. ':' .. where.set,
                   'd:' .. where.day .. ':' .. where.set }
   for _, name in ipairs(names) do
-    local values = cell_of(b, cells, name, #amount).values
-    check(#values == #amount, name .. ' is of another length')
-    for i = 1, #amount do values[i] = values[i] + sign * amount[i] end
+    local cell = cell_of(b, cells, name, amount.length)
+    check(cell.length == amount.length, name .. ' is of another length')
+    local values = cell.values
+    for i, place in ipairs(amount.places) do
+      local value = values[place] + sign * amount.values[i]
+      check(value >= 0 and value < NEVER, name .. ' is not the sum of its contributions')
+      values[place] = value
+    end
   end
 end
 
@@ -948,11 +988,6 @@ local function replace(b, e, where, contribution)
   local cells, old_where = {}, old[2] and where_unpack(old[2]) or nil
   if old[1] and old_where then add_to_cells(b, cells, old_where, old[1], -1) end
   add_to_cells(b, cells, where, contribution, 1)
-  for name, cell in pairs(cells) do
-    for _, value in ipairs(cell.values) do
-      check(value >= 0 and value < NEVER, name .. ' is not the sum of its contributions')
-    end
-  end
   need(b, 'days', 'set')
   need(b, 'day:' .. where.day, 'set')
   if old_where then need(b, 'day:' .. old_where.day, 'set') end
@@ -997,7 +1032,6 @@ local function settle(keys, args)
   local b = branch_open(keys, c.configuration)
   if not b then return head(nil, UNCONFIGURED) end
   local where, e = c.where, encounter_of(b, c.id)
-  need(b, 'due', 'zset')
   need(b, 'set:' .. where.set, 'string')
   if not e or c.lease == NO_LEASE or e.lease ~= c.lease or e.state == FINAL then
     return head(b, STALE) .. struct.pack('<BB', 0, 0)
@@ -1021,7 +1055,6 @@ local function settle(keys, args)
   redis.call('HSET', b.prefix .. 'e:' .. e.id, 'contribution', c.contribution, 'cells',
              where_pack(where), 'verdicts', c.verdicts)
   write_day(b, e, where.day, old_where and old_where.day)
-  if final then redis.call('ZREM', b.prefix .. 'due', e.id) end
   branch_write(b)
   return head(b, OK) .. struct.pack('<BB', final and 1 or 0, set_missing and 1 or 0)
 end
