@@ -1,5 +1,14 @@
-# cmake -DFROM=functions.lua -DTO=functions.c -P embed.cmake: a text as a constant array.
-file(READ ${FROM} hex HEX)
+# cmake -DTO=functions.c -P embed.cmake -- PART.lua ...: texts, one behind the other, as one array.
+set(behind FALSE)
+math(EXPR last "${CMAKE_ARGC} - 1")
+foreach(i RANGE ${last})
+  if(behind)
+    file(READ ${CMAKE_ARGV${i}} part HEX)
+    string(APPEND hex ${part})
+  elseif(CMAKE_ARGV${i} STREQUAL "--")
+    set(behind TRUE)
+  endif()
+endforeach()
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
 string(REGEX REPLACE "(................................................................................)"
        "\\1\n" bytes "${bytes}")

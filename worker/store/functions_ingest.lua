@@ -1,0 +1,404 @@
+-- Part of the library that functions.lua begins: what gateways bring.
+
+-- configure: the registry of a branch; positions and marks of known names are kept ---------------
+
+-- Names as they come, then those known before that are not named any more; with their records.
+local function carry_over(names, before, records, make)
+  local was, all, kept = {}, {}, {}
+  for i, name in ipairs(before) do was[name] = records[i] end
+  for _, name in ipairs(names) do
+    all[#all + 1], kept[#kept + 1] = name, was[name] or make()
+    was[name] = nil
+  end
+  for _, name in ipairs(before) do
+    if was[name] then all[#all + 1], kept[#kept + 1] = name, was[name] end
+  end
+  return all, kept
+end
+
+local function read_names(text, at, total)
+  local names, seen = {}, {}
+  for i = 1, total do
+    names[i], at = struct.unpack('<Bc0', text, at)
+    check(string.match(names[i], '^[a-z0-9-]+$') and not seen[names[i]], 'bad name ' .. names[i])
+    seen[names[i]] = true
+  end
+  return names, at
+end
+
+local function read_configuration(text)
+  local c, total, at = { serves = {} }, nil, nil
+  c.id, at = struct.unpack('<c8', text)
+  c.policy, at = struct.unpack('c' .. POLICY_SIZE, text, at)
+  total, at = struct.unpack('<I2', text, at)
+  check(total > 0, 'a branch has counters')
+  c.counters, at = read_names(text, at, total)
+  total, at = struct.unpack('<B', text, at)
+  c.gateways, at = read_names(text, at, total)
+  for i = 1, #c.gateways do
+    c.serves[i], at = struct.unpack('c' .. #c.counters, text, at)
+    check(string.match(c.serves[i], '^[01]*$'), 'bad counters of ' .. c.gateways[i])
+  end
+  check_end(text, at)
+  return c
+end
+
+local function pack_registry(c, counters, gateways)
+  local parts = { struct.pack('<Bc8', 1, c.id), c.policy,
+                  struct.pack('<I2I2', #c.counters, #counters) }
+  for _, name in ipairs(counters) do parts[#parts + 1] = struct.pack('<Bc0', #name, name) end
+  parts[#parts + 1] = struct.pack('<BB', #c.gateways, #gateways)
+  for _, name in ipairs(gateways) do parts[#parts + 1] = struct.pack('<Bc0', #name, name) end
+  for _, text in ipairs(c.serves) do parts[#parts + 1] = text end
+  return table.concat(parts)
+end
+
+local function configure(keys, args)
+  local prefix, c = prefix_of(keys), read_configuration(args[1])
+  local registry, state = redis.call('GET', prefix .. 'registry'), redis.call('GET', keys[1])
+  local r, s = { counters = {}, gateways = {} }, { counters = {}, gateways = {}, bytes = 0 }
+  if registry and state then
+    r = parse_registry(registry)
+    s = parse_state(state, r)
+    if r.configuration == c.id and s.configuration == c.id then return head(nil, OK) end
+  end
+  local n, counters, gateways = { bytes = s.bytes }, nil, nil
+  counters, n.counters = carry_over(c.counters, r.counters, s.counters, new_counter)
+  gateways, n.gateways = carry_over(c.gateways, r.gateways, s.gateways, new_gateway)
+  check(#counters <= 4096 and #gateways <= 255, 'too many former counters or gateways')
+  registry, state = pack_registry(c, counters, gateways), pack_state(c.id, n)
+
+  redis.call('SET', prefix .. 'registry', registry)
+  redis.call('SET', keys[1], state)
+  return head(nil, OK)
+end
+
+-- ask: where a spool stands; grants its epoch ---------------------------------------------------
+
+local function ask(keys, args)
+  local configuration, place, spool, epoch, at = struct.unpack('<c8Bc16I8', args[1])
+  check_end(args[1], at)
+  local b = branch_open(keys, configuration)
+  if not b then return head(nil, UNCONFIGURED) end
+  check(place < b.r.gateway_count, 'no such gateway')
+  local g, status, granted = b.gateways[place + 1], OK, nil
+  if epoch == 0 then
+    -- A spool that asks again because the first answer was lost gets the same epoch.
+    if g.epoch == 0 or g.spool ~= spool then granted = g.epoch + 1 end
+  elseif epoch > g.epoch then
+    granted = epoch
+  elseif epoch < g.epoch or g.spool ~= spool then
+    status = FENCED
+  end
+  if granted then
+    check(granted < NEVER, 'the epoch is too large')
+    g.epoch, g.number, g.tag, g.spool = granted, 0, NO_LEASE, spool
+    local text = pack_state(configuration, b)
+
+    redis.call('SET', b.key, text)
+  end
+  return head(b, status) .. struct.pack('<I8I8c8', g.epoch, g.number, g.tag)
+end
+
+-- ingest: a fold of batches, whole or not at all ------------------------------------------------
+
+local function read_gateways(b, text, at)
+  local total, list, seen = nil, {}, {}
+  total, at = struct.unpack('<B', text, at)
+  for i = 1, total do
+    local f = {}
+    f.place, f.presence, f.clock_error, f.epoch, f.first, f.last, f.tag, f.watermark, f.applied,
+      f.dead, f.lost, at = struct.unpack('<BBI4I8I8I8c8i8I4I4I8', text, at)
+    check(f.place < b.r.gateway_count and not seen[f.place], 'bad gateway in the fold')
+    check(f.first >= 1 and f.last >= f.first and f.last < NEVER and f.epoch < NEVER
+          and f.watermark < NEVER and f.lost < NEVER and f.presence <= HERE,
+          'bad numbers in the fold')
+    seen[f.place] = true
+    f.gateway = b.gateways[f.place + 1]
+    list[i] = f
+  end
+  return list, at
+end
+
+local function read_chunks(b, text, at)
+  local total, list, bytes = nil, {}, 0
+  total, at = struct.unpack('<I4', text, at)
+  for i = 1, total do
+    local c = {}
+    local from, to
+    c.place, c.minute, from, to, c.observations, c.data, at =
+      struct.unpack('<I2I4I2I2I4I4c0', text, at)
+    c.place = c.place + 1
+    check(c.place <= b.r.counter_count and from <= to, 'bad chunk in the fold')
+    c.from, c.to = c.minute * MINUTE + from, c.minute * MINUTE + to
+    bytes = bytes + #c.data
+    list[i] = c
+  end
+  return list, bytes, at
+end
+
+local function read_facts(b, text, at)
+  local total, list = nil, {}
+  total, at = struct.unpack('<I2', text, at)
+  for i = 1, total do
+    local f = {}
+    local place, gateway
+    f.withdrawn, gateway, place, f.id, f.issued, f.called, f.started, f.ended, f.outcome,
+      f.offering, f.employee, f.language, at =
+      struct.unpack('<BBi2Bc0i8i8i8i8BBc0Bc0Bc0', text, at)
+    check(gateway < b.r.gateway_count and place < b.r.counter_count and f.outcome <= TIMEOUT
+          and f.withdrawn <= 1 and #f.id > 0, 'bad fact in the fold')
+    f.gateway = b.r.gateways[gateway + 1]
+    f.counter = place >= 0 and b.r.counters[place + 1] or ''
+    list[i] = f
+  end
+  return list, at
+end
+
+local function read_gaps(b, text, at)
+  local total, list = nil, {}
+  total, at = struct.unpack('<I2', text, at)
+  for i = 1, total do
+    local kind, gateway, place, from, to, reason
+    kind, gateway, place, from, to, reason, at = struct.unpack('<BBi2I8I8Bc0', text, at)
+    check(kind <= 1 and gateway < b.r.gateway_count and place < b.r.counter_count,
+          'bad gap in the fold')
+    local name, counter = b.r.gateways[gateway + 1], place >= 0 and b.r.counters[place + 1] or ''
+    list[i] = struct.pack('<BI8I8I8Bc0Bc0Bc0', kind, b.now, from, to, #name, name, #counter,
+                          counter, #reason, reason)
+  end
+  return list, at
+end
+
+local function read_dead(b, text, at)
+  local total, list = nil, {}
+  total, at = struct.unpack('<I2', text, at)
+  for i = 1, total do
+    local place, number, tag, reason, body
+    place, number, tag, reason, body, at = struct.unpack('<BI8c8Bc0I4c0', text, at)
+    check(place < b.r.gateway_count, 'bad dead letter in the fold')
+    local field = string.format('%s:%.0f:%.0f', b.r.gateways[place + 1],
+                                b.gateways[place + 1].epoch, number)
+    list[i] = { field = field,
+                value = struct.pack('<I8c8Bc0I4c0', b.now, tag, #reason, reason, #body, body) }
+  end
+  return list, at
+end
+
+-- What was left out while folding, in the order of enum fold_count.
+local LEFT_OUT = { 'future', 'undeclared', 'out_of_range', 'bad_fact' }
+
+local function read_left_out(text, at)
+  local counts = {}
+  for i = 1, #LEFT_OUT do counts[i], at = struct.unpack('<I4', text, at) end
+  return counts, at
+end
+
+-- Positions of the fold's gateways; flag(gateway of the fold) says which stand in the way.
+local function positions(fold, flag)
+  local parts = { struct.pack('<B', #fold) }
+  for i, f in ipairs(fold) do
+    local g = f.gateway
+    parts[i + 1] = struct.pack('<BBI8I8c8', f.place, flag and flag(f) or 0, g.epoch, g.number,
+                               g.tag)
+  end
+  return table.concat(parts)
+end
+
+local function any(fold, flag)
+  for _, f in ipairs(fold) do if flag(f) ~= 0 then return true end end
+  return false
+end
+
+local function unfit(f)
+  return (f.epoch ~= f.gateway.epoch or f.first ~= f.gateway.number + 1) and 1 or 0
+end
+
+-- Over the branch's bytes only its slowest gateway may go on; at twice as many, none.
+local function ahead_of_slowest(b, bytes)
+  local least = NEVER
+  for i = 1, b.r.gateway_count do
+    local g = b.gateways[i]
+    if g.departed == 0 and g.watermark < least then least = g.watermark end
+  end
+  local full = b.bytes + bytes > 2 * b.r.bytes_max
+  return function(f) return (full or f.gateway.watermark > least) and 2 or 0 end
+end
+
+local TIMES = { 'issued', 'called', 'started', 'ended' }
+local NAMES = { 'counter', 'offering', 'employee', 'language' }
+
+-- The encounter as it is with this fact; nil: the fact says nothing new.
+local function merge(e, f)
+  local n, new = {}, false
+  for k, v in pairs(e) do n[k] = v end
+  for _, k in ipairs(TIMES) do
+    if f[k] ~= NONE and f[k] ~= n[k] then n[k], new = f[k], true end
+  end
+  for _, k in ipairs(NAMES) do
+    if f[k] ~= '' and f[k] ~= n[k] then n[k], new = f[k], true end
+  end
+  if f.outcome ~= 0 and f.outcome ~= n.outcome then n.outcome, new = f.outcome, true end
+  if new and n.gateway ~= f.gateway then n.several = 1 end
+  return new and n or nil
+end
+
+local function new_encounter(f)
+  return { id = f.id, state = OPEN, withdrawn = 0, several = 0, tries = 0, lease = NO_LEASE,
+           issued = NONE, called = NONE, started = NONE, ended = NONE, outcome = 0, counter = '',
+           gateway = f.gateway, offering = '', employee = '', language = '' }
+end
+
+local function withdraw(b, e)
+  touch(b, e)
+  change(b, e)
+  e.withdrawn = 1
+  if e.state == OPEN then e.state = ENDED end
+  if not e.due then e.due, e.due_kept = b.now, false end
+  count(b, 'withdrawn', 1)
+end
+
+local function apply_change(b, e, f, tally)
+  local n = merge(e, f)
+  if not n then return end
+  bound_length(b, n)
+  if begin_of(n) < b.counters[b.r.places[n.counter]].mark then
+    tally.facts = tally.facts + 1
+    return
+  end
+  if b.encounters[n.id] then
+    n.place = b.r.places[n.counter]
+    b.encounters[n.id] = n
+  else
+    remember(b, n)
+  end
+  n.changed = nil -- so that the keys of a new counter are checked, too
+  change(b, n)
+  touch(b, n)
+  if n.ended ~= NONE and n.state == OPEN then
+    n.state, n.due, n.due_kept = ENDED, b.now + b.r.settle_after, false
+    if n.outcome == 0 then n.outcome = NORMAL end
+  end
+end
+
+local function apply_fact(b, f, tally)
+  local e = encounter_of(b, f.id)
+  if not e and (f.withdrawn == 1 or f.counter == '' or begin_of(f) == NONE) then
+    tally.orphans = tally.orphans + 1
+  elseif e and e.state == FINAL then
+    tally.facts = tally.facts + 1
+  elseif e and e.withdrawn == 1 then
+    return
+  elseif f.withdrawn == 1 then
+    withdraw(b, e)
+  else
+    apply_change(b, e or new_encounter(f), f, tally)
+  end
+end
+
+local function apply_chunk(b, c, tally)
+  local counter, name = b.counters[c.place], b.r.counters[c.place]
+  if (c.minute + 1) * MINUTE <= counter.mark then
+    tally.observations = tally.observations + c.observations
+    c.data = nil
+    return
+  end
+  c.key, c.index = b.prefix .. 'm:' .. name .. ':' .. c.minute, b.prefix .. 'mi:' .. name
+  c.new = redis.call('STRLEN', c.key) == 0
+  if c.new then need(b, 'mi:' .. name, 'zset') end
+  if counter.judged_last < c.from then return end
+  local ids = redis.call('ZRANGEBYSCORE', b.prefix .. 'judged:' .. name, c.from,
+                         c.to + b.r.encounter_max)
+  for _, id in ipairs(ids) do
+    local e = encounter_of(b, id)
+    check(e, 'encounter ' .. id .. ' is missing')
+    if begin_of(e) <= c.to and end_of(e) >= c.from then touch(b, e) end
+  end
+end
+
+local function move_positions(b, fold)
+  for _, f in ipairs(fold) do
+    local g = f.gateway
+    g.number, g.tag, g.heard, g.clock_error = f.last, f.tag, b.now, f.clock_error
+    g.watermark = math.max(g.watermark, f.watermark)
+    g.applied, g.dead, g.lost = g.applied + f.applied, g.dead + f.dead, g.lost + f.lost
+    if f.presence == DEPARTED then g.departed = 1 elseif f.presence == HERE then g.departed = 0 end
+    count(b, 'dead', f.dead)
+    count(b, 'lost', f.lost)
+  end
+end
+
+-- How many dead letters there is room for.
+local function check_letters(b, dead, gaps)
+  local room = 0
+  if #dead > 0 then
+    need(b, 'dead', 'hash')
+    room = math.max(0, b.r.dead_max - redis.call('HLEN', b.prefix .. 'dead'))
+    count(b, 'dead_dropped', math.max(0, #dead - room))
+  end
+  if #gaps > 0 then need(b, 'gaps', 'list') end
+  count(b, 'gaps', #gaps)
+  return room
+end
+
+local function write_chunks(b, chunks)
+  for _, c in ipairs(chunks) do
+    if c.data then
+      redis.call('APPEND', c.key, c.data)
+      if c.new then redis.call('ZADD', c.index, c.minute, c.minute) end
+      b.bytes = b.bytes + #c.data
+    end
+  end
+end
+
+local function write_letters(b, dead, room, gaps)
+  for i = 1, math.min(#dead, room) do
+    redis.call('HSET', b.prefix .. 'dead', dead[i].field, dead[i].value)
+  end
+  for _, gap in ipairs(gaps) do redis.call('RPUSH', b.prefix .. 'gaps', gap) end
+  if #gaps > 0 then redis.call('LTRIM', b.prefix .. 'gaps', -b.r.gaps_max, -1) end
+end
+
+local function tallied(tally)
+  return struct.pack('<I4I4I4', tally.observations, tally.facts, tally.orphans)
+end
+
+local function ingest(keys, args)
+  local text = args[1]
+  local configuration, at = struct.unpack('<c8', text)
+  local b = branch_open(keys, configuration)
+  if not b then return head(nil, UNCONFIGURED) end
+  local tally = { observations = 0, facts = 0, orphans = 0 }
+  local fold, chunks, bytes, facts, gaps, dead, left_out
+  fold, at = read_gateways(b, text, at)
+  chunks, bytes, at = read_chunks(b, text, at)
+  facts, at = read_facts(b, text, at)
+  gaps, at = read_gaps(b, text, at)
+  dead, at = read_dead(b, text, at)
+  left_out, at = read_left_out(text, at)
+  check_end(text, at)
+  if any(fold, unfit) then return head(b, UNFIT) .. tallied(tally) .. positions(fold, unfit) end
+  if bytes > 0 and b.bytes + bytes > b.r.bytes_max then
+    local ahead = ahead_of_slowest(b, bytes)
+    if any(fold, ahead) then return head(b, LATER) .. tallied(tally) .. positions(fold, ahead) end
+  end
+
+  move_positions(b, fold)
+  for _, f in ipairs(facts) do apply_fact(b, f, tally) end
+  for _, c in ipairs(chunks) do apply_chunk(b, c, tally) end
+  for _, id in ipairs(b.loaded) do
+    local e = b.encounters[id]
+    if e.changed then move_on(b, e) end
+  end
+  advance(b)
+  local room = check_letters(b, dead, gaps)
+  count(b, 'too_late_observations', tally.observations)
+  count(b, 'too_late_facts', tally.facts)
+  count(b, 'orphan_facts', tally.orphans)
+  for i, name in ipairs(LEFT_OUT) do count(b, name, left_out[i]) end
+
+  write_chunks(b, chunks)
+  write_letters(b, dead, room, gaps)
+  branch_write(b)
+  return head(b, OK) .. tallied(tally) .. positions(fold)
+end
