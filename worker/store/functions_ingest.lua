@@ -93,6 +93,7 @@ local function ask(keys, args)
   if granted then
     check(granted < NEVER, 'the epoch is too large')
     g.epoch, g.number, g.tag, g.spool = granted, 0, NO_LEASE, spool
+    g.applied, g.dead, g.lost = 0, 0, 0 -- what a spool wrote balances with what was done of it
     local text = pack_state(configuration, b)
 
     redis.call('SET', b.key, text)

@@ -1,6 +1,7 @@
 // Who may write, and what is applied: epochs, positions, duplicates, gaps.
 
 #include "stage.h"
+#include "worker/store/state.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -54,6 +55,29 @@ Test(positions, a_new_spool_fences_the_old_one_and_begins_anew) {
     struct ingest_reply old = stage_ingest(&stage, (struct stage_batch){0});
     cr_assert(eq(int, old.head.status, STORE_UNFIT));
     cr_assert(eq(u64, old.positions[0].position.epoch, 2));
+}
+
+// The flow balance is one of spools: what the old one brought is not the new one's.
+Test(positions, a_new_spool_begins_its_counts_anew) {
+    struct store_state state;
+    stage_ingest(&stage, (struct stage_batch){0});
+    for (uint64_t applied = 1;; applied--) {
+        char registry[4096];
+        const redisReply *reply = stage_command(&stage, "GET t:{musterstadt}:registry");
+        size_t size = (size_t)reply->len;
+        cr_assert(lt(sz, size, sizeof registry));
+        memcpy(registry, reply->str, size);
+        reply = stage_command(&stage, "GET t:{musterstadt}:state");
+        struct bytes bytes = {(const uint8_t *)reply->str, (size_t)reply->len};
+        cr_assert(eq(int,
+                     store_state_read((struct bytes){(uint8_t *)registry, size}, bytes, &state),
+                     ERR_NONE));
+        cr_assert(eq(str, state.gateways[DESK].id.text, "desk"));
+        cr_assert(eq(u64, state.gateways[DESK].applied, applied));
+        store_state_free(&state);
+        if (applied == 0) break;
+        stage_ask(&stage, DESK, 2, 0);
+    }
 }
 
 // After the store fell back the spool knows more than it does.
