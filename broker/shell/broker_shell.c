@@ -39,6 +39,17 @@ static void send_answer(struct broker *broker, uint32_t number, const struct mes
         broker->answers_lost++; // the gateway asks again
 }
 
+/// A batch that the worker refuses stops its gateway until a person has seen to it: name it.
+static void tell_refused(struct broker *broker, const struct gateway *gateway) {
+    const struct peer peer = {PEER_GATEWAY, gateway->branch->id, gateway->registered->id};
+    char who[KEY_NAME_SIZE], why[REASON_MAX + 1];
+    peer_name(&peer, who);
+    snprintf(why, sizeof why, "%.*s", (int)broker->done->reason.size,
+             (const char *)broker->done->reason.data);
+    refusals_add(&broker->refusals, who, why, clock_monotonic_ms());
+    log_warning("batch_refused", "who=%s reason=%s", who, why);
+}
+
 /// Pass on what the store said. Only the store knows positions; what says none gets its last one.
 static void pass_answer(struct broker *broker, const struct dispatch_action *action) {
     struct gateway *gateway = &broker->peers.gateways[action->gateway];
@@ -50,6 +61,7 @@ static void pass_answer(struct broker *broker, const struct dispatch_action *act
     answer.window = (uint32_t)broker->settings->window;
     answer.as = answer.jobs = (struct bytes){0};
     answer.job_count = 0;
+    if (answer.status == ANSWER_REFUSED) tell_refused(broker, gateway);
     send_answer(broker, action->gateway, &answer);
 }
 

@@ -18,7 +18,8 @@ struct peer_end {
     struct scene *scene;
     struct bus_socket *socket;
     const char *as;
-    bool answers; // a worker that does its jobs at once
+    bool answers;        // a worker that does its jobs at once
+    const char *refuses; // or refuses them, for this reason
     bool connected;
     size_t frames, heard_count;
     struct message heard[HEARD_MAX];
@@ -64,6 +65,10 @@ static void do_job(struct peer_end *worker, const struct message *job) {
                            .position = job->position,
                            .due_ms = -1};
     if (job->what == JOB_ASK) done.position = (struct position){.epoch = 1};
+    if (worker->refuses) {
+        done.status = ANSWER_REFUSED;
+        done.reason = bytes_of_text(worker->refuses);
+    }
     say(worker, done);
 }
 
@@ -266,6 +271,24 @@ Test(broker_shell, what_is_not_understood_is_refused_with_the_reason) {
     run_until(s, control_heard);
     json_t *refused = json_object_get(s->control_end.status, "refused");
     cr_assert(eq(sz, json_array_size(refused), 4));
+    scene_close(s);
+}
+
+// A gateway whose batch is refused stands still until a person sees to it: who must be told where.
+Test(broker_shell, a_gateway_whose_batch_a_worker_refuses_is_named) {
+    struct scene *s = scene_open();
+    worker_begins(s);
+    s->worker.refuses = "counter desk-9 is not of this branch";
+    say(&s->gateway, batch_of(1, 1));
+    run_until(s, gateway_heard);
+    cr_assert(eq(int, s->gateway.heard[0].status, ANSWER_REFUSED));
+    say(&s->control_end, (struct message){.type = MESSAGE_STATUS});
+    run_until(s, control_heard);
+    const char *who = NULL, *reason = NULL;
+    cr_assert(zero(int, json_unpack(s->control_end.status, "{s:[{s:s, s:s}]}", "refused", "who",
+                                    &who, "reason", &reason)));
+    cr_assert(eq(str, (char *)who, "gateway.musterstadt.desk"));
+    cr_assert(eq(str, (char *)reason, (char *)s->worker.refuses));
     scene_close(s);
 }
 
