@@ -72,7 +72,7 @@ def write_yaml(path, value):
 
 
 class Case(unittest.TestCase):
-    """Tests that share one play: cls.cluster is ended after the last of them."""
+    """Tests that share a play (cls.cluster, ended after the last of them) or have one each."""
 
     cluster = None
     failed = False
@@ -81,6 +81,16 @@ class Case(unittest.TestCase):
     def new_cluster(cls):
         cls.cluster = Cluster()
         cls.addClassCleanup(lambda: cls.cluster.end(cls.failed or sys.exc_info()[0] is not None))
+
+    def own_cluster(self):
+        """For this test alone."""
+        cluster = Cluster()
+        self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
+        return cluster
+
+    @classmethod
+    def set_up(cls):
+        pass
 
     @classmethod
     def setUpClass(cls):
@@ -237,6 +247,15 @@ class Cluster:
         self.keys.mkdir(exist_ok=True)
         if not (self.keys / f"{name}.key").exists():
             self.ctl("keys", "new", name, "--dir", self.keys)
+            broker = self.processes.get("broker")
+            if broker and broker.running():
+                until(lambda: self._known_keys(broker) == len(list(self.keys.glob("*.*.pub"))),
+                      f"the broker knows the key of {name}")
+
+    @staticmethod
+    def _known_keys(broker):
+        told = re.findall(r"event=keys .*peers=(\d+)", broker.text())
+        return int(told[-1]) if told else 0
 
     @property
     def gateways_endpoint(self):
