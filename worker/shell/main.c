@@ -10,6 +10,13 @@ static const struct command command = {
     .settings = worker_settings,
 };
 
+/// What a quality owner should know, although it is no error.
+static void log_warnings(const struct standards *standards) {
+    const struct problems *warnings = standards_warnings(standards);
+    for (size_t i = 0; i < warnings->count && i < PROBLEMS_MAX; i++)
+        log_warning("standards", "reason=%s", warnings->items[i].text);
+}
+
 int main(int argc, char **argv) {
     static struct command_line line;
     static struct worker_settings settings;
@@ -22,6 +29,7 @@ int main(int argc, char **argv) {
         catalogue_load(settings.config_dir, &catalogue, &line.problems);
         step = command_checked(&line);
     }
+    if (step == COMMAND_GO) log_warnings(catalogue.standards);
     int status = step == COMMAND_GO ? worker_run(&settings, &catalogue) : -1;
     catalogue_free(&catalogue);
     int exit_status = command_exit(&line, step);
