@@ -415,4 +415,4 @@ def main():
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
-    sys.exit(SKIPPED if result.testsRun and len(result.skipped) >= result.testsRun else 0)
+    sys.exit(SKIPPED if result.skipped and len(result.skipped) >= result.testsRun else 0)
