@@ -179,14 +179,39 @@ static void judge_duration(struct observed *observed, struct judgement *out) {
     if (out->reason != REASON_HELD) out->worst = worst_span(observed);
 }
 
+/// A client who gave up waited at least this long: that is enough to break the bound, never to keep
+/// it. Leaving these out would let only those speak who could stay.
+static void judge_given_up(struct observed *observed, struct judgement *out) {
+    const struct standard *standard = observed->standard;
+    int64_t most = standard->bound.most;
+    struct figure measured;
+    *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_LEFT_EARLY);
+    if (!statistic_figure(observed, AS_MEASURED, &measured)) return;
+    out->coverage_millionths = MILLION;
+    out->measured = figure_value(measured, standard->step);
+    if (most == BOUND_OPEN_MOST) return;
+    out->limit = (double)most * standard->step;
+    if (figure_compare(measured, most) <= 0) return;
+    out->worst = observed->phase;
+    if (surely_violated(observed))
+        conclude(out, VERDICT_NOT_MET, REASON_GAVE_UP, 0);
+    else
+        conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
+}
+
 static void evaluate_one(const struct subject *subject, const struct standard *standard,
                          struct judgement *out) {
     if (!applies(subject, standard, out)) return;
     *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
     struct observed observed = {.standard = standard};
-    if (!phase_span(&standard->during, subject->offering, subject->encounter, &observed.phase))
+    if (standard->statistic == STATISTIC_DURATION &&
+        phase_given_up(&standard->during, subject->encounter, &observed.phase)) {
+        observed.error_ms = subject->context->times_error_ms;
+        judge_given_up(&observed, out);
+    } else if (!phase_span(&standard->during, subject->offering, subject->encounter,
+                           &observed.phase)) {
         return;
-    if (standard->statistic == STATISTIC_DURATION) {
+    } else if (standard->statistic == STATISTIC_DURATION) {
         observed.error_ms = subject->context->times_error_ms;
         judge_duration(&observed, out);
     } else if (observed.phase.from_ms < observed.phase.to_ms) {

@@ -59,3 +59,16 @@ bool phase_span(const struct during *during, const struct offering *offering,
     if (during->phase == PHASE_CLOSING) from_ms = later(from_ms, to_ms - offering->closing_ms);
     return between(from_ms, to_ms, span);
 }
+
+bool phase_given_up(const struct during *during, const struct encounter *encounter,
+                    struct span *span) {
+    bool until_started = during->phase == PHASE_WAITING ||
+                         (during->phase == PHASE_SPAN && during->to == ANCHOR_STARTED);
+    if (!until_started || encounter->outcome != OUTCOME_ABANDONED ||
+        encounter->started_ms != TIME_NONE)
+        return false;
+    struct encounter waited = *encounter;
+    waited.started_ms = encounter->ended_ms;
+    struct offering none = {0}; // waiting does not depend on it
+    return phase_span(during, &none, &waited, span);
+}

@@ -10,3 +10,8 @@ const struct offering *phase_offering(const struct standard_set *set, const stru
 /// same millisecond). false: the encounter did not have this phase.
 bool phase_span(const struct during *during, const struct offering *offering,
                 const struct encounter *encounter, struct span *span);
+/// The phase of a client who gave up: it should have lasted until service started, and it lasted
+/// at least until the client left. false: service started, the encounter was not abandoned, or the
+/// phase does not end with the start of service.
+bool phase_given_up(const struct during *during, const struct encounter *encounter,
+                    struct span *span);

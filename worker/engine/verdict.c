@@ -25,6 +25,8 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_BAD_DATA] = "bad_data",
     [REASON_CRASH] = "crash",
     [REASON_FORBIDDEN] = "forbidden",
+    [REASON_GAVE_UP] = "gave_up",
+    [REASON_LEFT_EARLY] = "left_early",
 };
 
 static const char *const dimension_names[DIMENSION_COUNT] = {

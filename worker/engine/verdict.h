@@ -32,6 +32,8 @@ enum reason {
     REASON_BAD_DATA,      // the encounter's own times contradict each other
     REASON_CRASH,         // judging failed repeatedly
     REASON_FORBIDDEN,     // a layer forbids to measure this here
+    REASON_GAVE_UP,       // the client left unserved, after waiting longer than the bound
+    REASON_LEFT_EARLY,    // the client left unserved, before the bound was reached
     REASON_COUNT
 };
 

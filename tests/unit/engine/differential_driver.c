@@ -2,7 +2,7 @@
 // writes them in this order:
 //   statistic phase from to from_offset to_offset percent band_least band_most uncertainty
 //   n labels... bound_least bound_most coverage confidence gap n (at millionths)...
-//   issued called started ended clock_error times_error opening closing
+//   issued called started ended outcome clock_error times_error opening closing
 //   events has_series series_clock_error n (from to)... n (t value confidence)...
 // and prints: verdict reason measured limit coverage degree worst_from worst_to points
 
@@ -108,6 +108,7 @@ static void judge_line(void) {
     encounter.called_ms = number();
     encounter.started_ms = number();
     encounter.ended_ms = number();
+    encounter.outcome = (enum outcome)number();
     struct engine_context context = {0};
     context.clock_error_ms = (uint32_t)number();
     context.times_error_ms = (uint32_t)number();

@@ -17,6 +17,7 @@ NONE, OPEN_LEAST, OPEN_MOST = -(2**63), -(2**63), 2**63 - 1
 INFINITE = Fraction(10**30)
 (DURATION, MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST, COUNT, RATE, FIRST, LAST) = range(11)
 WAITING, OPENING, SERVICE, CLOSING, SPAN = range(5)
+NORMAL, ABANDONED = 1, 4
 STEP = {DURATION: 1e-3, MEAN: 0.5, MIN: 0.5, MAX: 0.5, QUANTILE: 0.5, SHARE: 1e-4, LONGEST: 1e-3,
         COUNT: 1, RATE: 1e-6, FIRST: 1e-3, LAST: 1e-3}
 
@@ -57,6 +58,11 @@ def random_case(r):
     if r.random() < 0.02:
         r.shuffle(times)
     c["times"] = times
+    c["outcome"] = NORMAL
+    if r.random() < 0.1:
+        c["outcome"] = ABANDONED
+        if r.random() < 0.7:
+            times[2] = NONE
     c["clock_error"], c["times_error"] = r.choice([0, 0, 1, 3]), r.choice([0, 0, 2, 7])
     c["opening"], c["closing"] = r.choice([5, 10, 100]), r.choice([5, 10, 100])
     c["series_error"] = r.choice([0, 0, 1, 4])
@@ -87,7 +93,7 @@ def line_of(c):
            c["uncertainty"], len(c["labels"]), *c["labels"], *c["bound"], c["coverage"],
            c["confidence"], c["gap"], len(c["degree"])]
     out += [x for point in c["degree"] for x in point]
-    out += [*c["times"], c["clock_error"], c["times_error"], c["opening"], c["closing"], c["events"],
+    out += [*c["times"], c["outcome"], c["clock_error"], c["times_error"], c["opening"], c["closing"], c["events"],
             c["has_series"], c["series_error"], len(c["spans"])]
     out += [x for span in c["spans"] for x in span]
     out.append(len(c["members"]))
@@ -242,12 +248,38 @@ def degree_of(c, measured):
     return points[-1][1]
 
 
+def given_up(c):
+    """The wait of a client who left unserved, up to then; None if it is not such a case."""
+    to_started = c["phase"] == WAITING or (c["phase"] == SPAN and c["to"] == 2)
+    if c["outcome"] != ABANDONED or c["times"][2] != NONE or c["statistic"] != DURATION or \
+            not to_started:
+        return None
+    waited = dict(c, times=c["times"][:2] + [c["times"][3]] * 2)
+    return phase_of(waited)
+
+
+def expected_given_up(c, phase):
+    nan, (least, most) = float("nan"), c["bound"]
+    length, step = phase[1] - phase[0], STEP[DURATION]
+    if most == OPEN_MOST:
+        return ["not_applicable", "left_early", length * step, nan, 10**6, -1, NONE, NONE, 0]
+    said = [length * step, most * step, 10**6]
+    if length <= most:
+        return ["not_applicable", "left_early", *said, -1, NONE, NONE, 0]
+    if length - c["times_error"] <= most:
+        return ["insufficient_evidence", "guard_band", *said, -1, *phase, 0]
+    return ["not_met", "gave_up", *said, 0, *phase, 0]
+
+
 def expected(c):
     """[verdict, reason, measured, limit, coverage, degree, worst from, worst to, points]"""
     nan, nothing = float("nan"), [NONE, NONE]
     known = [t for t in c["times"] if t != NONE]
     if known != sorted(known):
         return ["error", "bad_data", nan, nan, -1, -1, *nothing, 0]
+    waited = given_up(c)
+    if waited:
+        return expected_given_up(c, waited)
     phase, s = phase_of(c), c["statistic"]
     if phase is None or (phase[0] == phase[1] and s != DURATION):
         return ["not_applicable", "phase_missing", nan, nan, -1, -1, *nothing, 0]

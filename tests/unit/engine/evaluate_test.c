@@ -122,6 +122,33 @@ Test(evaluate, a_phase_that_did_not_happen_is_not_applicable) {
     cr_assert(isnan(out.measured));
 }
 
+// Else only those clients would speak who could stay.
+Test(evaluate, who_gives_up_after_the_bound_was_not_served_in_time) {
+    ask_wait_at_most(120000);
+    standard.degree_count = 2;
+    standard.degree[0] = (struct degree_point){120000, MILLION};
+    standard.degree[1] = (struct degree_point){600000, 0};
+    encounter.started_ms = TIME_NONE;
+    encounter.outcome = OUTCOME_ABANDONED;
+    encounter.ended_ms = START + 120000;
+    ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_LEFT_EARLY);
+    encounter.ended_ms = START + 120001;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_GAVE_UP);
+    cr_assert(eq(i32, out.degree_millionths, 0));
+    cr_assert(epsilon_eq(dbl, out.measured, 120.001, 1e-9));
+    cr_assert(eq(i64, out.worst.to_ms, encounter.ended_ms));
+    context.times_error_ms = 1;
+    ASSERT_VERDICT(VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND);
+}
+
+// A client who is called and not there has not waited longer than until the call.
+Test(evaluate, a_no_show_did_not_give_up) {
+    ask_wait_at_most(120000);
+    encounter.started_ms = TIME_NONE;
+    encounter.outcome = OUTCOME_NO_SHOW;
+    ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
+}
+
 Test(evaluate, served_at_once_is_a_wait_of_zero) {
     ask_wait_at_most(0);
     encounter.issued_ms = encounter.started_ms;
