@@ -78,6 +78,43 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/// Takes the names out of scandir's entries, which it releases.
+static bool take_names(struct dirent **entries, size_t count, struct folder_names *out) {
+    bool done = out->items != NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (done) {
+            out->items[i] = strdup(entries[i]->d_name);
+            done = out->items[i] != NULL;
+            out->count += done;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return done;
+}
+
+bool folder_names(const char *folder, struct folder_names *out, struct problems *problems) {
+    *out = (struct folder_names){0};
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_yaml, by_name);
+    if (count < 0) return report(problems, folder, "the folder cannot be read");
+    if (count <= FOLDER_FILES_MAX) out->items = calloc((size_t)count + 1, sizeof(char *));
+    if (take_names(entries, (size_t)count, out)) return true;
+    if (count > FOLDER_FILES_MAX)
+        problems_add(problems, ERR_FULL, folder, "holds more than %d files; divide it",
+                     FOLDER_FILES_MAX);
+    else
+        problems_add(problems, ERR_NOMEM, folder, "out of memory");
+    return false;
+}
+
+void folder_names_free(struct folder_names *names) {
+    for (size_t i = 0; i < names->count; i++)
+        free(names->items[i]);
+    free(names->items);
+    *names = (struct folder_names){0};
+}
+
 static bool open_entry(const char *folder, const char *name, struct documents *out,
                        struct problems *problems) {
     char path[4096];
@@ -88,24 +125,17 @@ static bool open_entry(const char *folder, const char *name, struct documents *o
 }
 
 bool documents_open(const char *folder, struct documents *out, struct problems *problems) {
+    struct folder_names names;
     *out = (struct documents){0};
-    struct dirent **entries = NULL;
-    int count = scandir(folder, &entries, is_yaml, by_name);
-    if (count < 0) return report(problems, folder, "the folder cannot be read");
-    bool all = true;
-    if (count > FOLDER_FILES_MAX) {
-        problems_add(problems, ERR_FULL, folder, "holds more than %d files; divide it",
-                     FOLDER_FILES_MAX);
-        all = false;
-    } else if (count && !(out->items = calloc((size_t)count, sizeof(struct document *)))) {
+    bool all = folder_names(folder, &names, problems);
+    out->items = calloc(names.count + 1, sizeof(struct document *));
+    if (!out->items) {
         problems_add(problems, ERR_NOMEM, folder, "out of memory");
         all = false;
     }
-    for (int i = 0; i < count; i++) {
-        if (out->items) all = open_entry(folder, entries[i]->d_name, out, problems) && all;
-        free(entries[i]);
-    }
-    free(entries);
+    for (size_t i = 0; out->items && i < names.count; i++)
+        all = open_entry(folder, names.items[i], out, problems) && all;
+    folder_names_free(&names);
     return all;
 }
 

@@ -12,7 +12,16 @@ struct document *document_open(const char *path, struct problems *problems);
 
 enum { FOLDER_FILES_MAX = 16384 };
 
-/// All *.yaml of a folder, sorted by name (bytewise); names beginning with a dot are left out.
+/// The names of all *.yaml of a folder, sorted bytewise; those beginning with a dot are left out.
+struct folder_names {
+    size_t count;
+    char **items;
+};
+/// false: reported. Release with folder_names_free in either case.
+bool folder_names(const char *folder, struct folder_names *out, struct problems *problems);
+void folder_names_free(struct folder_names *names);
+
+/// The documents of those files, in that order.
 struct documents {
     size_t count;
     struct document **items;

@@ -1,7 +1,5 @@
 #include "common/settings/texts.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,29 +25,18 @@ static bool add(struct texts *texts, const char *folder, const char *name,
     return file_read(path, DOCUMENT_SIZE_MAX, &text->bytes, problems);
 }
 
-static int is_yaml(const struct dirent *entry) {
-    size_t size = strlen(entry->d_name);
-    return entry->d_name[0] != '.' && size > 5 && strcmp(entry->d_name + size - 5, ".yaml") == 0;
-}
-
+/// A subfolder that is not there has no files.
 static bool add_subfolder(struct texts *texts, const char *folder, const char *subfolder,
                           struct problems *problems) {
     char path[512], name[TEXT_NAME_SIZE];
-    struct dirent **entries = NULL;
+    struct folder_names names;
     if (!path_join(folder, subfolder, path, sizeof path, problems)) return false;
-    int count = scandir(path, &entries, is_yaml, alphasort);
-    if (count < 0 && errno == ENOENT) return true;
-    if (count < 0) {
-        problems_add(problems, ERR_IO, path, "cannot be read: %s", strerror(errno));
-        return false;
-    }
-    bool done = true;
-    for (int i = 0; i < count; i++) {
-        done = done && path_join(subfolder, entries[i]->d_name, name, sizeof name, problems) &&
-               add(texts, folder, name, problems);
-        free(entries[i]);
-    }
-    free(entries);
+    if (access(path, F_OK) != 0) return true;
+    bool done = folder_names(path, &names, problems);
+    for (size_t i = 0; i < names.count; i++)
+        done = path_join(subfolder, names.items[i], name, sizeof name, problems) &&
+               add(texts, folder, name, problems) && done;
+    folder_names_free(&names);
     return done;
 }
 
