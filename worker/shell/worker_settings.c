@@ -56,6 +56,12 @@ const struct setting worker_settings[] = {
     SETTING_U64(struct worker_settings, encounter_max_ms, 14400000, 60000, 86400000,
                 "Milliseconds of event time after which an encounter without an end is closed "
                 "with outcome timeout. The same for all workers."),
+    SETTING_U64(struct worker_settings, horizon_ms, 259200000, 60000, 7776000000,
+                "Milliseconds of silence, counted while the system is at work, after which a "
+                "gateway in the registry holds nothing back any more until it speaks again: lower "
+                "makes verdicts final and frees Redis sooner when a gateway is lost, higher lets "
+                "one be away longer before what it brings comes too late. The same for all "
+                "workers."),
     SETTING_U64(struct worker_settings, branch_bytes_max, 64 << 20, 1 << 20, 1 << 30,
                 "Bytes of minute logs a branch may have in Redis: at this bound gateways that are "
                 "ahead in event time have to wait. The same for all workers."),

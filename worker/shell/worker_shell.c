@@ -315,6 +315,7 @@ static struct store_policy policy_of(const struct worker_settings *settings) {
     policy.settle_pause_ms = settings->settle_pause_ms;
     policy.lease_ms = settings->lease_ms;
     policy.encounter_max_ms = settings->encounter_max_ms;
+    policy.horizon_ms = settings->horizon_ms;
     policy.branch_bytes_max = settings->branch_bytes_max;
     policy.dead_max = (uint32_t)settings->dead_max;
     return policy;

@@ -30,6 +30,7 @@ struct store_policy store_policy_default(void) {
         .settle_pause_ms = 5000,
         .lease_ms = 30000,
         .encounter_max_ms = UINT64_C(4) * HOUR_MS,
+        .horizon_ms = UINT64_C(72) * HOUR_MS,
         .branch_bytes_max = UINT64_C(64) << 20,
         .tries_max = 3,
         .dead_max = 256,
@@ -63,13 +64,14 @@ static void put_policy(const struct store_policy *policy, struct buffer *out) {
     buffer_put_u64(out, policy->settle_pause_ms);
     buffer_put_u64(out, policy->lease_ms);
     buffer_put_u64(out, policy->encounter_max_ms);
+    buffer_put_u64(out, policy->horizon_ms);
     buffer_put_u64(out, policy->branch_bytes_max);
     buffer_put_u32(out, policy->tries_max);
     buffer_put_u32(out, policy->dead_max);
     buffer_put_u32(out, policy->gaps_max);
 }
 
-enum { POLICY_SIZE = 60 };
+enum { POLICY_SIZE = 68 };
 
 uint64_t store_configuration(const struct branch *branch, const struct store_policy *policy) {
     struct buffer text;

@@ -24,6 +24,7 @@ struct store_policy {
     uint64_t settle_pause_ms;  // store's time from a change to judging anew
     uint64_t lease_ms;         // store's time a worker may take for judging
     uint64_t encounter_max_ms; // event time after which an encounter is closed: outcome timeout
+    uint64_t horizon_ms;       // active time after which a silent gateway holds nothing back
     uint64_t branch_bytes_max; // of minute logs
     uint32_t tries_max;        // leases that ran out, after which an encounter is an error
     uint32_t dead_max;         // dead letters kept a branch; more are only counted

@@ -18,13 +18,14 @@ local NORMAL, TIMEOUT = 1, 5 -- outcomes
 local DEPARTED, HERE = 1, 2 -- presence of a gateway
 local SLICE = 256 -- encounters of a counter that one call moves on; the next call goes on
 local SWEEP = 1024 -- minutes of a counter that one call deletes
+local TICK, TICK_MAX = 1000, 60000 -- least and most ms by which a call moves the active time
 
 local COUNTER_FORMAT, COUNTER_SIZE = '<i8i8i8i8i8', 40
 local GATEWAY_FORMAT, GATEWAY_SIZE = '<I8I8c8c16i8I8I8I8I8BxI4', 86
-local STATE_HEAD = 16
-local POLICY = { 'grace', 'settle_after', 'settle_pause', 'lease', 'encounter_max', 'bytes_max',
-                 'tries_max', 'dead_max', 'gaps_max' }
-local POLICY_FORMAT, POLICY_SIZE = '<I8I8I8I8I8I8I4I4I4', 60
+local STATE_HEAD, STATE_HEAD_SIZE = '<c8I8I8I8', 32
+local POLICY = { 'grace', 'settle_after', 'settle_pause', 'lease', 'encounter_max', 'horizon',
+                 'bytes_max', 'tries_max', 'dead_max', 'gaps_max' }
+local POLICY_FORMAT, POLICY_SIZE = '<I8I8I8I8I8I8I8I4I4I4', 68
 
 local function fail(text) error('tresen: ' .. text, 0) end
 local function check(condition, text) if not condition then fail(text) end end
@@ -85,17 +86,17 @@ local function new_counter()
   return { mark = 0, swept = 0, open_first = NEVER, wait_first = NEVER, judged_last = NONE }
 end
 
-local function new_gateway()
+local function new_gateway(active)
   return { epoch = 0, number = 0, tag = NO_LEASE, spool = NO_SPOOL, watermark = NONE,
-           heard = 0, applied = 0, dead = 0, lost = 0, departed = 0, clock_error = 0 }
+           heard = active, applied = 0, dead = 0, lost = 0, departed = 0, clock_error = 0 }
 end
 
 local function parse_state(text, r)
-  check(#text == STATE_HEAD + #r.counters * COUNTER_SIZE + #r.gateways * GATEWAY_SIZE,
+  check(#text == STATE_HEAD_SIZE + #r.counters * COUNTER_SIZE + #r.gateways * GATEWAY_SIZE,
         'the state is damaged')
   local s = { counters = {}, gateways = {} }
   local at
-  s.configuration, s.bytes, at = struct.unpack('<c8I8', text)
+  s.configuration, s.bytes, s.active, s.seen, at = struct.unpack(STATE_HEAD, text)
   for i = 1, #r.counters do
     local c = {}
     c.mark, c.swept, c.open_first, c.wait_first, c.judged_last, at =
@@ -112,7 +113,7 @@ local function parse_state(text, r)
 end
 
 local function pack_state(configuration, s)
-  local parts = { struct.pack('<c8I8', configuration, s.bytes) }
+  local parts = { struct.pack(STATE_HEAD, configuration, s.bytes, s.active, s.seen) }
   for _, c in ipairs(s.counters) do
     parts[#parts + 1] = struct.pack(COUNTER_FORMAT, c.mark, c.swept, c.open_first, c.wait_first,
                                     c.judged_last)
@@ -141,8 +142,16 @@ end
 local function keep_state(b, text)
   if kept_count == 64 then kept, kept_count = {}, 0 end
   kept[b.prefix] = { text = text, r = b.r, configuration = b.configuration, bytes = b.bytes,
-                     counters = b.counters, gateways = b.gateways }
+                     active = b.active, seen = b.seen, counters = b.counters, gateways = b.gateways }
   kept_count = kept_count + 1
+end
+
+-- Active time goes on with the calls: it stands still while the whole system is down, and a jump of
+-- the store's clock adds little.
+local function tick(b)
+  local since = b.now - b.seen
+  if since >= 0 and since < TICK then return end
+  b.active, b.seen = b.active + math.max(0, math.min(since, TICK_MAX)), b.now
 end
 
 -- nil: not configured, or otherwise than the caller believes.
@@ -154,6 +163,7 @@ local function branch_open(keys, configuration)
   if r.configuration ~= configuration or string.sub(state, 1, 8) ~= configuration then return nil end
   local b = state_of(prefix, state, r)
   b.key, b.prefix, b.now, b.passed = keys[1], prefix, now_ms(), {}
+  tick(b)
   b.encounters, b.loaded = {}, {} -- by id (false: not there); ids of those that are there
   b.types, b.adds, b.dirty = {}, {}, {} -- keys checked; counters to write; counters to look at
   b.due_first = redis.call('ZRANGE', prefix .. 'due', 0, 0, 'WITHSCORES')[2] -- checks its type
@@ -184,6 +194,11 @@ local function serves(b, gateway, place)
   return place > b.r.counter_count or b.r.serves[gateway][place]
 end
 
+-- Neither departed nor silent (or never heard of) for the horizon.
+local function holds_back(b, g)
+  return g.departed == 0 and b.active - g.heard < b.r.horizon
+end
+
 -- Event time that every gateway which counts for this counter has passed. NEVER: none holds back.
 -- Asked for only after watermarks have moved.
 local function slowest(b, place)
@@ -192,7 +207,9 @@ local function slowest(b, place)
   if place > b.r.counter_count then return least end
   for i = 1, b.r.gateway_count do
     local g = b.gateways[i]
-    if g.departed == 0 and serves(b, i, place) and g.watermark < least then least = g.watermark end
+    if holds_back(b, g) and serves(b, i, place) and g.watermark < least then
+      least = g.watermark
+    end
   end
   b.passed[place] = least
   return least

@@ -56,15 +56,19 @@ end
 local function configure(keys, args)
   local prefix, c = prefix_of(keys), read_configuration(args[1])
   local registry, state = redis.call('GET', prefix .. 'registry'), redis.call('GET', keys[1])
-  local r, s = { counters = {}, gateways = {} }, { counters = {}, gateways = {}, bytes = 0 }
+  local r = { counters = {}, gateways = {}, gateway_count = 0 }
+  local s = { counters = {}, gateways = {}, bytes = 0, active = 0, seen = now_ms() }
   if registry and state then
     r = parse_registry(registry)
     s = parse_state(state, r)
     if r.configuration == c.id and s.configuration == c.id then return head(nil, OK) end
   end
-  local n, counters, gateways = { bytes = s.bytes }, nil, nil
+  local n, counters, gateways = { bytes = s.bytes, active = s.active, seen = s.seen }, nil, nil
+  -- One that is new in the registry, or was not in the last one, counts as heard now.
+  for i = r.gateway_count + 1, #r.gateways do s.gateways[i].heard = s.active end
   counters, n.counters = carry_over(c.counters, r.counters, s.counters, new_counter)
-  gateways, n.gateways = carry_over(c.gateways, r.gateways, s.gateways, new_gateway)
+  gateways, n.gateways = carry_over(c.gateways, r.gateways, s.gateways,
+    function() return new_gateway(s.active) end)
   check(#counters <= 4096 and #gateways <= 255, 'too many former counters or gateways')
   registry, state = pack_registry(c, counters, gateways), pack_state(c.id, n)
 
@@ -220,7 +224,7 @@ local function ahead_of_slowest(b, bytes)
   local least = NEVER
   for i = 1, b.r.gateway_count do
     local g = b.gateways[i]
-    if g.departed == 0 and g.watermark < least then least = g.watermark end
+    if holds_back(b, g) and g.watermark < least then least = g.watermark end
   end
   local full = b.bytes + bytes > 2 * b.r.bytes_max
   return function(f) return (full or f.gateway.watermark > least) and 2 or 0 end
@@ -320,7 +324,7 @@ end
 local function move_positions(b, fold)
   for _, f in ipairs(fold) do
     local g = f.gateway
-    g.number, g.tag, g.heard, g.clock_error = f.last, f.tag, b.now, f.clock_error
+    g.number, g.tag, g.heard, g.clock_error = f.last, f.tag, b.active, f.clock_error
     g.watermark = math.max(g.watermark, f.watermark)
     g.applied, g.dead, g.lost = g.applied + f.applied, g.dead + f.dead, g.lost + f.lost
     if f.presence == DEPARTED then g.departed = 1 elseif f.presence == HERE then g.departed = 0 end

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-// The formats of functions.lua: COUNTER_FORMAT, GATEWAY_FORMAT, STATE_HEAD, POLICY_SIZE.
-enum { CONFIGURATION_SIZE = 8, POLICY_SIZE = 60, REGISTRY_VERSION = 1 };
+// The formats of functions.lua: COUNTER_FORMAT, GATEWAY_FORMAT, STATE_HEAD_SIZE, POLICY_SIZE.
+enum { CONFIGURATION_SIZE = 8, POLICY_SIZE = 68, REGISTRY_VERSION = 1 };
 #define NEVER (INT64_C(1) << 53)
 
 static int64_t read_i64(struct reader *reader) {
@@ -61,7 +61,7 @@ static void read_gateway(struct reader *reader, struct store_gateway *gateway) {
     for (size_t i = 0; i < sizeof gateway->spool.bytes; i++)
         gateway->spool.bytes[i] = reader_u8(reader);
     gateway->watermark_ms = read_time(reader);
-    gateway->heard_ms = read_time(reader);
+    gateway->heard_ms = read_i64(reader);
     gateway->applied = reader_u64(reader);
     gateway->dead = reader_u64(reader);
     gateway->lost = reader_u64(reader);
@@ -77,6 +77,8 @@ enum err store_state_read(struct bytes registry, struct bytes state, struct stor
         struct reader reader = reader_of(state);
         reader_take(&reader, CONFIGURATION_SIZE);
         out->bytes = reader_u64(&reader);
+        out->active_ms = read_i64(&reader);
+        read_i64(&reader); // seen
         for (size_t i = 0; i < out->counter_count; i++)
             read_counter(&reader, &out->counters[i]);
         for (size_t i = 0; i < out->gateway_count; i++)

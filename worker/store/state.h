@@ -21,12 +21,13 @@ struct store_gateway {
     struct position position;
     struct spool_id spool;
     int64_t watermark_ms;         // TIME_NONE: none yet
-    int64_t heard_ms;             // store's clock
+    int64_t heard_ms;             // active time; of one never heard: when it was configured
     uint64_t applied, dead, lost; // batches of the present epoch
     uint32_t clock_error_ms;
 };
 struct store_state {
-    uint64_t bytes; // of minute logs
+    uint64_t bytes;    // of minute logs
+    int64_t active_ms; // the store's time while there were calls; KEYS.md
     size_t counter_count, gateway_count;
     struct store_counter *counters;
     struct store_gateway *gateways;

@@ -104,6 +104,20 @@ void stage_configure(struct stage *stage) {
     buffer_fini(&argument);
 }
 
+// The state says up to which time it has counted.
+void stage_pass(struct stage *stage, int64_t ms) {
+    enum { SEEN_AT = 24 };
+    uint8_t seen[8];
+    const redisReply *reply =
+        stage_command(stage, "GETRANGE t:{musterstadt}:state %d %d", SEEN_AT, SEEN_AT + 7);
+    struct reader reader = reader_of((struct bytes){(const uint8_t *)reply->str, reply->len});
+    uint64_t at_ms = reader_u64(&reader) - (uint64_t)ms;
+    assert(!reader.failed);
+    for (size_t i = 0; i < sizeof seen; i++)
+        seen[i] = (uint8_t)(at_ms >> 8 * i);
+    stage_command(stage, "SETRANGE t:{musterstadt}:state %d %b", SEEN_AT, seen, sizeof seen);
+}
+
 struct ask_reply stage_ask(struct stage *stage, int gateway, uint8_t spool, uint64_t epoch) {
     struct buffer argument;
     struct ask_reply reply = {.head = {.status = STORE_STATUS_COUNT}};

@@ -19,8 +19,8 @@ struct stage {
     struct store_policy policy;
     uint64_t configuration;
     uint64_t epochs[GATEWAYS], numbers[GATEWAYS]; // as the gateways believe
-    const char *set, *day, *hour; // where stage_settle puts contributions
-    redisReply *reply;            // the last one
+    const char *set, *day, *hour;                 // where stage_settle puts contributions
+    redisReply *reply;                            // the last one
 };
 
 /// Nothing becomes due and no lease runs out by the clock; then configured, epochs granted.
@@ -36,6 +36,8 @@ const redisReply *stage_command(struct stage *stage, const char *format, ...);
 /// Of the whole data set: equal exactly if nothing has changed.
 void stage_digest(struct stage *stage, char digest[41]);
 
+/// So much more of the store's time has passed since the last call; it may be negative.
+void stage_pass(struct stage *stage, int64_t ms);
 struct ask_reply stage_ask(struct stage *stage, int gateway, uint8_t spool, uint64_t epoch);
 
 /// One batch; what is 0 or NULL is not in it.
