@@ -78,8 +78,10 @@ static bool find_user(const struct bus_socket *socket, zmq_msg_t *frame, struct 
 
 static void drop(struct bus_socket *socket, zmq_msg_t *frame, uint64_t *count, const char *reason) {
     const char *address = zmq_msg_gets(frame, "Peer-Address");
-    struct bus_refusal refusal = {
-        .kind = BUS_REFUSED_FRAME, .address = address ? address : "", .reason = reason};
+    struct bus_refusal refusal = {.kind = BUS_REFUSED_FRAME,
+                                  .address = address ? address : "",
+                                  .reason = reason,
+                                  .key = socket->curve ? zmq_msg_gets(frame, "User-Id") : NULL};
     ++*count;
     if (socket->handlers.refused) socket->handlers.refused(socket->handlers.context, &refusal);
 }

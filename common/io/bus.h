@@ -45,7 +45,7 @@ struct bus_refusal {
     enum bus_refusal_kind kind;
     const char *address; // the peer's, as far as known: "tcp://192.0.2.7:4711", "192.0.2.7"
     const char *reason;  // a short text
-    const char *key;     // BUS_REFUSED_KEY on a bound socket: Z85; else NULL
+    const char *key;     // the peer's, as Z85, on bound sockets where known; else NULL
 };
 
 /// Texts and frames are valid during the call only. All but message may be NULL. A handler may

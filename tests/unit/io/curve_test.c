@@ -264,6 +264,8 @@ Test(curve, a_key_taken_from_the_table_falls_silent_at_once) {
     while (bus_socket_counts(server).unknown_user == 0)
         uv_run(loop_uv(loop), UV_RUN_ONCE);
     cr_assert(eq(u32, seen.messages, 2));
+    cr_assert(eq(int, seen.kind, BUS_REFUSED_FRAME));
+    cr_assert(eq(str, seen.key, gateway_key.text));
 }
 
 // What ZeroMQ does when nobody answers for the keys: nothing of ours may hang on it.
