@@ -1,22 +1,18 @@
 #include "sensors-gw/drivers/lines.h"
 
+#include "sensors-gw/drivers/feed.h"
+
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <zlib.h>
 
 struct lines {
-    char *name;  // for sentences
-    gzFile file; // a file; NULL: a pipe
-    int fd;      // a pipe; -1: a file
-    pid_t child; // of a command; 0: none, or ended
-    int exit_status;
-    int64_t bytes; // size of the file
+    char *name;       // for sentences
+    gzFile file;      // a file; NULL: a pipe
+    struct feed feed; // a pipe or a command
+    int64_t bytes;    // size of the file
     uint64_t number;
     size_t line_max;
     size_t at, end; // unread part of buffer
@@ -28,7 +24,7 @@ struct lines {
 static struct lines *lines_new(const char *name, size_t line_max) {
     struct lines *lines = calloc(1, sizeof *lines + line_max + 1);
     if (!lines) return NULL;
-    lines->fd = -1;
+    lines->feed = FEED_CLOSED;
     lines->line_max = line_max;
     lines->name = strdup(name);
     if (lines->name) return lines;
@@ -56,64 +52,32 @@ enum err lines_open_file(const char *path, size_t line_max, struct lines **lines
     return ERR_NONE;
 }
 
+static enum err opened(enum err err, struct lines *lines, struct lines **lines_out) {
+    if (err)
+        lines_close(lines);
+    else
+        *lines_out = lines;
+    return err;
+}
+
 enum err lines_open_pipe(const char *path, size_t line_max, struct lines **lines_out,
                          struct problem *problem) {
     struct lines *lines = lines_new(path, line_max);
     if (!lines) return ERR_NOMEM;
-    // A fifo opened for reading and writing stays open while its writers come and go.
-    if (strcmp(path, "-") == 0)
-        lines->fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-    else
-        lines->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (lines->fd < 0) return not_opened(lines, "cannot be opened", problem);
-    int flags = fcntl(lines->fd, F_GETFL);
-    if (flags < 0 || fcntl(lines->fd, F_SETFL, flags | O_NONBLOCK) != 0)
-        return not_opened(lines, "cannot be made non-blocking", problem);
-    *lines_out = lines;
-    return ERR_NONE;
-}
-
-// In the child: its own process group, so that lines_close ends the shell and what it started.
-static _Noreturn void run(const char *command, int out) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setpgid(0, 0);
-    dup2(out, STDOUT_FILENO);
-    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    _exit(127);
+    return opened(feed_open_pipe(&lines->feed, path, problem), lines, lines_out);
 }
 
 enum err lines_open_command(const char *command, size_t line_max, struct lines **lines_out,
                             struct problem *problem) {
-    int ends[2];
     struct lines *lines = lines_new(command, line_max);
     if (!lines) return ERR_NOMEM;
-    if (pipe2(ends, O_CLOEXEC) != 0) return not_opened(lines, "no pipe", problem);
-    lines->fd = ends[0];
-    lines->child = fork();
-    if (lines->child == 0) run(command, ends[1]);
-    close(ends[1]);
-    if (lines->child < 0) {
-        lines->child = 0;
-        return not_opened(lines, "cannot be started", problem);
-    }
-    setpgid(lines->child, lines->child); // here too: whoever comes first
-    if (fcntl(lines->fd, F_SETFL, O_NONBLOCK) != 0)
-        return not_opened(lines, "cannot be made non-blocking", problem);
-    *lines_out = lines;
-    return ERR_NONE;
+    return opened(feed_open_command(&lines->feed, command, problem), lines, lines_out);
 }
 
 void lines_close(struct lines *lines) {
     if (!lines) return;
     if (lines->file) gzclose_r(lines->file);
-    if (lines->fd >= 0) close(lines->fd);
-    if (lines->child > 0) {
-        kill(-lines->child, SIGKILL);
-        while (waitpid(lines->child, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
+    feed_close(&lines->feed);
     free(lines->name);
     free(lines);
 }
@@ -125,24 +89,23 @@ static enum err fill(struct lines *lines, struct problem *problem) {
     lines->at = 0;
     char *to = lines->buffer + lines->end;
     size_t room = lines->line_max - lines->end;
-    ssize_t got;
+    size_t got = 0;
     if (lines->file) {
-        got = gzread(lines->file, to, (unsigned)room);
-        int state = Z_OK;
+        int state = Z_OK, count = gzread(lines->file, to, (unsigned)room);
         const char *why = gzerror(lines->file, &state);
         // A cut gzip file is an end for gzread, but an error all the same.
-        if (got < 0 || (got == 0 && state != Z_OK && state != Z_STREAM_END))
+        if (count < 0 || (count == 0 && state != Z_OK && state != Z_STREAM_END))
             return problem_set(problem, ERR_IO, "%s:%llu: cannot be read on: %s", lines->name,
                                (unsigned long long)lines->number + 1, why);
+        if (count == 0) return ERR_END;
+        got = (size_t)count;
     } else {
-        do
-            got = read(lines->fd, to, room);
-        while (got < 0 && errno == EINTR);
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return ERR_AGAIN;
-        if (got < 0) return problem_set(problem, ERR_IO, "%s: %s", lines->name, strerror(errno));
+        enum err err = feed_read(&lines->feed, to, room, &got);
+        if (err == ERR_IO)
+            return problem_set(problem, ERR_IO, "%s: %s", lines->name, strerror(errno));
+        if (err) return err;
     }
-    if (got == 0) return ERR_END;
-    lines->end += (size_t)got;
+    lines->end += got;
     return ERR_NONE;
 }
 
@@ -192,18 +155,11 @@ enum err lines_next(struct lines *lines, struct line *line, struct problem *prob
 }
 
 enum err lines_exit_status(struct lines *lines, int *status) {
-    if (lines->child > 0) {
-        pid_t pid = waitpid(lines->child, &lines->exit_status, WNOHANG);
-        if (pid == 0 || (pid < 0 && errno == EINTR)) return ERR_AGAIN;
-        lines->child = 0;
-    }
-    *status = WIFSIGNALED(lines->exit_status) ? 128 + WTERMSIG(lines->exit_status)
-                                              : WEXITSTATUS(lines->exit_status);
-    return ERR_NONE;
+    return feed_exit_status(&lines->feed, status);
 }
 
 int lines_fd(const struct lines *lines) {
-    return lines->fd;
+    return lines->feed.fd;
 }
 
 uint32_t lines_permille(const struct lines *lines) {

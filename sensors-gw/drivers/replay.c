@@ -1,5 +1,7 @@
 #include "sensors-gw/drivers/replay.h"
 
+#include "sensors-gw/drivers/table.h"
+
 #include <string.h>
 
 // Days from civil and back: Howard Hinnant, "chrono-compatible low-level date algorithms".
@@ -86,6 +88,25 @@ int64_t replay_move(const struct zone *zone, int64_t at_ms, int64_t days) {
     below = (below % MINUTE_MS + MINUTE_MS) % MINUTE_MS;
     struct day to = day_of_number(day_number(from) + days);
     return zone_instant(zone, to.year, to.month, to.day, of_day + below);
+}
+
+enum err replay_begin(const char *start, const char *to_day, int64_t shift_days,
+                      const struct zone *zone, int64_t *begin_ms, struct problem *problem) {
+    size_t size = strlen(start);
+    struct day day;
+    int64_t at_ms, ms_of_day, days;
+    if (time_parse(start, size, &at_ms) == ERR_NONE) {
+        day = day_local(zone, at_ms);
+    } else if (size > 11 && (start[10] == 'T' || start[10] == ' ') && day_parse(start, 10, &day) &&
+               text_clock((struct bytes){(const uint8_t *)start + 11, size - 11}, &ms_of_day)) {
+        at_ms = zone_instant(zone, day.year, day.month, day.day, ms_of_day);
+    } else {
+        return problem_set(problem, ERR_FORMAT,
+                           "start: \"%s\" is no time; write it like 2026-11-23T09:00:00", start);
+    }
+    enum err err = replay_shift(to_day, shift_days, day, &days, problem);
+    if (!err) *begin_ms = replay_move(zone, at_ms, days);
+    return err;
 }
 
 uint64_t replay_due_ms(double speed, uint64_t begin_mono_ms, int64_t begin_ms, int64_t at_ms) {

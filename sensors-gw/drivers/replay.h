@@ -41,6 +41,13 @@ MUST_CHECK enum err replay_shift(const char *to_day, int64_t shift_days, struct 
 /// The same clock time so many days later, in the zone.
 int64_t replay_move(const struct zone *zone, int64_t at_ms, int64_t days);
 
+/// When a recording begins in event time: `start` is a local time of the branch
+/// (2026-11-23T09:00:00), or has an offset; then moved as above.
+/// ERR_FORMAT, ERR_CONFLICT: *problem names the setting.
+MUST_CHECK enum err replay_begin(const char *start, const char *to_day, int64_t shift_days,
+                                 const struct zone *zone, int64_t *begin_ms,
+                                 struct problem *problem);
+
 /// When, on a monotonic clock, an event is due whose recording began playing at begin_mono_ms
 /// with the event time begin_ms. With speed 0 everything is due at once (0).
 uint64_t replay_due_ms(double speed, uint64_t begin_mono_ms, int64_t begin_ms, int64_t at_ms);

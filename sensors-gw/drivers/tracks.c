@@ -159,27 +159,6 @@ static const struct measure *find_measure(const struct driver_context *context, 
     return measure;
 }
 
-static enum err read_start(struct tracks *tracks, const struct driver_context *context,
-                           struct problem *problem) {
-    const char *text = tracks->settings->start;
-    size_t size = strlen(text);
-    struct day day;
-    int64_t ms_of_day, days;
-    if (time_parse(text, size, &tracks->begin_ms) == ERR_NONE) {
-        day = day_local(context->zone, tracks->begin_ms);
-    } else if (size > 11 && (text[10] == 'T' || text[10] == ' ') && day_parse(text, 10, &day) &&
-               text_clock((struct bytes){(const uint8_t *)text + 11, size - 11}, &ms_of_day)) {
-        tracks->begin_ms = zone_instant(context->zone, day.year, day.month, day.day, ms_of_day);
-    } else {
-        return problem_set(problem, ERR_FORMAT,
-                           "start: \"%s\" is no time; write it like 2026-11-23T09:00:00", text);
-    }
-    enum err err =
-        replay_shift(tracks->settings->day, tracks->settings->shift_days, day, &days, problem);
-    if (!err) tracks->begin_ms = replay_move(context->zone, tracks->begin_ms, days);
-    return err;
-}
-
 // ------------------------------------------------------------------ the header
 
 static int find_column(const struct row *header, const char *name, struct problems *problems) {
@@ -419,7 +398,9 @@ static enum err tracks_open(void *state, const struct driver_context *context,
     tracks->client = find_measure(context, tracks->settings->client_measure, &problems);
     tracks->bystander = find_measure(context, tracks->settings->bystander_measure, &problems);
     if (problems.count > 0) return problems_first(&problems, problem);
-    enum err err = read_start(tracks, context, problem);
+    enum err err =
+        replay_begin(tracks->settings->start, tracks->settings->day, tracks->settings->shift_days,
+                     context->zone, &tracks->begin_ms, problem);
     if (err) return err;
     err = lines_open_file(tracks->settings->path, LINE_MAX_BYTES, &tracks->lines, problem);
     if (err) return err;
