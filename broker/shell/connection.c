@@ -24,7 +24,8 @@ enum connection_news connection_heard(struct connection *connection, struct bus_
                                       uint64_t now_ms) {
     enum connection_news news = CONNECTION_SAME;
     if (!connection->known || connection->peer.number != peer.number) {
-        if (is_former(connection, peer)) return CONNECTION_FORMER;
+        bool silent = now_ms - connection->heard_ms > CONNECTION_SILENCE_MS;
+        if (!silent && is_former(connection, peer)) return CONNECTION_FORMER;
         if (connection->known)
             connection->former[connection->changes++ % CONNECTION_FORMERS] =
                 connection->peer.number;

@@ -1,12 +1,13 @@
 #pragma once
 // Who speaks for a name, and what has been gathered for it. The newest connection does: a process
 // that was started again takes over at once, and of two processes that share a name by mistake the
-// older one is refused, instead of both taking turns.
+// older one is refused, instead of both taking turns. It may speak again when the newer one has
+// been silent for long: whoever ends a mistaken process must not have to restart the right one.
 
 #include "common/io/bus.h"
 #include "common/wire/message.h"
 
-enum { CONNECTION_FORMERS = 8 };
+enum { CONNECTION_FORMERS = 8, CONNECTION_SILENCE_MS = 60000 };
 
 struct connection {
     bool known;                          // somebody has spoken
@@ -23,7 +24,8 @@ enum connection_news { CONNECTION_SAME, CONNECTION_NEW, CONNECTION_FORMER };
 
 void connection_init(struct connection *connection);
 void connection_fini(struct connection *connection);
-/// A message came from peer. CONNECTION_FORMER: it has been replaced; nothing changed.
+/// A message came from peer. CONNECTION_FORMER: it has been replaced; nothing changed. now_ms never
+/// goes back.
 enum connection_news connection_heard(struct connection *connection, struct bus_peer peer,
                                       uint64_t now_ms);
 

@@ -36,6 +36,25 @@ Test(connection, the_newest_speaks_and_those_before_are_refused) {
     connection_fini(&connection);
 }
 
+// Somebody started a second gateway by mistake and ended it again: the first one, whose connection
+// has never broken, must not be locked out for ever.
+Test(connection, one_before_speaks_again_after_a_long_silence) {
+    struct connection connection;
+    uint64_t ended_ms = 100;
+    connection_init(&connection);
+    cr_assert(eq(int, connection_heard(&connection, (struct bus_peer){5}, 1), CONNECTION_NEW));
+    cr_assert(
+        eq(int, connection_heard(&connection, (struct bus_peer){9}, ended_ms), CONNECTION_NEW));
+    cr_assert(eq(
+        int, connection_heard(&connection, (struct bus_peer){5}, ended_ms + CONNECTION_SILENCE_MS),
+        CONNECTION_FORMER));
+    cr_assert(eq(
+        int,
+        connection_heard(&connection, (struct bus_peer){5}, ended_ms + CONNECTION_SILENCE_MS + 1),
+        CONNECTION_NEW));
+    connection_fini(&connection);
+}
+
 // A stranger that sends nonsense for days must not grow the broker.
 Test(refusals, are_bounded_and_forget_the_oldest) {
     static struct refusals refusals;
