@@ -50,11 +50,17 @@ static void tell_refused(struct broker *broker, const struct gateway *gateway) {
     log_warning("batch_refused", "who=%s reason=%s", who, why);
 }
 
+/// Does it say where the store stands? Number 0 of epoch 0 is a position, too: of an emptied store.
+static bool tells_position(const struct message *answer) {
+    return answer->position.epoch > 0 ||
+           (answer->status != ANSWER_LATER && answer->status != ANSWER_REFUSED);
+}
+
 /// Pass on what the store said. Only the store knows positions; what says none gets its last one.
 static void pass_answer(struct broker *broker, const struct dispatch_action *action) {
     struct gateway *gateway = &broker->peers.gateways[action->gateway];
     struct message answer = *broker->done;
-    if (answer.position.epoch > 0) gateway->position = answer.position;
+    if (tells_position(&answer)) gateway->position = answer.position;
     answer.type = MESSAGE_ANSWER;
     answer.session = action->session;
     answer.position = gateway->position;

@@ -20,6 +20,7 @@ struct peer_end {
     const char *as;
     bool answers;        // a worker that does its jobs at once
     const char *refuses; // or refuses them, for this reason
+    bool emptied;        // or says that the store has nothing at all
     bool connected;
     size_t frames, heard_count;
     struct message heard[HEARD_MAX];
@@ -68,6 +69,10 @@ static void do_job(struct peer_end *worker, const struct message *job) {
     if (worker->refuses) {
         done.status = ANSWER_REFUSED;
         done.reason = bytes_of_text(worker->refuses);
+    }
+    if (worker->emptied) {
+        done.status = ANSWER_GAP;
+        done.position = (struct position){0};
     }
     say(worker, done);
 }
@@ -271,6 +276,21 @@ Test(broker_shell, what_is_not_understood_is_refused_with_the_reason) {
     run_until(s, control_heard);
     json_t *refused = json_object_get(s->control_end.status, "refused");
     cr_assert(eq(sz, json_array_size(refused), 4));
+    scene_close(s);
+}
+
+// The position of an emptied store is one, too: the gateway must not hear where it stood before.
+Test(broker_shell, an_emptied_store_has_its_position_passed_on) {
+    struct scene *s = scene_open();
+    worker_begins(s);
+    say(&s->gateway, ask_of(1));
+    run_until(s, gateway_heard);
+    s->gateway.heard_count = 0;
+    s->worker.emptied = true;
+    say(&s->gateway, batch_of(1, 1));
+    run_until(s, gateway_heard);
+    cr_assert(eq(int, s->gateway.heard[0].status, ANSWER_GAP));
+    cr_assert(eq(u64, s->gateway.heard[0].position.epoch, 0));
     scene_close(s);
 }
 
