@@ -49,6 +49,7 @@ struct worker {
     struct call *calls; // CALLS a branch
     char as[sizeof "worker." + ID_MAX];
     uint64_t heartbeat_at_ms;
+    bool draining;
     int status;
 };
 
@@ -218,7 +219,10 @@ static void store_down(void *context, enum redis_class class, const char *reason
     send_ready(worker);
 }
 
+/// Once: the broker says drain with each ready of a worker that drains, and drain says ready.
 static void drain(struct worker *worker) {
+    if (worker->draining) return;
+    worker->draining = true;
     log_info("draining", "held=%u", pipeline_held(worker->pipeline));
     input(worker, (struct pipeline_input){.kind = PIPELINE_DRAIN});
     send_ready(worker);
