@@ -1,0 +1,216 @@
+// What breaks: each seed switches every kind of fault on or off by itself (a swarm), so that rare
+// combinations occur; then when, whom and how long.
+
+#include "tests/simulation/simulation.h"
+
+#include <string.h>
+
+static const char *const names[FAULT_COUNT] = {
+    [FAULT_GATEWAY_CRASH] = "gateway_crash",
+    [FAULT_WORKER_CRASH] = "worker_crash",
+    [FAULT_BROKER_CRASH] = "broker_crash",
+    [FAULT_FREEZE] = "freeze",
+    [FAULT_RESET] = "reset",
+    [FAULT_PARTITION] = "partition",
+    [FAULT_DELAY] = "delay",
+    [FAULT_LOSS] = "loss",
+    [FAULT_DUPLICATE] = "duplicate",
+    [FAULT_REORDER] = "reorder",
+    [FAULT_REDIS_AWAY] = "redis_away",
+    [FAULT_REDIS_SLOW] = "redis_slow",
+    [FAULT_REDIS_LATER] = "redis_later",
+    [FAULT_REDIS_ERROR] = "redis_error",
+    [FAULT_REDIS_FALLBACK] = "redis_fallback",
+    [FAULT_REDIS_EMPTIED] = "redis_emptied",
+    [FAULT_FUNCTIONS_MISSING] = "functions_missing",
+    [FAULT_STORE_CLOCK] = "store_clock",
+    [FAULT_WORKER_CLOCK] = "worker_clock",
+    [FAULT_DRAIN] = "drain",
+    [FAULT_POWER_LOSS] = "power_loss",
+    [FAULT_OLD_SPOOL] = "old_spool",
+    [FAULT_LOST_SPOOL] = "lost_spool",
+    [FAULT_CLONE] = "clone",
+    [FAULT_POISON] = "poison",
+    [FAULT_SMALL_SPOOL] = "small_spool",
+};
+
+const char *fault_name(enum fault fault) {
+    return names[fault];
+}
+
+/// Those that happen at a moment, and how often at most in a seed.
+static const uint8_t most[FAULT_COUNT] = {
+    [FAULT_GATEWAY_CRASH] = 4,
+    [FAULT_WORKER_CRASH] = 5,
+    [FAULT_BROKER_CRASH] = 3,
+    [FAULT_FREEZE] = 4,
+    [FAULT_RESET] = 6,
+    [FAULT_PARTITION] = 4,
+    [FAULT_REDIS_AWAY] = 3,
+    [FAULT_REDIS_SLOW] = 3,
+    [FAULT_REDIS_LATER] = 3,
+    [FAULT_REDIS_ERROR] = 2,
+    [FAULT_REDIS_FALLBACK] = 3,
+    [FAULT_REDIS_EMPTIED] = 1,
+    [FAULT_FUNCTIONS_MISSING] = 2,
+    [FAULT_STORE_CLOCK] = 2,
+    [FAULT_WORKER_CLOCK] = 2,
+    [FAULT_DRAIN] = 3,
+    [FAULT_POWER_LOSS] = 2,
+    [FAULT_OLD_SPOOL] = 1,
+    [FAULT_LOST_SPOOL] = 1,
+    [FAULT_CLONE] = 1,
+};
+
+void faults_plan(struct simulation *s) {
+    struct chance chance = chance_of(s->seed, 3);
+    uint32_t share = chance_range(&chance, 50, 500); // some seeds are calm, some are wild
+    bool on[FAULT_COUNT];
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        on[i] = chance_permille(&chance, share);
+    s->spool_rows_max = ROWS;
+    if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
+        s->spool_rows_max = chance_range(&chance, 6, 30);
+        s->lossy = true;
+    }
+    if (on[FAULT_DELAY]) s->delay_permille = chance_range(&chance, 10, 300);
+    if (on[FAULT_LOSS]) s->loss_permille = chance_range(&chance, 5, 200);
+    if (on[FAULT_DUPLICATE]) s->duplicate_permille = chance_range(&chance, 5, 200);
+    s->reorder = on[FAULT_REORDER];
+    s->faults[FAULT_DELAY] = on[FAULT_DELAY];
+    s->faults[FAULT_REORDER] = on[FAULT_REORDER];
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        for (size_t k = on[i] && most[i] ? chance_range(&chance, 1, most[i]) : 0; k > 0; k--)
+            event_push(s, (struct event){.at_ms = chance_range(&chance, 300, FAULTS_END_MS),
+                                         .kind = EVENT_FAULT,
+                                         .subject = (uint32_t)i});
+    if (on[FAULT_REDIS_FALLBACK] || on[FAULT_OLD_SPOOL])
+        event_push(s, (struct event){.at_ms = 1000, .kind = EVENT_SNAPSHOT});
+    event_push(s,
+               (struct event){.at_ms = FAULTS_END_MS, .kind = EVENT_FAULT, .subject = FAULT_COUNT});
+    s->last_fault_ms = FAULTS_END_MS;
+}
+
+/// Everything heals; who is dead comes back.
+void faults_end(struct simulation *s) {
+    trace(s, "the last fault is over");
+    s->delay_permille = s->loss_permille = s->duplicate_permille = 0;
+    s->reorder = false;
+    for (size_t i = 0; i < s->link_count; i++)
+        s->links[i].blocked_until_ms[0] = s->links[i].blocked_until_ms[1] = 0;
+    s->redis.later_until_ms = s->redis.error_until_ms = 0;
+}
+
+static struct process *any_process(struct simulation *s) {
+    size_t all = s->world->gateway_count + s->broker_count + s->worker_count;
+    size_t at = chance_below(&s->chance, (uint32_t)all);
+    if (at < s->world->gateway_count) return &s->gateways[at].process;
+    at -= s->world->gateway_count;
+    if (at < s->broker_count) return &s->brokers[at].process;
+    return &s->workers[at - s->broker_count].process;
+}
+
+static void start_again(struct simulation *s, enum event_kind kind, size_t subject) {
+    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 50, 2500),
+                                 .kind = kind,
+                                 .subject = (uint32_t)subject});
+}
+
+static void break_gateway(struct simulation *s, enum fault fault) {
+    size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
+    struct gateway *g = &s->gateways[at];
+    if (!g->process.alive) return;
+    gateway_kill(s, at);
+    if (fault == FAULT_POWER_LOSS) g->spool.disk = g->spool.synced;
+    if (fault == FAULT_OLD_SPOOL && g->has_copy) g->spool = g->copy;
+    if (fault == FAULT_LOST_SPOOL) spool_make(s, g);
+    if (fault != FAULT_GATEWAY_CRASH) s->tampered[g->identity] = true;
+    start_again(s, EVENT_START_GATEWAY, at);
+}
+
+static void clone(struct simulation *s) {
+    size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
+    size_t to = s->world->gateway_count;
+    struct gateway *twin = &s->gateways[to];
+    if (twin->process.alive || twin->clone) return;
+    twin->identity = s->gateways[at].identity;
+    twin->clone = true;
+    twin->spool = s->gateways[at].spool;
+    s->tampered[twin->identity] = true;
+    gateway_start(s, to);
+    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 500, 6000),
+                                 .kind = EVENT_END_CLONE,
+                                 .subject = (uint32_t)to});
+}
+
+static void partition(struct simulation *s) {
+    struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
+    uint64_t until_ms = s->now_ms + chance_range(&s->chance, 200, 6000);
+    uint32_t ways = chance_range(&s->chance, 1, 3);
+    link->blocked_since_ms = s->now_ms;
+    if (ways & 1) link->blocked_until_ms[0] = until_ms;
+    if (ways & 2) link->blocked_until_ms[1] = until_ms;
+}
+
+static void redis_trouble(struct simulation *s, enum fault fault) {
+    uint64_t until_ms = s->now_ms + chance_range(&s->chance, 100, 6000);
+    if (until_ms > FAULTS_END_MS) until_ms = FAULTS_END_MS;
+    if (fault == FAULT_REDIS_AWAY) redis_go_away(s, until_ms);
+    if (fault == FAULT_REDIS_SLOW) s->redis.slow_until_ms = until_ms;
+    if (fault == FAULT_REDIS_LATER) s->redis.later_until_ms = until_ms;
+    if (fault == FAULT_REDIS_ERROR) s->redis.error_until_ms = until_ms;
+    if (fault == FAULT_REDIS_FALLBACK) redis_fall_back(s);
+    if (fault == FAULT_REDIS_EMPTIED) redis_empty(s);
+    if (fault == FAULT_FUNCTIONS_MISSING) s->redis.functions = false;
+    if (fault == FAULT_STORE_CLOCK) s->redis.clock_ahead_ms += chance_below(&s->chance, 3600000);
+    if (until_ms > s->redis.trouble_ms) s->redis.trouble_ms = until_ms;
+}
+
+void fault_happen(struct simulation *s, enum fault fault) {
+    size_t worker = chance_below(&s->chance, (uint32_t)s->worker_count);
+    size_t broker = chance_below(&s->chance, (uint32_t)s->broker_count);
+    trace(s, "fault: %s", names[fault]);
+    s->faults[fault]++;
+    switch (fault) {
+    case FAULT_WORKER_CRASH:
+        worker_kill(s, worker);
+        start_again(s, EVENT_START_WORKER, worker);
+        break;
+    case FAULT_BROKER_CRASH:
+        broker_kill(s, broker);
+        start_again(s, EVENT_START_BROKER, broker);
+        break;
+    case FAULT_FREEZE:
+        any_process(s)->frozen_until_ms = s->now_ms + chance_range(&s->chance, 100, 5000);
+        break;
+    case FAULT_RESET:
+        s->links[chance_below(&s->chance, (uint32_t)s->link_count)].broken_until_ms =
+            s->now_ms + chance_range(&s->chance, 60, 600);
+        break;
+    case FAULT_PARTITION:
+        partition(s);
+        break;
+    case FAULT_WORKER_CLOCK:
+        s->workers[worker].clock_ahead_ms += chance_below(&s->chance, 3600000);
+        break;
+    case FAULT_DRAIN:
+        if (!s->workers[worker].process.alive)
+            break;
+        else if (s->brokers[broker].process.alive && chance_permille(&s->chance, 500))
+            broker_drain(s, broker, worker);
+        else
+            worker_drain(s, worker);
+        break;
+    case FAULT_CLONE:
+        clone(s);
+        break;
+    case FAULT_GATEWAY_CRASH:
+    case FAULT_POWER_LOSS:
+    case FAULT_OLD_SPOOL:
+    case FAULT_LOST_SPOOL:
+        break_gateway(s, fault);
+        break;
+    default:
+        redis_trouble(s, fault);
+    }
+}

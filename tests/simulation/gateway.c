@@ -1,0 +1,443 @@
+// A gateway: batching and session as they are; spool, driver and clock simulated. Its turn follows
+// sensors-gw/shell/gateway.c.
+
+#include "common/wire/body.h"
+#include "tests/simulation/simulation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LINGER_MS = 500,
+    COMMIT_LINGER_MS = 300,
+    IDLE_BATCH_MS = 5000,
+    ENDPOINT_MS = 1000, // a broker that cannot be reached for so long: try the next
+    SESSIONS_A_RUN = 1 << 24,
+    OBSERVATIONS = 8, // a batch
+};
+
+static const struct session_limits session_limits = {.answer_timeout_ms = 2000,
+                                                     .idle_ask_ms = 4000,
+                                                     .idle_soon_ms = 500,
+                                                     .refused_wait_ms = 800,
+                                                     .backoff_most_ms = 3000,
+                                                     .window_most = 6};
+
+static const struct recording *recording_of(const struct simulation *s, const struct gateway *g) {
+    return &s->world->gateways[g->identity].recording;
+}
+
+static const struct branch *branch_of(const struct simulation *s, const struct gateway *g) {
+    return &s->world->branches[s->world->gateways[g->identity].branch];
+}
+
+static const struct branch_gateway *registered(const struct simulation *s,
+                                               const struct gateway *g) {
+    return &branch_of(s, g)->gateways[s->world->gateways[g->identity].place];
+}
+
+// Spool ------------------------------------------------------------------------------------------
+
+void spool_make(struct simulation *s, struct gateway *g) {
+    g->spool.disk = (struct spool_head){.first = 1, .watermark_ms = TIME_NONE, .session = 1};
+    chance_fill(&s->chance, g->spool.disk.id.bytes, sizeof g->spool.disk.id.bytes);
+    g->spool.synced = g->spool.disk;
+}
+
+/// --new-spool: a new id, no epoch, everything still held from number 1 again.
+static void spool_renew(struct simulation *s, struct gateway *g) {
+    struct spool_head *disk = &g->spool.disk;
+    size_t kept = disk->last + 1 - disk->first;
+    memmove(g->spool.rows, g->spool.rows + disk->first - 1, kept * sizeof *g->spool.rows);
+    disk->first = 1;
+    disk->last = kept;
+    disk->epoch = disk->applied = 0;
+    disk->fenced = false;
+    chance_fill(&s->chance, disk->id.bytes, sizeof disk->id.bytes);
+    g->spool.synced = *disk;
+}
+
+static void spool_append(struct simulation *s, struct gateway *g, struct bytes body, size_t to,
+                         bool poison) {
+    assert(g->head.last < ROWS && s->bodies_used + body.size <= BODIES_SIZE);
+    uint8_t *data = s->bodies + s->bodies_used;
+    memcpy(data, body.data, body.size);
+    s->bodies_used += body.size;
+    struct row *row = &g->spool.rows[g->head.last++];
+    *row = (struct row){.body = data, .size = body.size, .from = g->items_cut, .to = to};
+    row->poison = poison;
+    chance_fill(&s->chance, row->tag.bytes, sizeof row->tag.bytes);
+    g->items_cut = to;
+}
+
+/// Applied ones make room first; a small spool then drops what nobody has seen.
+static void make_room(struct simulation *s, struct gateway *g) {
+    while (g->head.last + 1 - g->head.first > s->spool_rows_max) {
+        if (g->head.first > g->head.applied) {
+            g->head.dropped++;
+            s->faults[FAULT_SMALL_SPOOL]++;
+        }
+        g->head.first++;
+    }
+}
+
+static void check_rows(struct simulation *s, const struct gateway *g) {
+    for (uint64_t n = g->head.first; n < g->head.last; n++)
+        if (g->spool.rows[n].from != g->spool.rows[n - 1].to)
+            wrong(s, "spool of gateway %u: batch %llu begins at reading %zu, %llu ended at %zu",
+                  g->identity, (unsigned long long)n + 1, g->spool.rows[n].from,
+                  (unsigned long long)n, g->spool.rows[n - 1].to);
+}
+
+static void feed(struct simulation *s, struct gateway *g, struct session_input in);
+
+static void announce(struct simulation *s, struct gateway *g) {
+    g->announce = false;
+    feed(s, g,
+         (struct session_input){
+             .kind = SESSION_INPUT_SPOOL, .first = g->head.first, .last = g->head.last});
+}
+
+static void commit(struct simulation *s, struct gateway *g) {
+    batching_cut(g->batching);
+    if (g->head.last > g->spool.disk.last) g->idle_at_ms = s->now_ms + IDLE_BATCH_MS;
+    make_room(s, g);
+    g->commit_at_ms = UINT64_MAX;
+    g->announce = true;
+    check_rows(s, g);
+    g->spool.disk = g->head;
+    if (chance_permille(&s->chance, 700)) g->spool.synced = g->head;
+}
+
+// Batches ----------------------------------------------------------------------------------------
+
+static bool is_poison(const struct batch *batch) {
+    for (size_t i = 0; i < batch->fact_count; i++)
+        if (batch->facts[i].kind == FACT_GAP && !strcmp(batch->facts[i].reason.text, WORLD_POISON))
+            return true;
+    return false;
+}
+
+struct taking {
+    struct simulation *s;
+    struct gateway *g;
+};
+static struct taking taking; // batching hands batches out only while its gateway has its turn
+
+static void take_batch(void *context, const struct batch *batch) {
+    (void)context;
+    struct simulation *s = taking.s;
+    struct gateway *g = taking.g;
+    struct buffer *body = &s->argument;
+    buffer_clear(body);
+    enum err err = body_encode(batch, g->head.last % 2, body);
+    assert(!err);
+    spool_append(s, g, buffer_bytes(body), g->head.cursor, is_poison(batch));
+    g->head.watermark_ms = batch->watermark_ms;
+}
+
+static void read_item(struct gateway *g, const struct simulation *s, const struct item *item) {
+    struct source *source = batching_source(g->batching, 0);
+    const struct measures *measures = world_measures();
+    const struct branch *branch = branch_of(s, g);
+    const struct measure *measure = &measures->items[item->kind == ITEM_EVENT];
+    if (item->kind == ITEM_FACT) {
+        batching_encounter(source, &item->encounter);
+    } else if (item->kind == ITEM_POISON) {
+        batching_gap(source, NULL, (struct span){item->at_ms - 1, item->at_ms}, WORLD_POISON);
+    } else {
+        const struct id *counter = &branch->counters[item->counter];
+        batching_watch(source, measure, counter, item->at_ms - recording_of(s, g)->period_ms + 1,
+                       item->at_ms + 1);
+        if (item->kind == ITEM_SAMPLE)
+            batching_sample(source, measure, counter, item->at_ms, item->value, item->confidence);
+        else
+            batching_event(source, measure, counter, item->at_ms, bytes_of_text(item->label),
+                           item->confidence);
+    }
+    batching_watermark(source, item->watermark_ms);
+}
+
+static bool recording_ended(const struct simulation *s, const struct gateway *g) {
+    return g->head.cursor == recording_of(s, g)->count;
+}
+
+static void read_sensors(struct simulation *s, struct gateway *g) {
+    const struct recording *recording = recording_of(s, g);
+    while (!recording_ended(s, g)) {
+        const struct item *item = &recording->items[g->head.cursor];
+        if (item->seen_ms > s->now_ms) break;
+        if (item->kind == ITEM_POISON) batching_cut(g->batching);
+        // A batch that gets full is handed out before the reading that did not fit.
+        read_item(g, s, item);
+        g->head.cursor++;
+        if (item->kind == ITEM_POISON) batching_cut(g->batching);
+        if (g->commit_at_ms == UINT64_MAX) g->commit_at_ms = s->now_ms + COMMIT_LINGER_MS;
+    }
+}
+
+static void say_goodbye(struct simulation *s, struct gateway *g) {
+    if (!recording_ended(s, g) || g->head.departed) return;
+    commit(s, g);
+    batching_fact(g->batching, &(struct fact){.kind = FACT_GOODBYE});
+    g->head.departed = true;
+    commit(s, g);
+}
+
+// Session ----------------------------------------------------------------------------------------
+
+static void send_ask(struct simulation *s, struct gateway *g, struct link *link,
+                     const struct session_action *action) {
+    struct message message = {.type = MESSAGE_ASK,
+                              .session = action->session,
+                              .position = {.epoch = g->spool.disk.epoch},
+                              .spool = g->spool.disk.id,
+                              .has_spool = true,
+                              .oldest_ms = TIME_NONE};
+    buffer_clear(&s->argument);
+    enum err err = message_encode(&message, &s->argument);
+    assert(!err);
+    (void)network_send(s, link, true, buffer_bytes(&s->argument));
+}
+
+/// The first number that could not be sent; 0: all were.
+static uint64_t send_batches(struct simulation *s, struct gateway *g, struct link *link,
+                             const struct session_action *action) {
+    if (action->to + 1 - (action->lost ? action->lost : g->session.applied + 1) >
+        WINDOW + (action->lost ? action->from - action->lost : 0))
+        wrong(s, "gateway %u sends up to %llu although only %llu is applied: over its window",
+              g->identity, (unsigned long long)action->to, (unsigned long long)g->session.applied);
+    if (action->lost && !s->lossy)
+        wrong(s, "gateway %u says that %llu..%llu are lost", g->identity,
+              (unsigned long long)action->lost, (unsigned long long)action->from - 1);
+    buffer_clear(&s->argument);
+    for (uint64_t n = action->from; n <= action->to; n++) {
+        const struct row *row = &g->spool.rows[n - 1];
+        struct message message = {.type = MESSAGE_BATCH,
+                                  .session = action->session,
+                                  .position = {g->head.epoch, n, row->tag},
+                                  .lost = n == action->from ? action->lost : 0,
+                                  .body = {row->body, row->size}};
+        enum err err = message_encode(&message, &s->argument);
+        assert(!err);
+    }
+    return network_send(s, link, true, buffer_bytes(&s->argument)) ? 0 : action->from;
+}
+
+static void stop(struct simulation *s, struct gateway *g, enum session_stop reason) {
+    trace(s, "gateway %u%s stops: %s", g->identity, g->clone ? " (clone)" : "",
+          session_stop_name(reason));
+    if (!s->tampered[g->identity])
+        wrong(s, "gateway %u stops although nobody touched its spool: %s", g->identity,
+              session_stop_name(reason));
+    g->stopped = true;
+    g->stop = reason;
+    if (reason == STOP_FENCED) g->head.fenced = true;
+    commit(s, g);
+    g->spool.synced = g->spool.disk;
+}
+
+static void act(struct simulation *s, struct gateway *g, const struct session_action *action,
+                uint64_t *unsent) {
+    size_t process = (size_t)(g - s->gateways);
+    struct link *link = network_link(s, END_GATEWAY, process, 0);
+    switch (action->kind) {
+    case SESSION_ASK:
+        trace(s, "gateway %u asks, session %llu", g->identity, (unsigned long long)action->session);
+        send_ask(s, g, link, action);
+        break;
+    case SESSION_SEND:
+        trace(s, "gateway %u sends %llu..%llu lost %llu, session %llu", g->identity,
+              (unsigned long long)action->from, (unsigned long long)action->to,
+              (unsigned long long)action->lost, (unsigned long long)action->session);
+        *unsent = send_batches(s, g, link, action);
+        break;
+    case SESSION_EPOCH:
+        g->head.epoch = action->position.epoch;
+        commit(s, g);
+        g->spool.synced = g->spool.disk;
+        break;
+    case SESSION_POSITION:
+        trace(s, "gateway %u takes position %llu:%llu", g->identity,
+              (unsigned long long)action->position.epoch,
+              (unsigned long long)action->position.number);
+        oracle_position_taken(s, g, action->position);
+        g->head.applied = action->position.number;
+        if (s->plant == PLANT_TRIM_ON_ANSWER && g->head.first <= g->head.applied)
+            g->head.first = g->head.applied + 1;
+        break;
+    case SESSION_REWOUND:
+        trace(s, "gateway %u: the store went back to %llu", g->identity,
+              (unsigned long long)action->from - 1);
+        break;
+    case SESSION_STOP:
+        stop(s, g, action->stop);
+        break;
+    }
+}
+
+static void feed(struct simulation *s, struct gateway *g, struct session_input in) {
+    struct session_actions out;
+    uint64_t unsent = 0;
+    in.now_ms = s->now_ms;
+    session_step(&g->session, &in, &out);
+    for (size_t i = 0; i < out.count && !g->stopped; i++)
+        act(s, g, &out.items[i], &unsent);
+    if (g->session.number != g->session_seen) { // only now: an answer was of the session before
+        g->session_seen = g->session.number;
+        g->session_since_ms = s->now_ms;
+    }
+    if (unsent && !g->stopped)
+        feed(s, g, (struct session_input){.kind = SESSION_INPUT_UNSENT, .number = unsent});
+}
+
+static void answered(struct simulation *s, struct gateway *g, const struct message *message) {
+    struct session_input in = {.kind = SESSION_INPUT_ANSWER,
+                               .session = message->session,
+                               .status = message->status,
+                               .position = message->position,
+                               .window = message->window,
+                               .wait_ms = message->wait_ms};
+    uint64_t n = message->position.number;
+    in.own_held = n >= g->spool.disk.first && n <= g->spool.disk.last;
+    if (in.own_held) in.own_tag = g->spool.rows[n - 1].tag;
+    if (s->plant == PLANT_OLD_SESSION) in.session = g->session.number;
+    feed(s, g, in);
+}
+
+// What happens to it -----------------------------------------------------------------------------
+
+void gateway_start(struct simulation *s, size_t process) {
+    struct gateway *g = &s->gateways[process];
+    if (g->renew) spool_renew(s, g);
+    g->renew = g->stopped = false;
+    g->process = (struct process){.alive = true, .life = g->process.life + 1};
+    g->spool.disk.session += SESSIONS_A_RUN;
+    g->head = g->spool.disk;
+    if (s->plant == PLANT_DRIVER_RESTART) g->head.cursor = 0;
+    g->items_cut = g->head.cursor;
+    const struct branch_gateway *own = registered(s, g);
+    struct id counters[WORLD_COUNTERS];
+    for (size_t i = 0; i < own->counter_count; i++)
+        counters[i] = branch_of(s, g)->counters[own->counters[i]];
+    struct batching_limits limits = {.observations_max = OBSERVATIONS,
+                                     .body_max = BATCH_BODY_MAX,
+                                     .linger_ms = LINGER_MS,
+                                     .legal_most = LEGAL_P3,
+                                     .counters = branch_of(s, g)->counters,
+                                     .counter_count = branch_of(s, g)->counter_count};
+    g->batching = batching_new(&limits, 1, g->head.watermark_ms, take_batch, NULL);
+    assert(g->batching);
+    batching_now(g->batching, s->now_ms);
+    g->commit_at_ms = UINT64_MAX;
+    g->idle_at_ms = s->now_ms + IDLE_BATCH_MS;
+    taking = (struct taking){s, g};
+    if (!g->head.birth || g->head.departed) {
+        struct id brought[2] = {world_measures()->items[0].id, world_measures()->items[1].id};
+        batching_fact(g->batching, &(struct fact){.kind = FACT_BIRTH,
+                                                  .measures = {2, brought},
+                                                  .counters = {own->counter_count, counters}});
+        batching_cut(g->batching);
+        g->head.birth = true;
+        g->head.departed = false;
+        commit(s, g);
+    }
+    session_init(&g->session, &session_limits, g->head.session, g->head.epoch, g->head.first,
+                 g->head.last, g->head.fenced ? STOP_FENCED : STOP_NONE);
+    if (g->head.fenced) {
+        g->stopped = true;
+        g->stop = STOP_FENCED;
+    }
+    g->session_seen = g->session.number;
+    g->session_since_ms = s->now_ms;
+    g->endpoint_since_ms = s->now_ms;
+    network_link(s, END_GATEWAY, process, 0)->wanted = true;
+}
+
+void gateway_kill(struct simulation *s, size_t process) {
+    struct gateway *g = &s->gateways[process];
+    if (!g->process.alive) return;
+    g->process.alive = false;
+    batching_free(g->batching);
+    g->batching = NULL;
+    network_link(s, END_GATEWAY, process, 0)->wanted = false;
+}
+
+void gateway_connected(struct simulation *s, size_t process, bool up) {
+    struct gateway *g = &s->gateways[process];
+    taking = (struct taking){s, g};
+    g->endpoint_since_ms = s->now_ms;
+    if (g->stopped) return;
+    feed(s, g,
+         (struct session_input){.kind = up ? SESSION_INPUT_CONNECTED : SESSION_INPUT_DISCONNECTED});
+}
+
+void gateway_frame(struct simulation *s, size_t process, struct bytes frame) {
+    struct gateway *g = &s->gateways[process];
+    taking = (struct taking){s, g};
+    struct reader reader = reader_of(frame);
+    struct message message;
+    struct problem problem;
+    enum err err;
+    while (!g->stopped && (err = message_decode(&reader, &message, &problem)) != ERR_END) {
+        if (err)
+            wrong(s, "gateway %u does not understand: %s", g->identity, problem.text);
+        else if (message.type == MESSAGE_ANSWER)
+            answered(s, g, &message);
+        else if (message.type == MESSAGE_REFUSED)
+            feed(s, g, (struct session_input){.kind = SESSION_INPUT_REFUSED});
+    }
+}
+
+static void fail_over(struct simulation *s, struct gateway *g, struct link *link) {
+    if (s->broker_count < 2 || session_state(&g->session) != SESSION_CONNECTING) return;
+    if (link->up || s->now_ms - g->endpoint_since_ms < ENDPOINT_MS) return;
+    g->endpoint_since_ms = s->now_ms;
+    link->broker = (uint8_t)((link->broker + 1) % s->broker_count);
+}
+
+uint64_t gateway_deadline_ms(const struct simulation *s, size_t process) {
+    const struct gateway *g = &s->gateways[process];
+    if (g->stopped) return UINT64_MAX;
+    uint64_t at[] = {session_deadline_ms(&g->session),
+                     batching_deadline_ms(g->batching),
+                     g->commit_at_ms,
+                     g->idle_at_ms,
+                     s->broker_count > 1 && session_state(&g->session) == SESSION_CONNECTING
+                         ? g->endpoint_since_ms + ENDPOINT_MS
+                         : UINT64_MAX,
+                     recording_ended(s, g) ? UINT64_MAX
+                                           : recording_of(s, g)->items[g->head.cursor].seen_ms};
+    uint64_t least = UINT64_MAX;
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        if (at[i] < least) least = at[i];
+    return least;
+}
+
+void gateway_turn(struct simulation *s, size_t process) {
+    struct gateway *g = &s->gateways[process];
+    if (g->stopped) return;
+    taking = (struct taking){s, g};
+    batching_now(g->batching, s->now_ms);
+    read_sensors(s, g);
+    if (s->plant == PLANT_SEND_BEFORE_COMMIT && g->head.last > g->session.last) announce(s, g);
+    if (s->now_ms >= batching_deadline_ms(g->batching)) batching_cut(g->batching);
+    if (s->now_ms >= g->commit_at_ms) commit(s, g);
+    if (s->now_ms >= g->idle_at_ms) {
+        batching_cut_watermark(g->batching);
+        commit(s, g);
+        g->idle_at_ms = s->now_ms + IDLE_BATCH_MS;
+    }
+    say_goodbye(s, g);
+    if (g->announce) announce(s, g);
+    if (!g->stopped && s->now_ms >= session_deadline_ms(&g->session))
+        feed(s, g, (struct session_input){.kind = SESSION_INPUT_TICK});
+    if (!g->stopped) fail_over(s, g, network_link(s, END_GATEWAY, process, 0));
+}
+
+bool gateway_done(const struct simulation *s, size_t process) {
+    const struct gateway *g = &s->gateways[process];
+    return g->process.alive && !g->stopped && recording_ended(s, g) && g->spool.disk.departed &&
+           g->spool.disk.last == g->head.last && session_state(&g->session) == SESSION_IDLE;
+}

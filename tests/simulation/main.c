@@ -1,0 +1,176 @@
+// simulate: run seeds, say what was found. simulate --first SEED --seeds 1 --trace shows one.
+
+#include "tests/simulation/simulation.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SEEDS_A_WORLD = 8 };
+
+static const char *const plants[PLANT_COUNT] = {
+    [PLANT_NONE] = "none",
+    [PLANT_ACK_BEFORE_REPLY] = "ack-before-reply",
+    [PLANT_SKIP_ORDER] = "skip-order",
+    [PLANT_OLD_SESSION] = "old-session",
+    [PLANT_FORGET_REQUEUE] = "forget-requeue",
+    [PLANT_NO_LEASE] = "no-lease",
+    [PLANT_ADD_WITHOUT_SUBTRACT] = "add-without-subtract",
+    [PLANT_MAX_WATERMARK] = "max-watermark",
+    [PLANT_DELETE_CONTRIBUTION] = "delete-contribution",
+    [PLANT_SEND_BEFORE_COMMIT] = "send-before-commit",
+    [PLANT_TRIM_ON_ANSWER] = "trim-on-answer",
+    [PLANT_BLIND_EPOCH] = "blind-epoch",
+    [PLANT_DRIVER_RESTART] = "driver-restart",
+};
+
+const char *plant_name(enum plant plant) {
+    return plants[plant];
+}
+
+struct options {
+    uint64_t first, seeds;
+    bool trace, plants; // plants: every one of them must be found
+    enum plant plant;
+};
+
+static int usage(void) {
+    fprintf(stderr,
+            "usage: simulate [--first SEED] [--seeds COUNT] [--trace] [--plant NAME] [--plants]\n"
+            "  --trace   tell every step\n"
+            "  --plant   with a planted bug:");
+    for (size_t i = 1; i < PLANT_COUNT; i++)
+        fprintf(stderr, " %s", plants[i]);
+    fprintf(stderr, "\n  --plants  every planted bug must be found within the seeds\n");
+    return EXIT_FAILURE;
+}
+
+static bool read_number(const char *text, uint64_t *number) {
+    char *end;
+    *number = strtoull(text, &end, 10);
+    return *text && !*end;
+}
+
+static bool read_plant(const char *text, enum plant *plant) {
+    for (size_t i = 0; i < PLANT_COUNT; i++)
+        if (!strcmp(text, plants[i])) {
+            *plant = (enum plant)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_options(int count, char **arguments, struct options *options) {
+    *options = (struct options){.first = 1, .seeds = 1000};
+    for (int i = 1; i < count; i++) {
+        const char *value = i + 1 < count ? arguments[i + 1] : "";
+        bool good = false;
+        if (!strcmp(arguments[i], "--trace"))
+            good = options->trace = true;
+        else if (!strcmp(arguments[i], "--plants"))
+            good = options->plants = true;
+        else if (!strcmp(arguments[i], "--first"))
+            good = read_number(value, &options->first) && ++i;
+        else if (!strcmp(arguments[i], "--seeds"))
+            good = read_number(value, &options->seeds) && ++i;
+        else if (!strcmp(arguments[i], "--plant"))
+            good = read_plant(value, &options->plant) && ++i;
+        if (!good) return false;
+    }
+    return true;
+}
+
+/// The world of a seed and what becomes of it without faults; neighbours share one.
+struct stage {
+    uint64_t number;
+    bool made;
+    struct world world;
+    struct expectation expected;
+};
+
+static bool stage_make(struct stage *stage, uint64_t seed) {
+    uint64_t number = seed / SEEDS_A_WORLD;
+    if (stage->made && stage->number == number) return true;
+    stage->number = number;
+    stage->made = true;
+    world_make(&stage->world, number);
+    memset(&stage->expected, 0, sizeof stage->expected);
+    struct finding calm =
+        simulate_run(number, &stage->world, NULL, &stage->expected, PLANT_NONE, false);
+    if (!calm.clean) printf("world of seed %" PRIu64 " without faults: %s\n", seed, calm.failure);
+    return calm.clean;
+}
+
+static uint64_t monotonic_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+struct tally {
+    uint64_t seeds, failed, simulated_ms, steps, hash;
+    uint64_t faults[FAULT_COUNT];
+};
+
+static void print_tally(const struct tally *tally, uint64_t wall_ms) {
+    printf("simulate: seeds=%" PRIu64 " failed=%" PRIu64 " simulated_hours=%.1f steps=%" PRIu64
+           " wall_s=%.1f hash=%016" PRIx64,
+           tally->seeds, tally->failed, (double)tally->simulated_ms / 3600000, tally->steps,
+           (double)wall_ms / 1000, tally->hash);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        printf(" %s=%" PRIu64, fault_name((enum fault)i), tally->faults[i]);
+    printf("\n");
+}
+
+static bool run_seed(struct stage *stage, uint64_t seed, const struct options *options,
+                     struct tally *tally) {
+    if (!stage_make(stage, seed)) return false;
+    struct finding outcome =
+        simulate_run(seed, &stage->world, &stage->expected, NULL, options->plant, options->trace);
+    tally->seeds++;
+    tally->simulated_ms += outcome.simulated_ms;
+    tally->steps += outcome.steps;
+    tally->hash = (tally->hash ^ outcome.hash) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < FAULT_COUNT; i++)
+        tally->faults[i] += outcome.faults[i];
+    if (outcome.clean) return true;
+    tally->failed++;
+    printf("seed %" PRIu64 " %s\n    simulate --first %" PRIu64 " --seeds 1 --trace", seed,
+           outcome.failure, seed);
+    if (options->plant) printf(" --plant %s", plant_name(options->plant));
+    printf("\n");
+    return false;
+}
+
+/// A planted bug must be found; the first seed that does is enough.
+static int run_plants(struct stage *stage, struct options options) {
+    int missed = 0;
+    for (size_t i = 1; i < PLANT_COUNT; i++) {
+        struct tally tally = {0};
+        options.plant = (enum plant)i;
+        uint64_t seed = options.first;
+        while (seed < options.first + options.seeds && run_seed(stage, seed, &options, &tally))
+            seed++;
+        bool found = tally.failed > 0;
+        printf("plant %s: %s after %" PRIu64 " seeds\n", plant_name(options.plant),
+               found ? "found" : "NOT FOUND", tally.seeds);
+        if (!found) missed++;
+    }
+    return missed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int count, char **arguments) {
+    struct options options;
+    static struct stage stage;
+    if (!read_options(count, arguments, &options)) return usage();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (options.plants) return run_plants(&stage, options);
+    struct tally tally = {0};
+    uint64_t start_ms = monotonic_ms();
+    for (uint64_t seed = options.first; seed < options.first + options.seeds; seed++)
+        if (!run_seed(&stage, seed, &options, &tally) && tally.failed >= 40) break;
+    print_tally(&tally, monotonic_ms() - start_ms);
+    return tally.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,275 @@
+// What must hold: after every call of the store, whenever a gateway believes a position, and in the
+// end.
+
+#include "tests/simulation/simulation.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void say(const struct simulation *s, const char *format, va_list arguments) {
+    printf("%6llu ms  ", (unsigned long long)s->now_ms);
+    vprintf(format, arguments);
+    printf("\n");
+}
+
+void trace(struct simulation *s, const char *format, ...) {
+    if (!s->trace) return;
+    va_list arguments;
+    va_start(arguments, format);
+    say(s, format, arguments);
+    va_end(arguments);
+}
+
+void wrong(struct simulation *s, const char *format, ...) {
+    if (s->failure[0]) return;
+    va_list arguments;
+    va_start(arguments, format);
+    int size =
+        snprintf(s->failure, sizeof s->failure, "at %llu ms: ", (unsigned long long)s->now_ms);
+    vsnprintf(s->failure + size, sizeof s->failure - (size_t)size, format, arguments);
+    va_end(arguments);
+    if (s->trace) printf("WRONG %s\n", s->failure);
+}
+
+// Positions --------------------------------------------------------------------------------------
+
+static struct position position_of(const struct model_gateway *gateway) {
+    struct position position = {.epoch = gateway->epoch, .number = gateway->number};
+    memcpy(position.tag.bytes, gateway->tag, sizeof gateway->tag);
+    return position;
+}
+
+static bool same(struct position a, struct position b) {
+    return a.epoch == b.epoch && a.number == b.number && tag_equal(a.tag, b.tag);
+}
+
+static const struct model_gateway *stored(const struct simulation *s, size_t gateway) {
+    const struct model *model = &s->redis.branches[s->world->gateways[gateway].branch];
+    return model->configured ? &model->gateways[s->world->gateways[gateway].place] : NULL;
+}
+
+/// Remember since when which position has been the store's.
+void oracle_store_changed(struct simulation *s, size_t branch) {
+    for (size_t i = 0; i < s->world->gateway_count; i++) {
+        if (s->world->gateways[i].branch != branch) continue;
+        const struct model_gateway *now = stored(s, i);
+        struct position position = now ? position_of(now) : (struct position){0};
+        size_t *count = &s->truth_count[i];
+        struct truth *last = *count ? &s->truths[i][*count - 1] : NULL;
+        if (last && same(last->position, position)) continue;
+        if (last) last->until_ms = s->now_ms;
+        assert(*count < TRUTHS);
+        s->truths[i][(*count)++] =
+            (struct truth){.since_ms = s->now_ms, .until_ms = UINT64_MAX, .position = position};
+    }
+}
+
+/// What a gateway believes must have been so at some time since its session began.
+void oracle_position_taken(struct simulation *s, const struct gateway *g,
+                           struct position position) {
+    const struct truth *truths = s->truths[g->identity];
+    for (size_t i = s->truth_count[g->identity]; i-- > 0;) {
+        if (truths[i].until_ms < g->session_since_ms) break;
+        if (same(truths[i].position, position)) return;
+    }
+    wrong(s, "gateway %u believes position %llu:%llu, which the store did not have in session %llu",
+          g->identity, (unsigned long long)position.epoch, (unsigned long long)position.number,
+          (unsigned long long)g->session.number);
+}
+
+// Calls ------------------------------------------------------------------------------------------
+
+/// The store as it was before the call at hand.
+static struct {
+    bool configured;
+    struct model_gateway gateways[MODEL_GATEWAYS];
+    struct model_counts counts;
+    bool found;
+    uint8_t lease[8];
+} before;
+
+static const struct model_encounter *encounter_of(const struct model *model,
+                                                  struct bytes argument) {
+    struct reader in = reader_of(argument); // of settle
+    reader_take(&in, 8 + 8);
+    struct bytes id = reader_short(&in);
+    for (size_t i = 0; i < model->encounter_count; i++)
+        if (bytes_equal(bytes_of_text(model->encounters[i].id.text), id))
+            return &model->encounters[i];
+    return NULL;
+}
+
+void oracle_before(struct simulation *s, const struct store_call *call) {
+    const struct model *model = &s->redis.branches[call->branch];
+    before.configured = model->configured;
+    before.counts = model->counts;
+    memcpy(before.gateways, model->gateways, sizeof before.gateways);
+    before.found = false;
+    if (call->goal != MODEL_SETTLE || call->stage != STAGE_GOAL) return;
+    const struct model_encounter *encounter = encounter_of(model, buffer_bytes(&call->argument));
+    if (!encounter) return;
+    before.found = true;
+    memcpy(before.lease, encounter->lease, sizeof before.lease);
+}
+
+/// A position moves by exactly what was applied, and only in its own epoch.
+static void check_ingest(struct simulation *s, const struct store_call *call,
+                         const struct model *model) {
+    struct reader in = reader_of(buffer_bytes(&call->argument));
+    reader_u64(&in);
+    size_t count = reader_u8(&in);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t place = reader_u8(&in);
+        reader_take(&in, 1 + 4);
+        uint64_t epoch = reader_u64(&in), first = reader_u64(&in), last = reader_u64(&in);
+        reader_take(&in, 8 + 8);
+        uint64_t batches = reader_u32(&in);
+        batches += reader_u32(&in);
+        uint64_t lost = reader_u64(&in);
+        const struct model_gateway *was = &before.gateways[place], *is = &model->gateways[place];
+        if (was->epoch != epoch || is->epoch != epoch || was->number + 1 != first ||
+            is->number != last || last - was->number != batches + lost)
+            wrong(s,
+                  "branch %zu gateway %u: the position went from %llu to %llu by %llu batches and "
+                  "%llu lost ones",
+                  call->branch, place, (unsigned long long)was->number,
+                  (unsigned long long)is->number, (unsigned long long)batches,
+                  (unsigned long long)lost);
+        if (lost && !s->lossy)
+            wrong(s, "branch %zu gateway %u: %llu batches are called lost, but nobody dropped any",
+                  call->branch, place, (unsigned long long)lost);
+    }
+}
+
+static bool branch_tampered(const struct simulation *s, size_t branch) {
+    for (size_t i = 0; i < s->world->gateway_count; i++)
+        if (s->world->gateways[i].branch == branch && s->tampered[i]) return true;
+    return false;
+}
+
+static void check_counts(struct simulation *s, const struct store_call *call,
+                         const struct model *model) {
+    const struct model_counts *is = &model->counts;
+    if (s->lossy || branch_tampered(s, call->branch)) return; // what is sent twice may be too late
+    if (is->too_late_observations || is->too_late_facts || is->orphan_facts || is->timeouts)
+        wrong(s, "branch %zu: %llu readings and %llu facts too late, %llu orphans, %llu timeouts",
+              call->branch, (unsigned long long)is->too_late_observations,
+              (unsigned long long)is->too_late_facts, (unsigned long long)is->orphan_facts,
+              (unsigned long long)is->timeouts);
+    for (size_t i = 0; i < 4; i++)
+        if (is->left_out[i])
+            wrong(s, "branch %zu: %llu left out while folding, kind %zu", call->branch,
+                  (unsigned long long)is->left_out[i], i);
+}
+
+static void check_cells(struct simulation *s, const struct store_call *call,
+                        const struct model *model) {
+    static struct model_cell cells[MODEL_CELLS];
+    size_t count;
+    if (!model_sum(model, cells, &count) ||
+        !model_cells_equal(cells, count, model->cells, model->cell_count))
+        wrong(s, "branch %zu: the cells are not the sum of the contributions", call->branch);
+}
+
+void oracle_after(struct simulation *s, const struct store_call *call, struct bytes reply) {
+    const struct model *model = &s->redis.branches[call->branch];
+    bool ok = reply.data[0] == STORE_OK && call->stage == STAGE_GOAL;
+    for (size_t i = 0; before.configured && i < model->gateway_count; i++)
+        if (model->gateways[i].epoch < before.gateways[i].epoch)
+            wrong(s, "branch %zu gateway %zu: its epoch goes back from %llu to %llu", call->branch,
+                  i, (unsigned long long)before.gateways[i].epoch,
+                  (unsigned long long)model->gateways[i].epoch);
+    if (ok && call->goal == MODEL_INGEST) check_ingest(s, call, model);
+    if (ok && call->goal == MODEL_SETTLE) {
+        if (!before.found || memcmp(before.lease, call->argument.data + 8, 8) != 0)
+            wrong(s, "branch %zu: a judgement was accepted although its lease did not stand",
+                  call->branch);
+        check_cells(s, call, model);
+    }
+    check_counts(s, call, model);
+    oracle_store_changed(s, call->branch);
+}
+
+// The end ----------------------------------------------------------------------------------------
+
+static bool branch_settled(const struct simulation *s, size_t branch, char *why, size_t size) {
+    const struct model *model = &s->redis.branches[branch];
+    if (!s->lossy && model->encounter_count < s->world->encounters[branch]) {
+        snprintf(why, size, "branch %zu knows %zu of %zu encounters", branch,
+                 model->encounter_count, s->world->encounters[branch]);
+        return false;
+    }
+    for (size_t i = 0; i < model->encounter_count; i++) {
+        const struct model_encounter *e = &model->encounters[i];
+        // One whose end was lost with a dropped batch stays open until encounter_max.
+        if (e->state == MODEL_FINAL || (s->lossy && e->state == MODEL_OPEN)) continue;
+        snprintf(why, size, "branch %zu: encounter %s is in state %d", branch, e->id.text,
+                 (int)e->state);
+        return false;
+    }
+    return true;
+}
+
+bool oracle_drained(struct simulation *s, char *why, size_t size) {
+    for (size_t i = 0; i < s->world->gateway_count; i++) {
+        const struct gateway *g = &s->gateways[i];
+        if (gateway_done(s, i)) continue;
+        snprintf(why, size, "gateway %zu: %s, holds %llu..%llu, applied %llu, read %zu of %zu", i,
+                 !g->process.alive ? "dead" : session_state_name(session_state(&g->session)),
+                 (unsigned long long)g->head.first, (unsigned long long)g->head.last,
+                 (unsigned long long)g->head.applied, g->head.cursor,
+                 s->world->gateways[i].recording.count);
+        return false;
+    }
+    for (size_t i = 0; i < s->world->gateway_count; i++) {
+        const struct model_gateway *stands = stored(s, i);
+        if (stands && stands->number == s->gateways[i].head.last) continue;
+        snprintf(why, size, "gateway %zu does not know that the store stands elsewhere", i);
+        return false;
+    }
+    for (size_t i = 0; i < s->broker_count; i++)
+        if (!broker_idle(s, i)) {
+            snprintf(why, size, "broker %zu still holds batches", i);
+            return false;
+        }
+    for (size_t i = 0; i < s->world->branch_count; i++)
+        if (!branch_settled(s, i, why, size)) return false;
+    return true;
+}
+
+/// Everything that was spooled has been applied, is a dead letter, or is counted as lost.
+static void check_positions(struct simulation *s) {
+    for (size_t i = 0; i < s->world->gateway_count; i++) {
+        const struct model_gateway *stands = stored(s, i);
+        const struct spool_head *head = &s->gateways[i].head;
+        const struct row *last = &s->gateways[i].spool.rows[head->last - 1];
+        if (!stands || stands->number != head->last || stands->epoch != head->epoch ||
+            memcmp(stands->tag, last->tag.bytes, sizeof stands->tag) != 0)
+            wrong(s, "gateway %zu ends at %llu:%llu, the store has %llu:%llu", i,
+                  (unsigned long long)head->epoch, (unsigned long long)head->last,
+                  (unsigned long long)(stands ? stands->epoch : 0),
+                  (unsigned long long)(stands ? stands->number : 0));
+    }
+}
+
+static void check_expected(struct simulation *s, size_t branch) {
+    const struct model *model = &s->redis.branches[branch];
+    if (!s->expected) {
+        memcpy(s->become->cells[branch], model->cells, sizeof model->cells);
+        s->become->counts[branch] = model->cell_count;
+        return;
+    }
+    if (s->lossy) return;
+    if (!model_cells_equal(s->expected->cells[branch], s->expected->counts[branch], model->cells,
+                           model->cell_count))
+        wrong(s, "branch %zu: the cells differ from those of the run without faults", branch);
+}
+
+void oracle_end(struct simulation *s) {
+    check_positions(s);
+    for (size_t i = 0; i < s->world->branch_count; i++)
+        check_expected(s, i);
+}

@@ -1,0 +1,22 @@
+#pragma once
+// Bugs planted on request into the simulation's own parts, to prove that it would find them. None
+// of them touches the code under test.
+
+enum plant {
+    PLANT_NONE,
+    PLANT_ACK_BEFORE_REPLY,     // worker: tell the core that a call was done when it was sent
+    PLANT_SKIP_ORDER,           // store: apply what does not follow the position
+    PLANT_OLD_SESSION,          // gateway: believe answers of older sessions
+    PLANT_FORGET_REQUEUE,       // broker: a batch taken back from a worker is never sent again
+    PLANT_NO_LEASE,             // store: settle without looking at the lease
+    PLANT_ADD_WITHOUT_SUBTRACT, // store: cells += new
+    PLANT_MAX_WATERMARK,        // store: the fastest gateway counts, not the slowest
+    PLANT_DELETE_CONTRIBUTION,  // store: a final encounter is deleted, the mark stays
+    PLANT_SEND_BEFORE_COMMIT,   // gateway: send what is not on disk yet
+    PLANT_TRIM_ON_ANSWER,       // gateway: delete what is acknowledged
+    PLANT_BLIND_EPOCH,          // store: take whatever epoch a spool shows
+    PLANT_DRIVER_RESTART,       // gateway: after a restart, read the recording from its start
+    PLANT_COUNT
+};
+
+const char *plant_name(enum plant plant);

@@ -1,0 +1,212 @@
+// Redis: the store model behind latency, failures and falls back; calls as store.c repeats them.
+
+#include "tests/simulation/simulation.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+void call_free(struct store_call *call) {
+    buffer_fini(&call->argument);
+    free(call);
+}
+
+void redis_start(struct simulation *s) {
+    s->redis.branches = malloc(WORLD_BRANCHES * sizeof(struct model));
+    s->redis.snapshots = malloc(SNAPSHOTS * WORLD_BRANCHES * sizeof(struct model));
+    assert(s->redis.branches && s->redis.snapshots);
+    for (size_t i = 0; i < s->world->branch_count; i++)
+        model_empty(&s->redis.branches[i], s->plant);
+}
+
+static int64_t store_ms(const struct simulation *s) {
+    return WORLD_BEGIN_MS + (int64_t)s->now_ms + s->redis.clock_ahead_ms;
+}
+
+// Calls and replies of one connection stay in order
+// ------------------------------------------------
+
+static uint64_t after(struct simulation *s, uint64_t *last_ms) {
+    uint64_t at_ms = s->now_ms + chance_range(&s->chance, 0, 2);
+    if (chance_permille(&s->chance, s->delay_permille)) at_ms += chance_below(&s->chance, 400);
+    if (at_ms < *last_ms) at_ms = *last_ms;
+    *last_ms = at_ms;
+    return at_ms;
+}
+
+void redis_call(struct simulation *s, struct store_call *call) {
+    event_push(s, (struct event){.at_ms = after(s, &s->workers[call->worker].redis_last_ms[0]),
+                                 .kind = EVENT_CALL,
+                                 .call = call});
+}
+
+static void reply(struct simulation *s, struct store_call *call, struct bytes bytes, bool failed) {
+    struct event event = {.at_ms = after(s, &s->redis.answered_ms[call->worker]),
+                          .kind = EVENT_REPLY,
+                          .call = call,
+                          .subject = failed,
+                          .data = malloc(bytes.size + 1),
+                          .size = bytes.size};
+    assert(event.data);
+    if (bytes.size) memcpy(event.data, bytes.data, bytes.size);
+    event_push(s, event);
+}
+
+/// What the connection would say: LOADING, OOM, a wrong type ... the call is not carried out.
+static bool turned_away(struct simulation *s, struct store_call *call) {
+    bool missing = !s->redis.functions && call->stage != STAGE_LOAD;
+    bool turned =
+        missing || s->redis.later_until_ms > s->now_ms || s->redis.error_until_ms > s->now_ms;
+    if (turned) reply(s, call, (struct bytes){0}, true);
+    return turned;
+}
+
+static void carry_out(struct simulation *s, struct store_call *call) {
+    static const char *const names[] = {"configure", "ask", "ingest", "take", "settle", "publish"};
+    struct model *model = &s->redis.branches[call->branch];
+    enum model_call what = call->stage == STAGE_CONFIGURE ? MODEL_CONFIGURE : call->goal;
+    struct buffer configure;
+    buffer_init(&configure, 4096);
+    if (call->stage == STAGE_CONFIGURE)
+        call_configure(&s->world->branches[call->branch], &s->world->policy, &configure);
+    struct bytes argument =
+        buffer_bytes(call->stage == STAGE_CONFIGURE ? &configure : &call->argument);
+    buffer_clear(&s->reply);
+    oracle_before(s, call);
+    const char *error = model_call(model, what, argument, store_ms(s), &s->reply);
+    assert(!s->reply.failed);
+    trace(s, "store: %s of branch %zu by worker %u: %s", names[what], call->branch, call->worker,
+          error ? error : store_status_name((enum store_status)s->reply.data[0]));
+    if (error)
+        wrong(s, "the store refuses %s of branch %zu: %s", names[what], call->branch, error);
+    else
+        oracle_after(s, call, buffer_bytes(&s->reply));
+    reply(s, call, buffer_bytes(&s->reply), error != NULL);
+    buffer_fini(&configure);
+}
+
+void redis_arrived(struct simulation *s, struct store_call *call) {
+    const struct worker *worker = &s->workers[call->worker];
+    bool gone = worker->process.life != call->life || worker->redis_connection != call->connection;
+    if (s->redis.away || (gone && chance_permille(&s->chance, 500))) {
+        call_free(call); // lost with its connection
+        return;
+    }
+    if (s->redis.slow_until_ms > s->now_ms) {
+        event_push(
+            s, (struct event){.at_ms = s->redis.slow_until_ms, .kind = EVENT_CALL, .call = call});
+        return;
+    }
+    if (turned_away(s, call)) return;
+    if (call->stage == STAGE_LOAD) {
+        s->redis.functions = true;
+        reply(s, call, (struct bytes){0}, false);
+        return;
+    }
+    carry_out(s, call);
+}
+
+// What came back: as worker/store/store.c, missing functions and configurations are brought
+// --------
+
+static void publish(struct simulation *s, const struct store_call *settled) {
+    struct store_call *call = calloc(1, sizeof *call);
+    assert(call);
+    *call = *settled;
+    call->next = NULL;
+    call->goal = MODEL_PUBLISH;
+    call->abandoned = true;
+    buffer_init(&call->argument, 4096);
+    call_publish(&(struct name){"set"}, bytes_of_text("{}"), &call->argument);
+    redis_call(s, call);
+}
+
+static enum call_class class_of(const struct simulation *s, bool failed) {
+    if (!failed) return CALL_OK;
+    return s->redis.error_until_ms > s->now_ms ? CALL_ERROR : CALL_RETRY;
+}
+
+void redis_replied(struct simulation *s, struct store_call *call, struct bytes bytes, bool failed) {
+    struct worker *worker = &s->workers[call->worker];
+    if (call->goal == MODEL_PUBLISH || !worker->process.alive ||
+        worker->process.life != call->life || worker->redis_connection != call->connection) {
+        call_free(call);
+        return;
+    }
+    bool missing = failed && !s->redis.functions;
+    bool unconfigured =
+        !failed && call->stage == STAGE_GOAL && bytes.size && bytes.data[0] == STORE_UNCONFIGURED;
+    if (missing && !call->loaded) {
+        call->loaded = true;
+        call->stage = STAGE_LOAD;
+        redis_call(s, call);
+    } else if (unconfigured && !call->configured) {
+        call->configured = true;
+        call->stage = STAGE_CONFIGURE;
+        redis_call(s, call);
+    } else if (!failed && call->stage != STAGE_GOAL) {
+        call->stage = STAGE_GOAL;
+        redis_call(s, call);
+    } else {
+        struct settle_reply settled;
+        if (!failed && call->goal == MODEL_SETTLE && !settle_reply_read(bytes, &settled) &&
+            settled.set_missing)
+            publish(s, call);
+        worker_reply(s, call, bytes, class_of(s, failed));
+        call_free(call);
+    }
+}
+
+// What can happen to it ---------------------------------------------------------------------------
+
+static void break_connections(struct simulation *s) {
+    for (size_t i = 0; i < s->worker_count; i++)
+        worker_redis_lost(s, i);
+}
+
+void redis_go_away(struct simulation *s, uint64_t until_ms) {
+    s->redis.away = true;
+    s->redis.away_until_ms = until_ms;
+    break_connections(s);
+}
+
+static struct model *snapshot_at(struct simulation *s, size_t round, size_t branch) {
+    return &s->redis.snapshots[round * WORLD_BRANCHES + branch];
+}
+
+void redis_snapshot(struct simulation *s) {
+    if (s->redis.snapshot_count == SNAPSHOTS) { // the oldest makes room
+        for (size_t round = 1; round < SNAPSHOTS; round++)
+            for (size_t i = 0; i < s->world->branch_count; i++)
+                model_copy(snapshot_at(s, round - 1, i), snapshot_at(s, round, i));
+        s->redis.snapshot_count--;
+    }
+    for (size_t i = 0; i < s->world->branch_count; i++)
+        model_copy(snapshot_at(s, s->redis.snapshot_count, i), &s->redis.branches[i]);
+    s->redis.snapshot_count++;
+}
+
+void redis_fall_back(struct simulation *s) {
+    if (s->redis.snapshot_count == 0) return;
+    size_t round = chance_below(&s->chance, (uint32_t)s->redis.snapshot_count);
+    trace(s, "the store falls back");
+    break_connections(s);
+    for (size_t i = 0; i < s->world->branch_count; i++) {
+        model_copy(&s->redis.branches[i], snapshot_at(s, round, i));
+        oracle_store_changed(s, i);
+    }
+    s->redis.snapshot_count = round; // those after it are of a history that is no more
+    s->redis.fallbacks++;
+}
+
+void redis_empty(struct simulation *s) {
+    trace(s, "the store is emptied");
+    break_connections(s);
+    for (size_t i = 0; i < s->world->branch_count; i++) {
+        model_empty(&s->redis.branches[i], s->plant);
+        oracle_store_changed(s, i);
+    }
+    s->redis.functions = false;
+    s->redis.snapshot_count = 0;
+    s->redis.fallbacks++;
+}

@@ -1,0 +1,357 @@
+#pragma once
+// The whole delivery path in one process and in virtual time: the real cores of gateway, broker and
+// worker between a spool, a network and a store that are simulated. Only tests/simulation reads it.
+//
+//   gateway.c  session and batching, with a spool     network.c  links, frames, the queue of events
+//   broker.c   dispatch                               redis.c    the store model, calls and replies
+//   worker.c   pipeline                               faults.c   what breaks, and when
+//   oracle.c   what must hold                         run.c      one run from its seed to its end
+
+#include "sensors-gw/core/batching.h"
+#include "sensors-gw/core/session.h"
+#include "tests/simulation/chance.h"
+#include "tests/simulation/store_model.h"
+#include "tests/simulation/world.h"
+#include "worker/core/pipeline.h"
+
+enum {
+    BROKERS = 2,
+    WORKERS = 4,
+    GATEWAYS = WORLD_BRANCHES * WORLD_GATEWAYS,
+    PROCESSES = GATEWAYS + 2, // of gateways: the last ones are clones
+    LINKS = PROCESSES + WORKERS * BROKERS,
+    NEVER_MS = 0x7fffffff, // later than any run
+    FAULTS_END_MS = 40000,
+    DRAIN_MS = 60000, // after the last fault
+    WINDOW = 4,
+    JOBS_MAX_HELD = 8,
+    COMMAND_MS = 2000, // a worker waits so long for Redis
+    SILENCE_MS = 2000,
+    JOB_MS = 15000,
+};
+
+enum fault {
+    FAULT_GATEWAY_CRASH,
+    FAULT_WORKER_CRASH,
+    FAULT_BROKER_CRASH,
+    FAULT_FREEZE,
+    FAULT_RESET,     // of a connection
+    FAULT_PARTITION, // of one, one way or both
+    FAULT_DELAY,     // of messages
+    FAULT_LOSS,
+    FAULT_DUPLICATE,
+    FAULT_REORDER,
+    FAULT_REDIS_AWAY,
+    FAULT_REDIS_SLOW,
+    FAULT_REDIS_LATER, // it answers "not now"
+    FAULT_REDIS_ERROR, // it answers that the call is wrong
+    FAULT_REDIS_FALLBACK,
+    FAULT_REDIS_EMPTIED,
+    FAULT_FUNCTIONS_MISSING,
+    FAULT_STORE_CLOCK,
+    FAULT_WORKER_CLOCK,
+    FAULT_DRAIN,
+    FAULT_POWER_LOSS, // a gateway restarts without what was not synced
+    FAULT_OLD_SPOOL,  // ... with a copy of its spool from earlier
+    FAULT_LOST_SPOOL, // ... with none
+    FAULT_CLONE,      // a second process with a copy of the spool
+    FAULT_POISON,     // a batch that kills its workers
+    FAULT_SMALL_SPOOL,
+    FAULT_COUNT
+};
+const char *fault_name(enum fault fault);
+
+// ------------------------------------------------------------------ network
+
+enum end { END_GATEWAY, END_WORKER };
+
+/// A connection from a process of a gateway or worker to a broker.
+struct link {
+    enum end end;
+    uint8_t client, broker;
+    bool wanted, up;
+    uint32_t peer;                // number of this connection; a new one each time
+    uint64_t broken_until_ms;     // cannot connect before
+    uint64_t blocked_until_ms[2]; // to the broker, to the client: what is sent is lost
+    uint64_t blocked_since_ms;
+    uint64_t last_ms[2]; // arrival of the newest frame, so that order is kept
+};
+
+enum event_kind {
+    EVENT_FRAME_TO_BROKER,
+    EVENT_FRAME_TO_CLIENT,
+    EVENT_LINK_UP,
+    EVENT_LINK_DOWN,
+    EVENT_CALL,  // reaches Redis
+    EVENT_REPLY, // reaches a worker
+    EVENT_FAULT,
+    EVENT_START_GATEWAY, // again
+    EVENT_START_WORKER,
+    EVENT_START_BROKER,
+    EVENT_END_CLONE,
+    EVENT_NETWORK, // look at the links
+    EVENT_SNAPSHOT,
+};
+
+struct event {
+    uint64_t at_ms, order;
+    enum event_kind kind;
+    uint32_t subject; // link, fault, process ...
+    uint32_t peer, life;
+    uint8_t *data;
+    size_t size;
+    struct store_call *call;
+};
+
+// ------------------------------------------------------------------ processes
+
+struct process {
+    bool alive;
+    uint64_t frozen_until_ms;
+    uint32_t life; // counts its starts
+};
+
+struct row {
+    struct tag tag;
+    const uint8_t *body;
+    size_t size;
+    size_t from, to; // items of the recording in it
+    bool poison;
+};
+
+/// What a commit makes durable.
+struct spool_head {
+    struct spool_id id;
+    uint64_t epoch, first, last, applied, session, dropped;
+    size_t cursor; // items of the recording read
+    int64_t watermark_ms;
+    bool birth, departed, fenced;
+};
+
+enum { ROWS = 512 };
+
+struct spool {
+    struct spool_head disk, synced; // synced: what survives the loss of power
+    struct row rows[ROWS];          // number - 1
+};
+
+struct gateway {
+    struct process process;
+    uint8_t identity; // place in the world's gateways
+    bool clone, stopped;
+    enum session_stop stop;
+    struct spool spool, copy; // copy: for FAULT_OLD_SPOOL
+    bool has_copy;
+    struct spool_head head; // with what is not committed yet
+    struct session session;
+    uint64_t session_since_ms; // when the current session number began
+    uint64_t session_seen;
+    struct batching *batching;
+    size_t items_cut; // items in batches so far
+    uint64_t commit_at_ms, idle_at_ms;
+    uint8_t endpoint; // which broker
+    uint64_t endpoint_since_ms;
+    bool renew;    // start with --new-spool
+    bool announce; // the session does not know yet what the spool holds
+};
+
+struct connection {
+    bool known;
+    uint32_t peer;
+    uint32_t former[8], changes;
+    uint64_t heard_ms;
+    struct buffer out;
+};
+
+struct slot {
+    bool taken, given; // given: handed to a worker once
+    struct message message;
+    uint8_t *body;
+};
+
+struct broker {
+    struct process process;
+    struct dispatch *dispatch;
+    struct slot *slots;
+    struct connection gateways[GATEWAYS], workers[WORKERS];
+    struct position last_position[GATEWAYS];
+    const struct message *done;
+};
+
+struct frame {
+    struct frame *next, *before; // of this worker
+    uint32_t holders;
+    uint8_t bytes[];
+};
+
+struct worker {
+    struct process process;
+    struct pipeline *pipeline;
+    struct pipeline_branch branches[WORLD_BRANCHES];
+    uint64_t heartbeat_at_ms;
+    struct buffer out[BROKERS];
+    struct frame *frames;
+    int64_t clock_ahead_ms;
+    // Its connection to Redis.
+    bool redis_up;
+    uint32_t redis_connection;
+    uint64_t redis_retry_ms, redis_last_ms[2];
+    struct store_call *calls; // on their way
+    bool draining, goodbye;
+};
+
+/// A call of the store on its way: as worker/store/store.c carries it.
+struct store_call {
+    struct store_call *next; // of this worker
+    uint32_t worker, life, connection;
+    size_t branch;
+    enum pipeline_call kind;
+    enum model_call goal;
+    enum { STAGE_GOAL, STAGE_LOAD, STAGE_CONFIGURE } stage;
+    bool configured, loaded;
+    uint64_t sent_ms;
+    struct buffer argument;
+    bool abandoned; // nobody waits for it
+};
+
+/// Which positions were the store's, and when.
+struct truth {
+    uint64_t since_ms, until_ms;
+    struct position position;
+};
+enum { TRUTHS = 4096 };
+
+struct redis {
+    bool away, functions;
+    uint64_t answered_ms[WORKERS];
+    uint64_t away_until_ms, slow_until_ms, later_until_ms, error_until_ms, trouble_ms;
+    int64_t clock_ahead_ms;
+    struct model *branches;  // of now
+    struct model *snapshots; // SNAPSHOTS rounds of branches
+    size_t snapshot_count;
+    uint64_t fallbacks;
+};
+enum { SNAPSHOTS = 8, BODIES_SIZE = 8 << 20 };
+
+/// The cells of each branch at the end.
+struct expectation {
+    struct model_cell cells[WORLD_BRANCHES][MODEL_CELLS];
+    size_t counts[WORLD_BRANCHES];
+};
+
+struct simulation {
+    uint64_t seed;
+    bool faulty, trace;
+    enum plant plant;
+    struct chance chance; // of the network and the processes
+    uint64_t now_ms, order, steps;
+    size_t broker_count, worker_count, process_count;
+    const struct world *world;
+    struct event *events; // a heap
+    size_t event_count;
+    struct link links[LINKS];
+    size_t link_count;
+    uint32_t peers;
+    struct gateway *gateways; // PROCESSES
+    struct broker brokers[BROKERS];
+    struct worker workers[WORKERS];
+    struct redis redis;
+    struct buffer reply, argument;
+    uint8_t *bodies; // of spools: never move, go with the run
+    size_t bodies_used;
+    // The faults of this seed.
+    uint32_t delay_permille, loss_permille, duplicate_permille;
+    bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted
+    size_t spool_rows_max;
+    uint64_t last_fault_ms;
+    uint64_t faults[FAULT_COUNT];
+    // The oracle.
+    struct truth *truths[GATEWAYS];
+    size_t truth_count[GATEWAYS];
+    const struct expectation *expected; // NULL: this is the run without faults
+    struct expectation *become;
+    uint64_t hash; // of all that happened
+    char failure[512];
+};
+
+// network.c
+void network_add(struct simulation *s, enum end end, size_t client, size_t broker);
+struct link *network_link(struct simulation *s, enum end end, size_t client, size_t broker);
+struct link *network_peer(struct simulation *s, uint32_t peer); // NULL: gone
+void network_look(struct simulation *s);
+/// false: the peer cannot be sent to.
+bool network_send(struct simulation *s, struct link *link, bool to_broker, struct bytes frame);
+void event_push(struct simulation *s, struct event event);
+bool event_pop(struct simulation *s, struct event *event);
+uint64_t event_next_ms(const struct simulation *s);
+
+// gateway.c
+void gateway_start(struct simulation *s, size_t process);
+void gateway_kill(struct simulation *s, size_t process);
+void gateway_connected(struct simulation *s, size_t process, bool up);
+void gateway_frame(struct simulation *s, size_t process, struct bytes frame);
+uint64_t gateway_deadline_ms(const struct simulation *s, size_t process);
+void gateway_turn(struct simulation *s, size_t process);
+bool gateway_done(const struct simulation *s, size_t process);
+void spool_make(struct simulation *s, struct gateway *g); // an empty one with a new id
+
+// broker.c
+void broker_start(struct simulation *s, size_t broker);
+void broker_kill(struct simulation *s, size_t broker);
+void broker_frame(struct simulation *s, size_t broker, const struct link *link, uint32_t peer,
+                  struct bytes frame);
+uint64_t broker_deadline_ms(const struct simulation *s, size_t broker);
+void broker_turn(struct simulation *s, size_t broker);
+bool broker_idle(const struct simulation *s, size_t broker);
+void broker_drain(struct simulation *s, size_t broker, size_t worker);
+
+// worker.c
+void worker_start(struct simulation *s, size_t worker);
+void worker_kill(struct simulation *s, size_t worker);
+void worker_connected(struct simulation *s, size_t worker, bool up);
+void worker_frame(struct simulation *s, size_t worker, size_t broker, struct bytes frame);
+void worker_reply(struct simulation *s, struct store_call *call, struct bytes reply,
+                  enum call_class class);
+uint64_t worker_deadline_ms(const struct simulation *s, size_t worker);
+void worker_turn(struct simulation *s, size_t worker);
+void worker_drain(struct simulation *s, size_t worker);
+void worker_redis_lost(struct simulation *s, size_t worker); // its connection broke
+
+// redis.c
+void redis_call(struct simulation *s, struct store_call *call);
+void redis_arrived(struct simulation *s, struct store_call *call);
+void redis_replied(struct simulation *s, struct store_call *call, struct bytes reply, bool failed);
+void redis_start(struct simulation *s);
+void redis_go_away(struct simulation *s, uint64_t until_ms);
+void redis_snapshot(struct simulation *s);
+void redis_fall_back(struct simulation *s);
+void redis_empty(struct simulation *s);
+void call_free(struct store_call *call);
+
+// faults.c
+void faults_plan(struct simulation *s);
+void faults_end(struct simulation *s);
+void fault_happen(struct simulation *s, enum fault fault);
+
+// oracle.c
+void trace(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);
+/// The first one is the run's failure.
+void wrong(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);
+void oracle_store_changed(struct simulation *s, size_t branch);
+void oracle_position_taken(struct simulation *s, const struct gateway *g, struct position position);
+void oracle_before(struct simulation *s, const struct store_call *call);
+void oracle_after(struct simulation *s, const struct store_call *call, struct bytes reply);
+bool oracle_drained(struct simulation *s, char *why, size_t size);
+void oracle_end(struct simulation *s);
+
+// run.c
+struct finding {
+    bool clean;
+    char failure[512];
+    uint64_t simulated_ms, steps, hash;
+    uint64_t faults[FAULT_COUNT];
+};
+/// With expected NULL nothing breaks, and what the cells become is written to *become.
+struct finding simulate_run(uint64_t seed, const struct world *world,
+                            const struct expectation *expected, struct expectation *become,
+                            enum plant plant, bool tracing);

@@ -1,0 +1,411 @@
+// A worker: the pipeline as it is, between brokers and a store; it follows worker/shell and
+// worker/store/store.c.
+
+#include "tests/simulation/simulation.h"
+#include "worker/core/pipeline.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEARTBEAT_MS = 500, RECONNECT_MS = 300, RESTART_MS = 600 };
+
+static size_t number_of(const struct simulation *s, const struct worker *worker) {
+    return (size_t)(worker - s->workers);
+}
+
+static struct link *link_to(struct simulation *s, const struct worker *worker, size_t broker) {
+    return network_link(s, END_WORKER, number_of(s, worker), broker);
+}
+
+// To the brokers ---------------------------------------------------------------------------------
+
+static void gather(struct worker *worker, size_t broker, const struct message *message) {
+    enum err err = message_encode(message, &worker->out[broker]);
+    assert(!err);
+}
+
+static void flush(struct simulation *s, struct worker *worker) {
+    for (size_t i = 0; i < s->broker_count; i++) {
+        if (worker->out[i].size == 0) continue;
+        (void)network_send(s, link_to(s, worker, i), true, buffer_bytes(&worker->out[i]));
+        buffer_clear(&worker->out[i]);
+    }
+}
+
+static struct id name_of(const struct simulation *s, const struct worker *worker) {
+    struct id name = {"worker-0"};
+    name.text[7] = (char)('0' + number_of(s, worker));
+    return name;
+}
+
+static void send_ready(struct simulation *s, struct worker *worker) {
+    uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)s->broker_count;
+    for (size_t i = 0; i < s->broker_count; i++)
+        gather(worker, i,
+               &(struct message){.type = MESSAGE_READY,
+                                 .worker = name_of(s, worker),
+                                 .credit = share,
+                                 .set = bytes_of_text("a")});
+    worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
+}
+
+// Frames -----------------------------------------------------------------------------------------
+
+static void frame_let_go(struct worker *worker, struct frame *frame) {
+    if (--frame->holders > 0) return;
+    if (frame->before)
+        frame->before->next = frame->next;
+    else
+        worker->frames = frame->next;
+    if (frame->next) frame->next->before = frame->before;
+    free(frame);
+}
+
+static struct frame *frame_keep(struct worker *worker, struct bytes bytes) {
+    struct frame *frame = malloc(sizeof *frame + bytes.size);
+    assert(frame);
+    *frame = (struct frame){.next = worker->frames, .holders = 1};
+    memcpy(frame->bytes, bytes.data, bytes.size);
+    if (worker->frames) worker->frames->before = frame;
+    worker->frames = frame;
+    return frame;
+}
+
+// Calls of the store -----------------------------------------------------------------------------
+
+static void input(struct simulation *s, struct worker *worker, struct pipeline_input in) {
+    in.now_ms = s->now_ms;
+    in.utc_ms = WORLD_BEGIN_MS + (int64_t)s->now_ms + worker->clock_ahead_ms;
+    pipeline_input(worker->pipeline, &in);
+}
+
+static void call_answered(struct simulation *s, struct worker *worker, size_t branch,
+                          enum pipeline_call kind, enum call_class class, struct bytes reply) {
+    input(s, worker,
+          (struct pipeline_input){.kind = PIPELINE_REPLY,
+                                  .branch = (uint32_t)branch,
+                                  .call = kind,
+                                  .class = class,
+                                  .reply = reply,
+                                  .reason = class == CALL_OK ? "" : "simulated"});
+}
+
+/// What an eager worker would believe: everything was applied.
+static void answer_at_once(struct simulation *s, struct worker *worker,
+                           const struct pipeline_action *action) {
+    struct buffer reply;
+    buffer_init(&reply, 4096);
+    buffer_put_u8(&reply, STORE_OK);
+    buffer_put_u64(&reply, UINT64_MAX);
+    for (size_t i = 0; i < 3; i++)
+        buffer_put_u32(&reply, 0);
+    buffer_put_u8(&reply, (uint8_t)action->fold.gateway_count);
+    for (size_t i = 0; i < action->fold.gateway_count; i++) {
+        const struct fold_gateway *part = &action->fold.gateways[i];
+        buffer_put_u8(&reply, part->gateway);
+        buffer_put_u8(&reply, 0);
+        buffer_put_u64(&reply, part->epoch);
+        buffer_put_u64(&reply, part->last);
+        buffer_put(&reply, part->tag.bytes, sizeof part->tag.bytes);
+    }
+    call_answered(s, worker, action->branch, CALL_INGEST, CALL_OK, buffer_bytes(&reply));
+    buffer_fini(&reply);
+}
+
+static void start_call(struct simulation *s, struct worker *worker,
+                       const struct pipeline_action *action, enum pipeline_call kind) {
+    struct store_call *call = calloc(1, sizeof *call);
+    assert(call);
+    *call = (struct store_call){.worker = (uint32_t)number_of(s, worker),
+                                .life = worker->process.life,
+                                .connection = worker->redis_connection,
+                                .branch = action->branch,
+                                .kind = kind,
+                                .sent_ms = s->now_ms};
+    buffer_init(&call->argument, 1 << 22);
+    switch (kind) {
+    case CALL_INGEST:
+        call->goal = MODEL_INGEST;
+        call_ingest(&action->fold, &call->argument);
+        break;
+    case CALL_ASK:
+        call->goal = MODEL_ASK;
+        call_ask(&action->ask, &call->argument);
+        break;
+    case CALL_TAKE:
+        call->goal = MODEL_TAKE;
+        call_take(&action->take, &call->argument);
+        break;
+    case CALL_SETTLE:
+        call->goal = MODEL_SETTLE;
+        call_settle(&action->settle, &call->argument);
+        break;
+    }
+    assert(!call->argument.failed);
+    if (!worker->redis_up) {
+        call_free(call);
+        call_answered(s, worker, action->branch, kind, CALL_RETRY, (struct bytes){0});
+        return;
+    }
+    call->next = worker->calls;
+    worker->calls = call;
+    redis_call(s, call);
+    if (kind == CALL_INGEST && s->plant == PLANT_ACK_BEFORE_REPLY) {
+        call->abandoned = true;
+        answer_at_once(s, worker, action);
+    }
+}
+
+static void call_forget(struct worker *worker, struct store_call *call) {
+    for (struct store_call **at = &worker->calls; *at; at = &(*at)->next)
+        if (*at == call) {
+            *at = call->next;
+            return;
+        }
+}
+
+// Actions ----------------------------------------------------------------------------------------
+
+static void release(struct worker *worker, const struct pipeline_action *action) {
+    for (size_t i = 0; i < action->frame_count; i++)
+        frame_let_go(worker, action->frames[i]);
+}
+
+static void say_goodbye(struct simulation *s, struct worker *worker) {
+    for (size_t i = 0; i < s->broker_count; i++)
+        gather(worker, i, &(struct message){.type = MESSAGE_GOODBYE, .worker = name_of(s, worker)});
+    worker->goodbye = true;
+}
+
+static void carry_out(struct simulation *s, struct worker *worker, struct pipeline_action *action) {
+    switch (action->kind) {
+    case ACTION_INGEST:
+        start_call(s, worker, action, CALL_INGEST);
+        break;
+    case ACTION_ASK:
+        start_call(s, worker, action, CALL_ASK);
+        break;
+    case ACTION_TAKE:
+        start_call(s, worker, action, CALL_TAKE);
+        break;
+    case ACTION_SETTLE:
+        start_call(s, worker, action, CALL_SETTLE);
+        break;
+    case ACTION_DONE:
+        gather(worker, action->broker, &action->done);
+        release(worker, action);
+        break;
+    case ACTION_RELEASE:
+        release(worker, action);
+        break;
+    case ACTION_NOTICE:
+        trace(s, "worker %zu: %s", number_of(s, worker), action->notice);
+        break;
+    case ACTION_GOODBYE:
+        say_goodbye(s, worker);
+        break;
+    }
+}
+
+static void carry_out_all(struct simulation *s, struct worker *worker) {
+    struct pipeline_action action;
+    while (!worker->goodbye && pipeline_next(worker->pipeline, &action))
+        carry_out(s, worker, &action);
+}
+
+// Inputs -----------------------------------------------------------------------------------------
+
+void worker_reply(struct simulation *s, struct store_call *call, struct bytes reply,
+                  enum call_class class) {
+    struct worker *worker = &s->workers[call->worker];
+    call_forget(worker, call);
+    if (!call->abandoned) call_answered(s, worker, call->branch, call->kind, class, reply);
+    carry_out_all(s, worker); // the reply lives no longer than this
+}
+
+static bool kills(const struct message *job) {
+    return job->what == JOB_BATCH &&
+           memmem(job->body.data, job->body.size, WORLD_POISON, strlen(WORLD_POISON));
+}
+
+void worker_frame(struct simulation *s, size_t number, size_t broker, struct bytes bytes) {
+    struct worker *worker = &s->workers[number];
+    struct frame *frame = frame_keep(worker, bytes);
+    struct reader reader = reader_of((struct bytes){frame->bytes, bytes.size});
+    struct message message;
+    struct problem problem;
+    enum err err;
+    bool killed = false;
+    while (!killed && (err = message_decode(&reader, &message, &problem)) != ERR_END) {
+        if (err) {
+            wrong(s, "worker %zu does not understand: %s", number, problem.text);
+        } else if (message.type == MESSAGE_DRAIN) {
+            worker_drain(s, number);
+        } else if (message.type == MESSAGE_JOB && kills(&message) && s->faulty) {
+            killed = true;
+        } else if (message.type == MESSAGE_JOB) {
+            if (pipeline_held(worker->pipeline) >= JOBS_MAX_HELD) {
+                bool explained = s->faults[FAULT_DUPLICATE] || s->faults[FAULT_BROKER_CRASH] ||
+                                 s->faults[FAULT_PARTITION] || s->faults[FAULT_RESET] ||
+                                 s->faults[FAULT_FREEZE] || s->loss_permille || s->delay_permille;
+                if (!explained && s->now_ms >= s->redis.trouble_ms + JOB_MS)
+                    wrong(s, "worker %zu is given more jobs than it has credit for", number);
+                continue;
+            }
+            frame->holders++;
+            input(s, worker,
+                  (struct pipeline_input){.kind = PIPELINE_JOB,
+                                          .broker = (uint32_t)broker,
+                                          .message = &message,
+                                          .frame = frame});
+        }
+    }
+    frame_let_go(worker, frame);
+    if (!killed) return;
+    trace(s, "worker %zu dies of a batch", number);
+    s->faults[FAULT_POISON]++;
+    worker_kill(s, number);
+    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
+                                 .kind = EVENT_START_WORKER,
+                                 .subject = (uint32_t)number});
+}
+
+void worker_connected(struct simulation *s, size_t number, bool up) {
+    if (up) send_ready(s, &s->workers[number]);
+}
+
+void worker_drain(struct simulation *s, size_t number) {
+    struct worker *worker = &s->workers[number];
+    if (worker->draining) return;
+    worker->draining = true;
+    input(s, worker, (struct pipeline_input){.kind = PIPELINE_DRAIN});
+    send_ready(s, worker);
+}
+
+// Its connection to Redis ------------------------------------------------------------------------
+
+void worker_redis_lost(struct simulation *s, size_t number) {
+    struct worker *worker = &s->workers[number];
+    if (!worker->process.alive || !worker->redis_up) return;
+    trace(s, "worker %zu loses its store", number);
+    worker->redis_up = false;
+    worker->redis_connection++;
+    worker->redis_retry_ms = s->now_ms + RECONNECT_MS;
+    while (worker->calls) { // not known to be done
+        struct store_call *call = worker->calls;
+        worker->calls = call->next;
+        bool told = call->abandoned;
+        call->abandoned = true;
+        if (!told)
+            call_answered(s, worker, call->branch, call->kind, CALL_RETRY, (struct bytes){0});
+    }
+    input(s, worker, (struct pipeline_input){.kind = PIPELINE_STORE_DOWN});
+    send_ready(s, worker);
+}
+
+static void redis_look(struct simulation *s, struct worker *worker) {
+    if (worker->redis_up) {
+        for (const struct store_call *call = worker->calls; call; call = call->next)
+            if (s->now_ms >= call->sent_ms + COMMAND_MS) {
+                worker_redis_lost(s, number_of(s, worker));
+                return;
+            }
+    } else if (s->now_ms >= worker->redis_retry_ms) {
+        worker->redis_retry_ms = s->now_ms + RECONNECT_MS;
+        if (s->redis.away || s->redis.slow_until_ms > s->now_ms) return;
+        worker->redis_up = true;
+        input(s, worker, (struct pipeline_input){.kind = PIPELINE_STORE_UP});
+        send_ready(s, worker);
+    }
+}
+
+// Its life ---------------------------------------------------------------------------------------
+
+static int by_id(const void *a, const void *b) {
+    const struct pipeline_branch *left = a, *right = b;
+    return strcmp(left->branch->id.text, right->branch->id.text);
+}
+
+void worker_start(struct simulation *s, size_t number) {
+    struct worker *worker = &s->workers[number];
+    if (worker->process.alive) return;
+    struct pipeline_limits limits = pipeline_limits_default();
+    limits.jobs_max = JOBS_MAX_HELD;
+    limits.fold_jobs_max = 1 + chance_below(&s->chance, 6);
+    limits.take_max = 1 + chance_below(&s->chance, 4);
+    limits.retry_most_ms = 500;
+    limits.refuse_ms = 500;
+    limits.drain_ms = 1000;
+    limits.ingest = (struct ingest_limits){.observations = 4096,
+                                           .chunks = 4096,
+                                           .labels = 4096,
+                                           .facts = 512,
+                                           .dead = 2,
+                                           .bytes = 1 << 20};
+    uint32_t life = worker->process.life, connection = worker->redis_connection;
+    int64_t ahead_ms = worker->clock_ahead_ms;
+    *worker = (struct worker){.process = {.alive = true, .life = life + 1},
+                              .redis_connection = connection + 1,
+                              .clock_ahead_ms = ahead_ms};
+    for (size_t i = 0; i < s->world->branch_count; i++)
+        worker->branches[i] = (struct pipeline_branch){
+            .branch = &s->world->branches[i],
+            .set = world_standards(),
+            .configuration = store_configuration(&s->world->branches[i], &s->world->policy)};
+    qsort(worker->branches, s->world->branch_count, sizeof *worker->branches, by_id);
+    worker->pipeline = pipeline_new(&limits, worker->branches, s->world->branch_count,
+                                    world_measures(), chance_u64(&s->chance));
+    assert(worker->pipeline);
+    for (size_t i = 0; i < BROKERS; i++)
+        buffer_init(&worker->out[i], FRAME_MAX);
+    worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
+    for (size_t i = 0; i < s->broker_count; i++)
+        link_to(s, worker, i)->wanted = true;
+}
+
+void worker_kill(struct simulation *s, size_t number) {
+    struct worker *worker = &s->workers[number];
+    if (!worker->process.alive) return;
+    worker->process.alive = false;
+    for (struct store_call *call = worker->calls; call; call = call->next)
+        call->abandoned = true;
+    worker->calls = NULL;
+    pipeline_free(worker->pipeline);
+    worker->pipeline = NULL;
+    while (worker->frames) {
+        struct frame *frame = worker->frames;
+        worker->frames = frame->next;
+        free(frame);
+    }
+    for (size_t i = 0; i < BROKERS; i++)
+        buffer_fini(&worker->out[i]);
+    for (size_t i = 0; i < s->broker_count; i++)
+        link_to(s, worker, i)->wanted = false;
+}
+
+uint64_t worker_deadline_ms(const struct simulation *s, size_t number) {
+    const struct worker *worker = &s->workers[number];
+    uint64_t at_ms = pipeline_deadline_ms(worker->pipeline);
+    if (worker->heartbeat_at_ms < at_ms) at_ms = worker->heartbeat_at_ms;
+    if (!worker->redis_up && worker->redis_retry_ms < at_ms) at_ms = worker->redis_retry_ms;
+    for (const struct store_call *call = worker->calls; call; call = call->next)
+        if (call->sent_ms + COMMAND_MS < at_ms) at_ms = call->sent_ms + COMMAND_MS;
+    return at_ms;
+}
+
+void worker_turn(struct simulation *s, size_t number) {
+    struct worker *worker = &s->workers[number];
+    redis_look(s, worker);
+    if (s->now_ms >= pipeline_deadline_ms(worker->pipeline))
+        input(s, worker, (struct pipeline_input){.kind = PIPELINE_TICK});
+    carry_out_all(s, worker);
+    if (!worker->goodbye && s->now_ms >= worker->heartbeat_at_ms) send_ready(s, worker);
+    flush(s, worker);
+    if (!worker->goodbye) return;
+    trace(s, "worker %zu has said goodbye", number);
+    worker_kill(s, number);
+    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
+                                 .kind = EVENT_START_WORKER,
+                                 .subject = (uint32_t)number});
+}

@@ -1,0 +1,224 @@
+#include "tests/simulation/world.h"
+
+#include "common/base/hash.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DISTANCE, PHRASE, MEASURES };
+
+static struct measure measure_items[MEASURES] = {
+    {.id = {"distance.client"},
+     .kind = MEASURE_SAMPLES,
+     .unit = "m",
+     .resolution = 0.01,
+     .least = 0,
+     .most = 20,
+     .uncertainty = 0.05},
+    {.id = {"speech.phrase"}, .kind = MEASURE_EVENTS},
+};
+static const struct measures measures = {MEASURES, measure_items};
+
+const struct measures *world_measures(void) {
+    for (size_t i = 0; i < MEASURES; i++)
+        measure_items[i].key =
+            hash_fnv32(measure_items[i].id.text, strlen(measure_items[i].id.text));
+    return &measures;
+}
+
+/// Standards that look at samples, events and times, so that any lost or doubled one shows.
+const struct standard_set *world_standards(void) {
+    static struct standard items[3];
+    static struct standard_set set;
+    if (set.count) return &set;
+    world_measures();
+    for (size_t i = 0; i < 3; i++)
+        items[i] = (struct standard){
+            .status = STATUS_ACTIVE,
+            .weight = 1,
+            .permitted = true,
+            .any_offering = true,
+            .outcomes = UINT32_MAX,
+            .during = {.phase = PHASE_SERVICE},
+            .band = {BOUND_OPEN_LEAST, BOUND_OPEN_MOST},
+            .bound = {BOUND_OPEN_LEAST, BOUND_OPEN_MOST},
+            .least_coverage_millionths = 100000,
+            .least_confidence = 40,
+            .largest_gap_ms = 1500,
+        };
+    items[0].id = (struct name){"proxemics.distance"};
+    items[0].dimension = DIMENSION_PROXEMICS;
+    items[0].statistic = STATISTIC_MEAN;
+    items[0].measure = measure_items[DISTANCE];
+    items[0].uncertainty = 5;
+    items[0].step = 0.01;
+    items[0].bound.least = 100;
+    items[0].degree_count = 2;
+    items[0].degree[0] = (struct degree_point){0, 0};
+    items[0].degree[1] = (struct degree_point){200, MILLION};
+    items[1].id = (struct name){"timing.wait"};
+    items[1].dimension = DIMENSION_TIMING;
+    items[1].statistic = STATISTIC_DURATION;
+    items[1].during.phase = PHASE_WAITING;
+    items[1].step = 0.001;
+    items[1].bound.most = 1500;
+    items[2].id = (struct name){"wording.greeting"};
+    items[2].dimension = DIMENSION_WORDING;
+    items[2].statistic = STATISTIC_COUNT_EVENTS;
+    items[2].measure = measure_items[PHRASE];
+    items[2].step = 1;
+    items[2].bound.least = 3;
+    items[2].degree_count = 2;
+    items[2].degree[0] = (struct degree_point){0, 0};
+    items[2].degree[1] = (struct degree_point){20, MILLION};
+    set = (struct standard_set){.count = 3, .items = items, .json = "{}", .json_size = 2};
+    memset(set.hash_text, 'a', sizeof set.hash_text - 1);
+    return &set;
+}
+
+// Branches ---------------------------------------------------------------------------------------
+
+static void make_branch(struct world *world, size_t b, struct chance *chance) {
+    static const int64_t always[] = {INT64_MIN};
+    static const int32_t utc[] = {0};
+    struct branch *branch = &world->branches[b];
+    *branch = (struct branch){.zone = {1, always, utc},
+                              .counter_count = chance_range(chance, 1, WORLD_COUNTERS),
+                              .counters = world->counters[b],
+                              .gateway_count = chance_range(chance, 1, WORLD_GATEWAYS),
+                              .gateways = world->registered[b]};
+    snprintf(branch->id.text, sizeof branch->id.text, "branch-%zu", b);
+    snprintf(branch->zone_name, sizeof branch->zone_name, "UTC");
+    for (size_t i = 0; i < branch->counter_count; i++)
+        snprintf(branch->counters[i].text, ID_MAX + 1, "counter-%zu", i);
+    for (size_t i = 0; i < branch->gateway_count; i++) {
+        struct branch_gateway *gateway = &branch->gateways[i];
+        *gateway = (struct branch_gateway){.opens = i == 0, .counters = world->served[b][i]};
+        snprintf(gateway->id.text, sizeof gateway->id.text, "gateway-%zu", i);
+        gateway->key = gateway_key(&gateway->id);
+        for (size_t c = 0; c < branch->counter_count; c++)
+            if (i == 0 || chance_permille(chance, 700))
+                gateway->counters[gateway->counter_count++] = (uint16_t)c;
+        if (gateway->counter_count == 0) gateway->counters[gateway->counter_count++] = 0;
+    }
+    branch->hash = branch_hash(branch);
+}
+
+// Recordings -------------------------------------------------------------------------------------
+
+static struct item *append(struct recording *recording, struct item item) {
+    assert(recording->count < WORLD_ITEMS);
+    recording->items[recording->count] = item;
+    return &recording->items[recording->count++];
+}
+
+static int by_time(const void *a, const void *b) {
+    const struct item *left = a, *right = b;
+    if (left->seen_ms != right->seen_ms) return left->seen_ms < right->seen_ms ? -1 : 1;
+    return left->at_ms < right->at_ms ? -1 : left->at_ms > right->at_ms;
+}
+
+/// What the gateway that opens encounters tells of one: opened, started, ended; sometimes the whole
+/// again with a correction, or that it did not take place.
+static void tell(struct recording *recording, struct encounter whole, size_t counter,
+                 struct chance *chance) {
+    struct encounter part = whole;
+    uint64_t lag_ms = chance_below(chance, 300);
+    part.outcome = OUTCOME_OPEN;
+    part.started_ms = part.ended_ms = TIME_NONE;
+    struct item item = {.kind = ITEM_FACT, .counter = counter};
+    item.encounter = part;
+    item.at_ms = whole.issued_ms;
+    item.seen_ms = (uint64_t)(item.at_ms - WORLD_BEGIN_MS) + lag_ms;
+    append(recording, item);
+    item.encounter.started_ms = whole.started_ms;
+    item.at_ms = whole.started_ms;
+    item.seen_ms = (uint64_t)(item.at_ms - WORLD_BEGIN_MS) + lag_ms;
+    append(recording, item);
+    item.encounter = whole;
+    item.at_ms = whole.ended_ms;
+    item.seen_ms = (uint64_t)(item.at_ms - WORLD_BEGIN_MS) + lag_ms;
+    append(recording, item);
+}
+
+static void encounters(struct world *world, size_t b, struct recording *recording,
+                       struct chance *chance) {
+    const struct branch *branch = &world->branches[b];
+    for (size_t c = 0; c < branch->counter_count; c++) {
+        int64_t at_ms = WORLD_BEGIN_MS + chance_range(chance, 2000, 8000);
+        while (at_ms < WORLD_BEGIN_MS + WORLD_MS - 8000 &&
+               world->encounters[b] < WORLD_ENCOUNTERS) {
+            struct encounter encounter = {.counter = branch->counters[c],
+                                          .offering = {"cash"},
+                                          .outcome = OUTCOME_NORMAL,
+                                          .issued_ms = at_ms,
+                                          .called_ms = TIME_NONE};
+            snprintf(encounter.id.text, sizeof encounter.id.text, "e-%zu-%zu", c,
+                     ++world->encounters[b]);
+            snprintf(encounter.employee, sizeof encounter.employee, "p%u", chance_below(chance, 3));
+            encounter.started_ms = at_ms + chance_range(chance, 500, 2500);
+            encounter.ended_ms = encounter.started_ms + chance_range(chance, 2000, 5000);
+            if (chance_permille(chance, 200)) encounter.outcome = OUTCOME_TRANSFERRED;
+            tell(recording, encounter, c, chance);
+            at_ms = encounter.ended_ms + chance_range(chance, 100, 6000);
+        }
+    }
+}
+
+static void sense(struct world *world, size_t b, const struct branch_gateway *gateway,
+                  struct recording *recording, struct chance *chance) {
+    static const char *const labels[] = {"greeting", "farewell", "thanks"};
+    (void)world, (void)b;
+    recording->period_ms = chance_range(chance, 400, 1000);
+    for (uint64_t t = 1000; t < WORLD_MS; t += recording->period_ms)
+        for (size_t i = 0; i < gateway->counter_count; i++) {
+            struct item item = {.kind = chance_permille(chance, 250) ? ITEM_EVENT : ITEM_SAMPLE,
+                                .at_ms = WORLD_BEGIN_MS + (int64_t)t,
+                                .seen_ms = t + chance_below(chance, 300),
+                                .counter = gateway->counters[i],
+                                .value = 0.01 * chance_below(chance, 300),
+                                .confidence = (uint8_t)chance_range(chance, 30, 100),
+                                .label = labels[chance_below(chance, 3)]};
+            append(recording, item);
+        }
+}
+
+static void make_recording(struct world *world, size_t g, struct chance *chance) {
+    size_t b = world->gateways[g].branch;
+    const struct branch_gateway *gateway = &world->registered[b][world->gateways[g].place];
+    struct recording *recording = &world->gateways[g].recording;
+    recording->count = 0;
+    sense(world, b, gateway, recording, chance);
+    if (gateway->opens) encounters(world, b, recording, chance);
+    if (world->poisoned && g == 0)
+        append(recording,
+               (struct item){.kind = ITEM_POISON, .at_ms = WORLD_BEGIN_MS + 9000, .seen_ms = 9000});
+    qsort(recording->items, recording->count, sizeof *recording->items, by_time);
+    // No item is told more than 300 ms late, and none watches further back than a period.
+    for (size_t i = 0; i < recording->count; i++) {
+        struct item *item = &recording->items[i];
+        item->watermark_ms = WORLD_BEGIN_MS + (int64_t)item->seen_ms - 400 - recording->period_ms;
+    }
+}
+
+void world_make(struct world *world, uint64_t seed) {
+    struct chance chance = chance_of(seed, 1);
+    memset(world, 0, sizeof *world);
+    world->policy = store_policy_default();
+    world->policy.grace_ms = chance_range(&chance, 200, 2000);
+    world->policy.settle_after_ms = chance_range(&chance, 2000, 12000);
+    world->policy.settle_pause_ms = chance_range(&chance, 200, 2000);
+    world->policy.lease_ms = chance_range(&chance, 2000, 6000);
+    world->poisoned = chance_permille(&chance, 150);
+    world->branch_count = chance_range(&chance, 1, WORLD_BRANCHES);
+    for (size_t b = 0; b < world->branch_count; b++) {
+        make_branch(world, b, &chance);
+        for (size_t i = 0; i < world->branches[b].gateway_count; i++) {
+            world->gateways[world->gateway_count].branch = b;
+            world->gateways[world->gateway_count].place = (uint8_t)i;
+            make_recording(world, world->gateway_count++, &chance);
+        }
+    }
+}
