@@ -236,6 +236,10 @@ def _judge_one(standard, encounter, series, watched):
     if outcomes and encounter["outcome"] not in outcomes:
         return nothing
     begin, end = _phase(standard, encounter)
+    if encounter["outcome"] == "abandoned" and standard.get("during") == "waiting":
+        waited = encounter["ended"] - encounter["issued"]  # at least: who gave up did not start
+        gave_up = waited > standard["most"]
+        return "not_met" if gave_up else "not_applicable", Fraction(waited), MILLION
     if begin is None or end is None:
         return nothing
     if standard["statistic"] == "duration":

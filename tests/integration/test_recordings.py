@@ -209,7 +209,7 @@ class Recordings(Case):
         calls, _ = recompute.bank_encounters(self.log)
         limit = next(one["most"] for one in recompute.STANDARDS if one["id"] == "timing.wait")
         longer = {identity for identity, call in calls.items()
-                  if call["started"] is not None and call["started"] - call["issued"] > limit}
+                  if (call["started"] or call["ended"]) - call["issued"] > limit}
         found = {identity for identity, one in self.found[BANK].items()
                  for verdict in one["verdicts"]
                  if verdict["standard"] == "timing.wait"
