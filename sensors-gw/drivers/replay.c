@@ -94,7 +94,7 @@ enum err replay_begin(const char *start, const char *to_day, int64_t shift_days,
                       const struct zone *zone, int64_t *begin_ms, struct problem *problem) {
     size_t size = strlen(start);
     struct day day;
-    int64_t at_ms, ms_of_day, days;
+    int64_t at_ms, ms_of_day, days = 0;
     if (time_parse(start, size, &at_ms) == ERR_NONE) {
         day = day_local(zone, at_ms);
     } else if (size > 11 && (start[10] == 'T' || start[10] == ' ') && day_parse(start, 10, &day) &&
