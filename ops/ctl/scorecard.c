@@ -52,6 +52,7 @@ static json_t *dimension_json(const struct card *card, enum dimension dimension)
     set_share(object, verdicts);
     json_object_set_new(object, "score",
                         mean(card->total.score_sum[score], card->total.score_count[score]));
+    json_object_set_new(object, "scored", json_integer(card->total.score_count[score]));
     json_object_set_new(object, "standards", standards);
     return object;
 }
@@ -80,6 +81,7 @@ static json_t *card_json(const char *branch, const struct card *card) {
     json_object_set_new(object, "outcomes", outcomes_json(&card->total));
     json_object_set_new(object, "score",
                         mean(card->total.score_sum[0], card->total.score_count[0]));
+    json_object_set_new(object, "scored", json_integer(card->total.score_count[0]));
     json_object_set_new(object, "dimensions", dimensions);
     return object;
 }
@@ -137,6 +139,17 @@ static void print_dimension(const json_t *dimension) {
     json_array_foreach(standards, i, standard) print_standard(standard);
 }
 
+/// A mean without the number behind it would look like that of all encounters.
+static void print_score(const json_t *card) {
+    const json_t *score = json_object_get(card, "score");
+    if (json_is_real(score))
+        printf("\nScore %.1f %%, of the %lld encounters with enough evidence for one",
+               100 * json_real_value(score),
+               (long long)json_integer_value(json_object_get(card, "scored")));
+    else
+        printf("\nNo encounter has enough evidence for a score");
+}
+
 static void print_card(const json_t *card) {
     const json_t *days = json_object_get(card, "days"), *dimensions, *dimension;
     size_t count = json_array_size(days), i;
@@ -147,8 +160,7 @@ static void print_card(const json_t *card) {
     printf(": %lld encounters", (long long)json_integer_value(json_object_get(card, "encounters")));
     json_int_t provisional = json_integer_value(json_object_get(card, "provisional"));
     if (provisional > 0) printf(", %lld of them provisional", (long long)provisional);
-    const json_t *score = json_object_get(card, "score");
-    if (json_is_real(score)) printf(", score %.1f %%", 100 * json_real_value(score));
+    print_score(card);
     printf("\n%-32s%7s%7s%7s%7s%7s%7s  %-23s%10s\n", "", "met", "partly", "not", "n/a", "insuff",
            "other", "share met (95 %)", "coverage");
     dimensions = json_object_get(card, "dimensions");

@@ -58,6 +58,10 @@ class Day(Case):
         self.assertEqual(self.card["encounters"], len(self.encounters))
         self.assertEqual({key: count for key, count in self.card["outcomes"].items() if count},
                          dict(outcomes))
+        scores = [one["score"] for one in self.encounters if one["score"] is not None]
+        self.assertEqual(self.card["scored"], len(scores))
+        if scores:
+            self.assertAlmostEqual(self.card["score"], sum(scores) / len(scores), delta=1e-6)
         sums = collections.defaultdict(collections.Counter)
         for encounter in self.encounters:
             for verdict in encounter["verdicts"]:
