@@ -305,13 +305,13 @@ static void feed(struct gateway *g, struct session_input in) {
 
 static void on_connected(void *context) {
     struct gateway *g = context;
-    log_info("connected", "broker=%s", g->settings->broker.items[g->endpoint]);
+    log_info("connected", "broker=%s", g->settings->brokers.items[g->endpoint]);
     feed(g, (struct session_input){.kind = SESSION_INPUT_CONNECTED});
 }
 
 static void on_disconnected(void *context) {
     struct gateway *g = context;
-    log_info("disconnected", "broker=%s", g->settings->broker.items[g->endpoint]);
+    log_info("disconnected", "broker=%s", g->settings->brokers.items[g->endpoint]);
     g->connect_until_ms = clock_monotonic_ms() + g->settings->answer_timeout_ms;
     feed(g, (struct session_input){.kind = SESSION_INPUT_DISCONNECTED});
 }
@@ -376,7 +376,7 @@ static enum err security_of(const struct gateway *g, struct bus_security *securi
 }
 
 static enum err connect_broker(struct gateway *g, struct problem *problem) {
-    const char *endpoint = g->settings->broker.items[g->endpoint];
+    const char *endpoint = g->settings->brokers.items[g->endpoint];
     g->plain = g->settings->insecure || !strncmp(endpoint, "ipc://", 6);
     struct bus_settings settings = bus_settings_default();
     struct bus_security security;
@@ -395,14 +395,14 @@ static enum err connect_broker(struct gateway *g, struct problem *problem) {
 
 /// A broker that cannot be reached: try the next one.
 static void fail_over(struct gateway *g, uint64_t now_ms) {
-    if (session_state(&g->session) != SESSION_CONNECTING || g->settings->broker.count < 2 ||
+    if (session_state(&g->session) != SESSION_CONNECTING || g->settings->brokers.count < 2 ||
         now_ms < g->connect_until_ms)
         return;
     struct problem problem = {0};
     bus_close(g->socket);
     g->socket = NULL;
-    g->endpoint = (g->endpoint + 1) % g->settings->broker.count;
-    log_info("next_broker", "broker=%s", g->settings->broker.items[g->endpoint]);
+    g->endpoint = (g->endpoint + 1) % g->settings->brokers.count;
+    log_info("next_broker", "broker=%s", g->settings->brokers.items[g->endpoint]);
     if (connect_broker(g, &problem)) {
         log_error("connect_failed", "reason=%s", problem.text);
         stop(g, GATEWAY_EXIT_CONFIG);
@@ -507,7 +507,7 @@ static void on_turn(void *context) {
     uint64_t at_ms = least(session_deadline_ms(&g->session), batching_deadline_ms(g->batching));
     at_ms = least(at_ms, least(g->commit_at_ms, g->housekeep_at_ms));
     at_ms = least(at_ms, least(g->idle_at_ms, g->status_at_ms));
-    if (g->settings->broker.count > 1 && session_state(&g->session) == SESSION_CONNECTING)
+    if (g->settings->brokers.count > 1 && session_state(&g->session) == SESSION_CONNECTING)
         at_ms = least(at_ms, g->connect_until_ms);
     if (reading) at_ms = more ? now_ms : least(at_ms, sensors_deadline_ms(g->sensors));
     loop_timer_set(g->loop, at_ms);

@@ -14,7 +14,7 @@ const struct setting gateway_settings[] = {
     ROW(ID, branch, NULL, "The branch it stands in; config_dir/branches names it."),
     ROW(ID, gateway, NULL, "Its own name in that branch."),
     ROW(PATH, config_dir, "config", "Folder of measures.yaml and branches/."),
-    ROW(TEXTS, broker, true,
+    ROW(TEXTS, brokers, true,
         "Endpoints of the brokers, e.g. [\"tcp://broker:7400\"]; the next one is tried when one "
         "does not answer for as long as answer_timeout_ms."),
     ROW(PATH, keys_dir, "keys",

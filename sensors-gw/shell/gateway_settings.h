@@ -7,7 +7,7 @@
 struct gateway_settings {
     struct id branch, gateway;
     char config_dir[PATH_SIZE];
-    struct setting_texts broker;
+    struct setting_texts brokers;
     char keys_dir[PATH_SIZE];
     bool insecure;
     char spool[PATH_SIZE];

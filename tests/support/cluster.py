@@ -306,7 +306,7 @@ class Cluster:
         path = self.folder / f"{name}.yaml"
         write_yaml(path, {
             "branch": branch, "gateway": gateway, "config_dir": str(self.config),
-            "broker": [self.gateways_endpoint], "keys_dir": str(self.keys),
+            "brokers": [self.gateways_endpoint], "keys_dir": str(self.keys),
             "spool": str(self.folder / f"{name}.spool"),
             "pseudonym_key": str(self.folder / f"pseudonym.{branch}.key"),
             **self.gateway_settings, **settings, "drivers": drivers})
@@ -316,7 +316,7 @@ class Cluster:
         """An example of config/gateways, playing its recording on a fixed day."""
         name = f"gateway.{branch}.{gateway}"
         self.key(name)
-        sets = {"config_dir": self.config, "broker": json.dumps([self.gateways_endpoint]),
+        sets = {"config_dir": self.config, "brokers": json.dumps([self.gateways_endpoint]),
                 "keys_dir": self.keys, "spool": self.folder / f"{name}.spool",
                 "pseudonym_key": self.folder / f"pseudonym.{branch}.key",
                 "drivers.0.day": day, **self.gateway_settings}

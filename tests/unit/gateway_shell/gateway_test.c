@@ -177,7 +177,7 @@ static void put_config(const char *more) {
     char text[1024];
     int size = snprintf(text, sizeof text,
                         "branch: musterstadt\ngateway: floor\nconfig_dir: %s\n"
-                        "broker: [\"%s\"]\nspool: spool\npseudonym_key: key\n"
+                        "brokers: [\"%s\"]\nspool: spool\npseudonym_key: key\n"
                         "batch_observations: 20\nbatch_linger_ms: 20\nheld_max: 12\n"
                         "commit_batches: 4\nidle_ask_ms: 100\nanswer_timeout_ms: 1000\n"
                         "spool_full_sync: false\n%s\ndrivers:\n"
