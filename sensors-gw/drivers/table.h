@@ -3,7 +3,7 @@
 
 #include "common/base/bytes.h"
 
-enum { TABLE_COLUMNS_MAX = 256 };
+enum { TABLE_COLUMNS_MAX = 1024 }; // OpenFace writes 714
 
 /// Fields of one row, in the order of the header; they point into the line that was cut.
 struct row {

@@ -88,3 +88,25 @@ Test(mutation, no_lines_are_too_broken) {
              "{\"fact\":\"encounter\",\"id\":\"e\",\"employee\":\"Ada\",\"started\":3000}\n"
              "{\"fact\":\"gap\",\"from\":1,\"to\":2,\"reason\":\"x\"}\n{\"watermark\":4000}\n");
 }
+
+Test(mutation, no_faces_are_too_broken) {
+    survives("driver: vision\npath: %s\nformat: openface\ncounter: desk-1\n"
+             "start: 2026-11-23T09:00:00\n",
+             "frame, timestamp, confidence, success, AU06_c, AU12_c, pose_Rx, pose_Ry\n"
+             "1, 0.000, 0.98, 1, 0, 1, 0.1, 0.2\n2, 0.500, 0.98, 1, 1, 1, 0.1, 0.2\n"
+             "3, 1.000, 0.21, 0, 0, 0, 0, 0\n4, 2.500, 0.95, 1, 0, 1, -0.1, nan\n");
+    survives("driver: vision\npath: %s\nformat: mediapipe\ncounter: desk-1\n"
+             "start: 2026-11-23T09:00:00\n",
+             "{\"t\":12.48,\"faceBlendshapes\":[{\"categories\":[{\"score\":0.71,\"categoryName\":"
+             "\"mouthSmileLeft\"},{\"score\":0.69,\"categoryName\":\"mouthSmileRight\"}]}]}\n"
+             "{\"t\":12.513,\"faceBlendshapes\":[]}\n"
+             "{\"t\":12.546,\"poseLandmarks\":[[{\"x\":0.51}]]}\n");
+}
+
+Test(mutation, no_sheets_are_too_broken) {
+    survives("driver: form\npath: %s\ncounter_prefix: desk-\nevery_s: 60\nanswers:\n"
+             "  - {column: badge, measure: appearance.badge, values: {yes: 1, no: 0}}\n"
+             "  - {column: tidy, measure: appearance.tidiness}\n",
+             "date,counter,from,to,badge,tidy\n2026-11-23,1,9:00,9:10,yes,4\n"
+             "2026-11-23,2,9:30,9:45,no,\n2026-11-23,1,10:00,10:05,,2.5\n");
+}

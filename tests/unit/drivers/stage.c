@@ -9,9 +9,15 @@
 #include <zlib.h>
 
 static struct measure measures[] = {
+    {.id = {"appearance.badge"}, .unit = "1", .resolution = 0.01, .least = 0, .most = 1},
+    {.id = {"appearance.tidiness"}, .unit = "points", .resolution = 0.1, .least = 1, .most = 5},
     {.id = {"audio.phrase"}, .kind = MEASURE_EVENTS, .resolution = 1},
     {.id = {"distance.bystander"}, .unit = "m", .resolution = 0.01, .least = 0, .most = 20},
     {.id = {"distance.client"}, .unit = "m", .resolution = 0.01, .least = 0, .most = 20},
+    {.id = {"vision.facing"}, .unit = "deg", .resolution = 1, .least = 0, .most = 180},
+    {.id = {"vision.gaze"}, .unit = "1", .resolution = 0.01, .least = 0, .most = 1},
+    {.id = {"vision.nod"}, .kind = MEASURE_EVENTS, .resolution = 1},
+    {.id = {"vision.smile"}, .unit = "1", .resolution = 0.01, .least = 0, .most = 1},
 };
 const struct measures stage_measures = {sizeof measures / sizeof measures[0], measures};
 

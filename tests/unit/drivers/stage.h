@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-extern const struct measures stage_measures; // distance.client, distance.bystander, audio.phrase
+extern const struct measures stage_measures; // a few of config/measures.yaml
 extern const struct zone stage_zone;         // Central Europe in 2026
 
 /// The path of a new file in memory with this text; gzip: compressed. It ends with the program.
