@@ -1,5 +1,6 @@
 #include "worker/engine/evaluate.h"
 
+#include "worker/engine/compose.h"
 #include "worker/engine/degree.h"
 #include "worker/engine/evidence.h"
 #include "worker/engine/phase.h"
@@ -105,7 +106,19 @@ static bool surely_violated(const struct observed *observed) {
            figure_compare(figure, bound.least) < 0;
 }
 
-/// The guard band: met if the bound holds as measured, not met if it is surely violated.
+/// The bound holds even where the true figure is as unfavourable as it can be.
+static bool surely_held(const struct observed *observed) {
+    struct bounds bound = observed->standard->bound;
+    struct figure figure;
+    if (bound.most != BOUND_OPEN_MOST &&
+        !(statistic_figure(observed, HIGHEST, &figure) && figure_compare(figure, bound.most) <= 0))
+        return false;
+    return bound.least == BOUND_OPEN_LEAST || (statistic_figure(observed, LOWEST, &figure) &&
+                                               figure_compare(figure, bound.least) >= 0);
+}
+
+/// The guard band: met if the bound holds as measured, not met if it is surely violated. Under a
+/// `not` the other way round, so that the doubt is always in the standard's favour.
 static void judge(const struct observed *observed, struct figure measured, struct judgement *out) {
     const struct standard *standard = observed->standard;
     struct bounds bound = standard->bound;
@@ -114,12 +127,15 @@ static void judge(const struct observed *observed, struct figure measured, struc
 
     bool above = bound.most != BOUND_OPEN_MOST && figure_compare(measured, bound.most) > 0;
     bool below = bound.least != BOUND_OPEN_LEAST && figure_compare(measured, bound.least) < 0;
-    if (!above && !below) {
-        conclude(out, VERDICT_MET, REASON_HELD, MILLION);
+    bool holds = !above && !below;
+    bool sure =
+        observed->turned ? !holds || surely_held(observed) : holds || surely_violated(observed);
+    if (!sure) {
+        conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
         return;
     }
-    if (!surely_violated(observed)) {
-        conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
+    if (holds) {
+        conclude(out, VERDICT_MET, REASON_HELD, MILLION);
         return;
     }
     int32_t degree = degree_at(standard, measured);
@@ -131,6 +147,7 @@ static void judge(const struct observed *observed, struct figure measured, struc
 static struct span worst_span(const struct observed *observed) {
     const struct standard *standard = observed->standard;
     struct span worst = {TIME_NONE, TIME_NONE};
+    if (observed->turned) return observed->phase;
     switch (standard->statistic) {
     case STATISTIC_MEAN:
     case STATISTIC_MIN:
@@ -156,7 +173,7 @@ static struct span worst_span(const struct observed *observed) {
 }
 
 /// Everything that is observed; whether it is enough; what it says.
-static void judge_observed(struct observed *observed, struct judgement *out) {
+static void judge_observed(const struct observed *observed, struct judgement *out) {
     struct figure measured;
     if (observed->series)
         out->point_count =
@@ -165,64 +182,114 @@ static void judge_observed(struct observed *observed, struct judgement *out) {
         observed->covered_ms > 0 && statistic_figure(observed, AS_MEASURED, &measured);
     if (measurable) judge(observed, measured, out);
     if (!enough_evidence(observed, out)) return;
-    if (!measurable)
-        conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_NO_SAMPLE, -1);
-    else if (out->reason != REASON_HELD)
-        out->worst = worst_span(observed);
+    if (!measurable) conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_NO_SAMPLE, -1);
 }
 
-static void judge_duration(struct observed *observed, struct judgement *out) {
+static void judge_duration(const struct observed *observed, struct judgement *out) {
     struct figure measured;
     out->coverage_millionths = MILLION; // the encounter's own times tell all of it
-    if (!statistic_figure(observed, AS_MEASURED, &measured)) return;
-    judge(observed, measured, out);
-    if (out->reason != REASON_HELD) out->worst = worst_span(observed);
+    if (statistic_figure(observed, AS_MEASURED, &measured)) judge(observed, measured, out);
 }
 
 /// A client who gave up waited at least this long: that is enough to break the bound, never to keep
 /// it. Leaving these out would let only those speak who could stay.
-static void judge_given_up(struct observed *observed, struct judgement *out) {
+static void judge_given_up(const struct observed *observed, struct judgement *out) {
     const struct standard *standard = observed->standard;
     int64_t most = standard->bound.most;
     struct figure measured;
     *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_LEFT_EARLY);
     if (!statistic_figure(observed, AS_MEASURED, &measured)) return;
-    out->coverage_millionths = MILLION;
     out->measured = figure_value(measured, standard->step);
     if (most == BOUND_OPEN_MOST) return;
     out->limit = (double)most * standard->step;
     if (figure_compare(measured, most) <= 0) return;
-    out->worst = observed->phase;
-    if (surely_violated(observed))
+    out->coverage_millionths = MILLION;
+    if (observed->turned || surely_violated(observed))
         conclude(out, VERDICT_NOT_MET, REASON_GAVE_UP, 0);
     else
         conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
 }
 
+/// Finds what there is to observe of one figure, and judges it.
+static void observe(const struct subject *subject, struct observed *observed,
+                    struct judgement *out) {
+    const struct standard *standard = observed->standard;
+    bool duration = standard->statistic == STATISTIC_DURATION;
+    *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
+    if (duration) observed->error_ms = subject->context->times_error_ms;
+    if (duration && phase_given_up(&standard->during, subject->encounter, &observed->phase)) {
+        judge_given_up(observed, out);
+    } else if (!phase_span(&standard->during, subject->offering, subject->encounter,
+                           &observed->phase)) {
+        return;
+    } else if (duration) {
+        judge_duration(observed, out);
+    } else if (observed->phase.from_ms < observed->phase.to_ms) {
+        observed->series = series_of(subject, standard);
+        if (observed->series) {
+            observed->error_ms =
+                (int64_t)observed->series->clock_error_ms + subject->context->clock_error_ms;
+            observed->covered_ms = evidence_covered_ms(standard, observed->series, observed->phase);
+        }
+        judge_observed(observed, out);
+    }
+}
+
+/// One figure, of a standard or of a part of it; turned: as a `not` sees it.
+static void evaluate_figure(const struct subject *subject, const struct standard *standard,
+                            bool turned, struct judgement *out) {
+    struct observed observed = {.standard = standard, .turned = turned};
+    observe(subject, &observed, out);
+    if (turned) compose_turn(out);
+    bool doubted =
+        out->verdict == VERDICT_INSUFFICIENT_EVIDENCE && out->reason == REASON_GUARD_BAND;
+    bool violated = out->verdict == VERDICT_NOT_MET || out->verdict == VERDICT_PARTLY_MET;
+    if (doubted || violated) out->worst = worst_span(&observed);
+}
+
+/// A tree of checks: the judgement of the check that speaks for all. A `not` turns everything
+/// inside it around (De Morgan), down to the figures and their guard bands.
+static void evaluate_check(const struct subject *subject, const struct standard *standard,
+                           const struct check *check, bool turned, struct judgement *out) {
+    if (check->kind == CHECK_FIGURE) {
+        evaluate_figure(subject, &standard->parts[check->part], turned, out);
+        return;
+    }
+    if (check->kind == CHECK_NOT) {
+        evaluate_check(subject, standard, check + 1, !turned, out);
+        return;
+    }
+    enum check_kind kind = (check->kind == CHECK_ANY) != turned ? CHECK_ANY : CHECK_ALL;
+    const struct check *end = check + check->size;
+    evaluate_check(subject, standard, ++check, turned, out);
+    for (check += check->size; check < end; check += check->size) {
+        struct judgement other;
+        evaluate_check(subject, standard, check, turned, &other);
+        if (compose_speaks(kind, out, &other)) *out = other;
+    }
+}
+
+/// A violation is excused where one of the standard's excuses holds as measured.
+static void excuse(const struct subject *subject, const struct standard *standard,
+                   struct judgement *out) {
+    for (size_t i = 0; i < standard->excuse_count; i++) {
+        struct judgement when;
+        evaluate_check(subject, standard, standard->excuses[i].when.items, false, &when);
+        if (when.verdict != VERDICT_MET) continue;
+        conclude(out, VERDICT_EXCUSED, REASON_EXCUSE, -1);
+        return;
+    }
+}
+
 static void evaluate_one(const struct subject *subject, const struct standard *standard,
                          struct judgement *out) {
     if (!applies(subject, standard, out)) return;
-    *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
-    struct observed observed = {.standard = standard};
-    if (standard->statistic == STATISTIC_DURATION &&
-        phase_given_up(&standard->during, subject->encounter, &observed.phase)) {
-        observed.error_ms = subject->context->times_error_ms;
-        judge_given_up(&observed, out);
-    } else if (!phase_span(&standard->during, subject->offering, subject->encounter,
-                           &observed.phase)) {
-        return;
-    } else if (standard->statistic == STATISTIC_DURATION) {
-        observed.error_ms = subject->context->times_error_ms;
-        judge_duration(&observed, out);
-    } else if (observed.phase.from_ms < observed.phase.to_ms) {
-        observed.series = series_of(subject, standard);
-        if (observed.series) {
-            observed.error_ms =
-                (int64_t)observed.series->clock_error_ms + subject->context->clock_error_ms;
-            observed.covered_ms = evidence_covered_ms(standard, observed.series, observed.phase);
-        }
-        judge_observed(&observed, out);
-    }
+    if (standard->checks.count > 0)
+        evaluate_check(subject, standard, standard->checks.items, false, out);
+    else
+        evaluate_figure(subject, standard, false, out);
+    if (out->verdict == VERDICT_NOT_MET || out->verdict == VERDICT_PARTLY_MET)
+        excuse(subject, standard, out);
     if (standard->status == STATUS_SHADOW && out->verdict != VERDICT_NOT_APPLICABLE)
         conclude(out, VERDICT_NOT_SELECTED, REASON_SHADOW, -1);
 }

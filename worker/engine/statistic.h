@@ -24,6 +24,7 @@ struct observed {
     struct span phase;
     int64_t covered_ms; // of the phase
     int64_t error_ms;   // of a time that compares two clocks
+    bool turned;        // the standard asks that the bound does not hold
 };
 
 /// false: no usable sample to make the figure of.

@@ -27,6 +27,9 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_FORBIDDEN] = "forbidden",
     [REASON_GAVE_UP] = "gave_up",
     [REASON_LEFT_EARLY] = "left_early",
+    [REASON_EXCUSE] = "excuse",
+    [REASON_HOURS] = "hours",
+    [REASON_UNCONFIRMED] = "unconfirmed",
 };
 
 static const char *const dimension_names[DIMENSION_COUNT] = {

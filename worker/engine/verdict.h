@@ -34,6 +34,9 @@ enum reason {
     REASON_FORBIDDEN,     // a layer forbids to measure this here
     REASON_GAVE_UP,       // the client left unserved, after waiting longer than the bound
     REASON_LEFT_EARLY,    // the client left unserved, before the bound was reached
+    REASON_EXCUSE,        // violated, but one of the standard's excuses holds
+    REASON_HOURS,         // the standard does not apply at this time of the week
+    REASON_UNCONFIRMED,   // violated, and so grave that a person has to confirm it
     REASON_COUNT
 };
 

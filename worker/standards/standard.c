@@ -32,6 +32,7 @@ const char *const anchor_names[] = {
 const char *const severity_names[] = {
     [SEVERITY_NORMAL] = "normal",
     [SEVERITY_CRITICAL] = "critical",
+    [SEVERITY_AUTO_FAIL] = "auto_fail",
     [SEVERITY_COUNT] = NULL,
 };
 
@@ -45,6 +46,17 @@ const char *const status_names[] = {
     [STATUS_DRAFT] = "draft",     [STATUS_SHADOW] = "shadow", [STATUS_ACTIVE] = "active",
     [STATUS_RETIRED] = "retired", [STATUS_COUNT] = NULL,
 };
+
+bool standard_senses(const struct standard *standard) {
+    bool composed = standard->checks.count > 0;
+    bool senses = !composed && standard->statistic != STATISTIC_DURATION;
+    for (size_t i = 0; composed && i < standard->checks.count; i++) {
+        const struct check *check = &standard->checks.items[i];
+        senses |= check->kind == CHECK_FIGURE &&
+                  standard->parts[check->part].statistic != STATISTIC_DURATION;
+    }
+    return senses;
+}
 
 bool standard_set_find(const struct standard_set *set, const char *id, size_t size, size_t *place) {
     for (size_t i = 0; i < set->count; i++) {

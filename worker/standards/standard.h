@@ -41,7 +41,29 @@ struct bounds {
     int64_t least, most;
 };
 
-enum severity { SEVERITY_NORMAL, SEVERITY_CRITICAL, SEVERITY_COUNT };
+/// How a composed standard is made of checks.
+enum check_kind { CHECK_FIGURE, CHECK_ALL, CHECK_ANY, CHECK_NOT };
+enum { CHECKS_MAX = 24, PARTS_MAX = 8, EXCUSES_MAX = 4 };
+
+/// One check. A tree stands as a list: each check, then those inside it.
+struct check {
+    uint8_t kind; // enum check_kind
+    uint8_t size; // of its part of the list: itself and all inside it
+    uint8_t part; // CHECK_FIGURE: which of the standard's parts
+};
+
+struct checks {
+    uint8_t count; // 0: none; else the first holds all others
+    struct check items[CHECKS_MAX];
+};
+
+/// What makes a violation forgivable.
+struct excuse {
+    struct name id;
+    struct checks when;
+};
+
+enum severity { SEVERITY_NORMAL, SEVERITY_CRITICAL, SEVERITY_AUTO_FAIL, SEVERITY_COUNT };
 extern const char *const severity_names[]; // ended by NULL
 
 enum attribution {
@@ -69,7 +91,8 @@ struct degree_point {
     int32_t millionths;
 };
 
-/// One standard of an effective set.
+/// One standard of an effective set. The figures, from `measure` to `largest_gap_ms`, are its own,
+/// or (composed: checks.count > 0) each of its parts has them.
 struct standard {
     struct name id;
     struct id norm, value;
@@ -100,6 +123,12 @@ struct standard {
     uint8_t least_confidence; // percent; a sample below it is not used
     int32_t largest_gap_ms;   // a sample speaks for at most this long
 
+    struct checks checks;
+    size_t excuse_count;
+    struct excuse excuses[EXCUSES_MAX];
+    size_t part_count; // what checks and excuses look at
+    struct standard *parts;
+
     uint64_t offerings; // bit i: applies to set->offerings[i]
     bool any_offering;  // applies to every offering, the unknown one too
     uint32_t outcomes;  // bit OUTCOME_x: applies to it
@@ -116,6 +145,7 @@ enum { SET_HASH_SIZE = 32, SET_HASH_TEXT_SIZE = 2 * SET_HASH_SIZE + 1 };
 struct standard_set {
     size_t count;
     struct standard *items;
+    struct standard *parts; // of all items
     size_t offering_count;
     struct offering offerings[OFFERINGS_MAX];
     struct offering other_offering;    // lengths for every offering not named; its id is empty
@@ -126,6 +156,9 @@ struct standard_set {
     char *json; // canonical JSON, for readers
     size_t json_size;
 };
+
+/// Whether any figure of it is made of what a sensor saw.
+bool standard_senses(const struct standard *standard);
 
 /// Place of the standard in the set; false: not in it.
 bool standard_set_find(const struct standard_set *set, const char *id, size_t size, size_t *place);
