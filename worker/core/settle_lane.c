@@ -83,10 +83,11 @@ void settle_lane_taken(struct pipeline *pipeline, uint32_t index, enum call_clas
 }
 
 /// How sure a comparison of the encounter's own times is.
-static struct engine_context context_of(const struct taken *taken) {
+static struct engine_context context_of(const struct taken *taken, const struct zone *zone) {
     return (struct engine_context){.clock_error_ms = taken->clock_error_ms,
                                    .times_error_ms =
-                                       taken->several_clocks ? 2 * taken->clock_error_ms : 0};
+                                       taken->several_clocks ? 2 * taken->clock_error_ms : 0,
+                                   .zone = zone};
 }
 
 static void judge(struct pipeline *pipeline, uint32_t index, struct taken *taken,
@@ -106,7 +107,7 @@ static void judge(struct pipeline *pipeline, uint32_t index, struct taken *taken
         engine_error(set, REASON_BAD_DATA, pipeline->judgements, scores);
         return;
     }
-    struct engine_context context = context_of(taken);
+    struct engine_context context = context_of(taken, &pipeline->branches[index].branch->zone);
     engine_evaluate(set, &taken->encounter, series, series_count, &context, pipeline->judgements,
                     scores);
 }

@@ -8,6 +8,7 @@
 #include "worker/engine/statistic.h"
 
 #include <math.h>
+#include <string.h>
 
 /// What all standards of one call look at.
 struct subject {
@@ -45,6 +46,22 @@ static const struct series *series_of(const struct subject *subject,
     return NULL;
 }
 
+/// Whether the standard applies at the hour in which the service started, or the client came.
+static bool applies_then(const struct subject *subject, const struct standard *standard) {
+    if (standard->hours_count == 0 || !subject->context->zone) return true;
+    const struct encounter *encounter = subject->encounter;
+    struct local_time local = zone_local(
+        subject->context->zone,
+        encounter->started_ms != TIME_NONE ? encounter->started_ms : encounter_begin_ms(encounter));
+    int minute = local.hour * 60 + local.minute;
+    for (size_t i = 0; i < standard->hours_count; i++) {
+        const struct hours *hours = &standard->hours[i];
+        if (hours->days >> local.weekday & 1 && hours->from <= minute && minute < hours->to)
+            return true;
+    }
+    return false;
+}
+
 /// false: the standard is not for this encounter; *out says why.
 static bool applies(const struct subject *subject, const struct standard *standard,
                     struct judgement *out) {
@@ -54,6 +71,10 @@ static bool applies(const struct subject *subject, const struct standard *standa
     }
     if (!(standard->outcomes >> subject->encounter->outcome & 1)) {
         *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_OUTCOME);
+        return false;
+    }
+    if (!applies_then(subject, standard)) {
+        *out = no_judgement(VERDICT_NOT_APPLICABLE, REASON_HOURS);
         return false;
     }
     if (standard->any_offering) return true;
@@ -281,6 +302,13 @@ static void excuse(const struct subject *subject, const struct standard *standar
     }
 }
 
+static bool confirmed(const struct subject *subject, const struct standard *standard) {
+    const struct engine_context *context = subject->context;
+    for (size_t i = 0; i < context->confirmed_count; i++)
+        if (strcmp(context->confirmed[i].text, standard->id.text) == 0) return true;
+    return false;
+}
+
 static void evaluate_one(const struct subject *subject, const struct standard *standard,
                          struct judgement *out) {
     if (!applies(subject, standard, out)) return;
@@ -290,6 +318,9 @@ static void evaluate_one(const struct subject *subject, const struct standard *s
         evaluate_figure(subject, standard, false, out);
     if (out->verdict == VERDICT_NOT_MET || out->verdict == VERDICT_PARTLY_MET)
         excuse(subject, standard, out);
+    if (out->verdict == VERDICT_NOT_MET && standard->severity == SEVERITY_AUTO_FAIL &&
+        !confirmed(subject, standard))
+        out->reason = REASON_UNCONFIRMED;
     if (standard->status == STATUS_SHADOW && out->verdict != VERDICT_NOT_APPLICABLE)
         conclude(out, VERDICT_NOT_SELECTED, REASON_SHADOW, -1);
 }

@@ -10,6 +10,9 @@ struct engine_context {
     uint32_t clock_error_ms; // of the gateway that told the encounter's times
     uint32_t times_error_ms; // of the difference of two of the encounter's own times: 0 when one
                              // gateway told them all, else the sum of the gateways' clock errors
+    const struct zone *zone; // of the branch; NULL: unknown, standards then apply at every hour
+    const struct name *confirmed; // standards whose violation a person has confirmed
+    size_t confirmed_count;
 };
 
 /// Judge every standard of the set on one ended encounter.

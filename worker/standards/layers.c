@@ -108,20 +108,30 @@ static void take_degree(const struct standards *standards, const struct rule *ru
         }
 }
 
+/// The legal classes of all measures that a standard looks at, as bits.
+static unsigned classes_of(const struct standard *standard) {
+    unsigned classes = 0;
+    if (standard->checks.count == 0 && standard->statistic != STATISTIC_DURATION)
+        classes |= 1u << standard->measure.legal;
+    for (size_t i = 0; i < standard->part_count; i++)
+        if (standard->parts[i].statistic != STATISTIC_DURATION)
+            classes |= 1u << standard->parts[i].measure.legal;
+    return classes;
+}
+
 /// The permissions: what the law leaves to an agreement nobody measures without one, and any layer
 /// may forbid.
 static void take_permissions(const struct standards *standards, const struct standards_place *place,
                              struct standard *standard) {
-    if (standard->statistic == STATISTIC_DURATION) return;
+    unsigned classes = classes_of(standard);
     unsigned permits = 1u << LEGAL_P0 | 1u << LEGAL_P1 | 1u << LEGAL_P2, forbids = 0;
     for (size_t i = 0; i < standards->overlay_count; i++) {
         if (!scope_holds(&standards->overlays[i].where, place)) continue;
         permits |= standards->overlays[i].permits;
         forbids |= standards->overlays[i].forbids;
     }
-    unsigned class = 1u << standard->measure.legal;
-    standard->permitted = (permits & class) && !(forbids & class);
-    standard->barred_by = forbids & class ? REASON_FORBIDDEN : REASON_AGREEMENT;
+    standard->permitted = !(classes & ~permits) && !(classes & forbids);
+    standard->barred_by = classes & forbids ? REASON_FORBIDDEN : REASON_AGREEMENT;
 }
 
 static void tell(struct buffer *chain, const struct end *end) {

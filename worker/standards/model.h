@@ -67,6 +67,7 @@ struct overlay {
 struct rule {
     struct standard standard;
     struct words text;
+    struct words excuses[EXCUSES_MAX];
     char *source;
     struct scope where;
     struct bounds adaptable_least, adaptable_most; // where a culture may move the bound

@@ -48,6 +48,14 @@ static bool requirement_read(struct reading *reading, const struct node *node,
                      "there is no standard %s; correct the name", overlay->standard.text);
         return false;
     }
+    if (rule->standard.checks.count > 0) {
+        node_problem(
+            named, reading->problems, ERR_CONFLICT,
+            "%s is made of several checks and has no bound of its own; move the bound of a "
+            "standard with one figure",
+            overlay->standard.text);
+        return false;
+    }
     struct standard moved = rule->standard;
     moved.degree_count = 0;
     bool good = figures_read_moved(reading, node, &moved);

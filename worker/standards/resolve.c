@@ -17,6 +17,22 @@ static void set_hash(struct standard_set *set) {
     sodium_bin2hex(set->hash_text, sizeof set->hash_text, set->hash, sizeof set->hash);
 }
 
+/// The set keeps parts of its own, so that it may outlive the standards.
+static bool parts_copy(struct standard_set *set) {
+    size_t count = 0, at = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += set->items[i].part_count;
+    set->parts = calloc(count ? count : 1, sizeof set->parts[0]);
+    if (!set->parts) return false;
+    for (size_t i = 0; i < set->count; i++) {
+        struct standard *standard = &set->items[i];
+        memcpy(&set->parts[at], standard->parts, standard->part_count * sizeof set->parts[0]);
+        standard->parts = &set->parts[at];
+        at += standard->part_count;
+    }
+    return true;
+}
+
 static enum err fill(struct standard_set *set, const struct standards *standards,
                      const struct standards_place *place, struct problems *problems) {
     const struct rule *rules[STANDARDS_MAX];
@@ -32,6 +48,7 @@ static enum err fill(struct standard_set *set, const struct standards *standards
         rules[set->count++] = rule;
     }
     if (!good) return ERR_CONFLICT;
+    if (!parts_copy(set)) return ERR_NOMEM;
     offerings_copy(standards, set);
     set->coverage_floor_millionths = standards->coverage_floor_millionths;
     set->json = set_text(standards, set, rules, place);
@@ -71,5 +88,6 @@ void standard_set_free(struct standard_set *set) {
     if (!set) return;
     free(set->json);
     free(set->items);
+    free(set->parts);
     free(set);
 }

@@ -79,6 +79,19 @@ static json_t *places_json(json_t *object, const char *key, const struct places 
     return with(object, key, array);
 }
 
+static json_t *hours_json(const struct standard *standard) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standard->hours_count; i++) {
+        const struct hours *hours = &standard->hours[i];
+        json_t *days = json_array();
+        for (int day = 0; weekday_names[day]; day++)
+            if (hours->days >> day & 1) days = append(days, json_string(weekday_names[day]));
+        array = append(array, json_pack("{s:o, s:i, s:i}", "days", days, "from_minute",
+                                        (int)hours->from, "to_minute", (int)hours->to));
+    }
+    return array;
+}
+
 static json_t *applies_json(const struct standard_set *set, const struct rule *rule) {
     const struct standard *standard = &rule->standard;
     json_t *object = json_object();
@@ -96,6 +109,7 @@ static json_t *applies_json(const struct standard_set *set, const struct rule *r
                 array = append(array, json_string(outcome_name((enum outcome)i)));
         object = with(object, "outcomes", array);
     }
+    if (standard->hours_count > 0) object = with(object, "hours", hours_json(standard));
     object = places_json(object, "branches", &rule->where.branches);
     object = places_json(object, "regions", &rule->where.regions);
     object = places_json(object, "countries", &rule->where.countries);
@@ -134,21 +148,55 @@ static json_t *layers_json(const struct standards *standards, const struct rule 
     return array;
 }
 
-static json_t *rule_json(const struct standard_set *set, const struct standard *standard,
-                         const struct rule *rule) {
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s}", "id", standard->id.text,
-        "norm", standard->norm.text, "value", standard->value.text, "dimension",
-        dimension_name(standard->dimension), "status", status_names[standard->status], "severity",
-        severity_names[standard->severity], "attribution", attribution_names[standard->attribution],
-        "weight", (int)standard->weight, "permitted", (int)standard->permitted, "statistic",
-        statistic_names[standard->statistic], "unit", standard->unit, "source", rule->source);
-    object = with(object, "text", words_json(&rule->text));
+/// What one figure is made of, and its bound.
+static json_t *figure_json(json_t *object, const struct standard *standard) {
+    object = with(object, "statistic", json_string(statistic_names[standard->statistic]));
+    object = with(object, "unit", json_string(standard->unit));
     object = with(object, "during", during_json(&standard->during));
     object = with(object, "bound", bounds_json(&standard->bound, standard->step));
-    object = with(object, "applies", applies_json(set, rule));
     if (standard->degree_count > 0) object = with(object, "degree", degree_json(standard));
     return sensed_json(object, standard);
+}
+
+/// A check and all inside it, such as {"all": [{figure}, {"not": {figure}}]}.
+static json_t *check_json(const struct standard *standard, const struct check *check) {
+    if (check->kind == CHECK_FIGURE)
+        return figure_json(json_object(), &standard->parts[check->part]);
+    if (check->kind == CHECK_NOT)
+        return with(json_object(), "not", check_json(standard, check + 1));
+    const struct check *end = check + check->size;
+    json_t *array = json_array();
+    for (const struct check *inner = check + 1; inner < end; inner += inner->size)
+        array = append(array, check_json(standard, inner));
+    return with(json_object(), check->kind == CHECK_ANY ? "any" : "all", array);
+}
+
+static json_t *excuses_json(const struct standard *standard, const struct rule *rule) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standard->excuse_count; i++) {
+        const struct excuse *excuse = &standard->excuses[i];
+        json_t *object = json_pack("{s:s}", "id", excuse->id.text);
+        object = with(object, "text", words_json(&rule->excuses[i]));
+        object = with(object, "when", check_json(standard, excuse->when.items));
+        array = append(array, object);
+    }
+    return array;
+}
+
+static json_t *rule_json(const struct standard_set *set, const struct standard *standard,
+                         const struct rule *rule) {
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s}", "id", standard->id.text,
+                  "norm", standard->norm.text, "value", standard->value.text, "dimension",
+                  dimension_name(standard->dimension), "status", status_names[standard->status],
+                  "severity", severity_names[standard->severity], "attribution",
+                  attribution_names[standard->attribution], "weight", (int)standard->weight,
+                  "permitted", (int)standard->permitted, "source", rule->source);
+    object = with(object, "text", words_json(&rule->text));
+    object = with(object, "applies", applies_json(set, rule));
+    if (standard->excuse_count > 0) object = with(object, "excuses", excuses_json(standard, rule));
+    if (standard->checks.count == 0) return figure_json(object, standard);
+    return with(object, "checks", check_json(standard, standard->checks.items));
 }
 
 static json_t *statements_json(const struct statements *statements, bool norms) {

@@ -36,6 +36,8 @@ const char *const severity_names[] = {
     [SEVERITY_COUNT] = NULL,
 };
 
+const char *const weekday_names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
+
 const char *const attribution_names[] = {
     [ATTRIBUTION_EMPLOYEE] = "employee", [ATTRIBUTION_TEAM] = "team",
     [ATTRIBUTION_SYSTEM] = "system",     [ATTRIBUTION_CUSTOMER] = "customer",

@@ -57,6 +57,14 @@ struct checks {
     struct check items[CHECKS_MAX];
 };
 
+/// Hours of the week in the branch's time zone.
+struct hours {
+    uint8_t days;      // bit 0: Monday
+    uint16_t from, to; // minutes of the day; `to` does not belong to it
+};
+enum { HOURS_MAX = 8, DAY_MINUTES = 24 * 60 };
+extern const char *const weekday_names[]; // "mon" ..., ended by NULL
+
 /// What makes a violation forgivable.
 struct excuse {
     struct name id;
@@ -132,6 +140,8 @@ struct standard {
     uint64_t offerings; // bit i: applies to set->offerings[i]
     bool any_offering;  // applies to every offering, the unknown one too
     uint32_t outcomes;  // bit OUTCOME_x: applies to it
+    size_t hours_count; // 0: at every hour
+    struct hours hours[HOURS_MAX];
 };
 
 struct offering {

@@ -3,21 +3,37 @@
 #include "worker/engine/evaluate.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIALS_MAX = 32, MEMBERS_MAX = 4096, SPANS_MAX = 16, SECONDS_MOST = 24 * 3600 };
-static const int64_t BASE_MS = INT64_C(1000000000000); // second 0 of every example
+enum {
+    TRIALS_MAX = 32,
+    MEMBERS_MAX = 4096,
+    SPANS_MAX = 16,
+    LABELS_MAX = 32,
+    SECONDS_MOST = 24 * 3600
+};
+static const int64_t MONDAY_MS = INT64_C(1000080000000); // 2001-09-10, 0:00 UTC
+
+/// What one measure gave in an example.
+struct sensed {
+    struct span spans[SPANS_MAX];
+    int32_t t_ms[MEMBERS_MAX], values[MEMBERS_MAX];
+    uint8_t confidences[MEMBERS_MAX];
+    struct name labels[LABELS_MAX];
+};
 
 /// One example, as the engine wants it.
 struct trial {
     struct reading *reading;
     const struct standard *standard;
+    int64_t base_ms; // second 0 of the example
+    bool at_an_hour; // the example says of which day and hour it is
     struct encounter encounter;
-    struct series series;
-    struct span spans[SPANS_MAX];
-    int32_t t_ms[MEMBERS_MAX], values[MEMBERS_MAX];
-    uint8_t confidences[MEMBERS_MAX];
+    size_t series_count;
+    struct series series[PARTS_MAX + 1];
+    struct sensed sensed[PARTS_MAX + 1];
     struct judgement judgement;
 };
 
@@ -28,7 +44,27 @@ static bool time_read(struct trial *trial, const struct node *given, const char 
     *out = TIME_NONE;
     if (!node) return true;
     if (!read_seconds(trial->reading, node, 0, SECONDS_MOST, &ms)) return false;
-    *out = BASE_MS + ms;
+    *out = trial->base_ms + ms;
+    return true;
+}
+
+/// at: "tue 09:30", the day and hour of second 0.
+static bool hour_read(struct trial *trial, const struct node *node) {
+    const char *text;
+    int day = 0, hour, minute, read = 0;
+    trial->base_ms = MONDAY_MS;
+    if (!node) return true;
+    if (!node_text(node, 9, 9, &text, trial->reading->problems)) return false;
+    while (weekday_names[day] && strncmp(weekday_names[day], text, 3) != 0)
+        day++;
+    if (!weekday_names[day] || sscanf(text + 3, " %2d:%2d%n", &hour, &minute, &read) != 2 ||
+        read != 6 || hour < 0 || hour > 23 || minute < 0 || minute > 59) {
+        node_problem(node, trial->reading->problems, ERR_FORMAT,
+                     "%s is no day and hour; write such as \"tue 09:30\"", text);
+        return false;
+    }
+    trial->base_ms += day * (int64_t)DAY_MS + hour * HOUR_MS + minute * MINUTE_MS;
+    trial->at_an_hour = true;
     return true;
 }
 
@@ -36,7 +72,8 @@ static bool encounter_read(struct trial *trial, const struct node *given) {
     struct problems *problems = trial->reading->problems;
     struct encounter *encounter = &trial->encounter;
     *encounter = (struct encounter){.id = {"example"}, .outcome = OUTCOME_NORMAL};
-    bool good = time_read(trial, given, "issued", &encounter->issued_ms);
+    bool good = hour_read(trial, node_find(given, "at"));
+    good &= time_read(trial, given, "issued", &encounter->issued_ms);
     good &= time_read(trial, given, "called", &encounter->called_ms);
     good &= time_read(trial, given, "started", &encounter->started_ms);
     good &= time_read(trial, given, "ended", &encounter->ended_ms);
@@ -58,13 +95,14 @@ static bool encounter_read(struct trial *trial, const struct node *given) {
     return good;
 }
 
-static bool watched_read(struct trial *trial, const struct node *given) {
+static bool watched_read(struct trial *trial, const struct node *given, size_t at) {
+    struct series *series = &trial->series[at];
+    struct span *spans = trial->sensed[at].spans;
     struct problems *problems = trial->reading->problems;
     const struct node *watched = node_find(given, "watched");
     if (!watched) { // all the time
-        trial->spans[0] =
-            (struct span){encounter_begin_ms(&trial->encounter), trial->encounter.ended_ms};
-        trial->series.span_count = 1;
+        spans[0] = (struct span){encounter_begin_ms(&trial->encounter), trial->encounter.ended_ms};
+        series->span_count = 1;
         return true;
     }
     if (!node_list(watched, 0, SPANS_MAX, problems)) return false;
@@ -80,16 +118,16 @@ static bool watched_read(struct trial *trial, const struct node *given) {
                          "spans must ascend and not touch; sort and join them");
             return false;
         }
-        trial->spans[trial->series.span_count++] =
-            (struct span){BASE_MS + from_ms, BASE_MS + to_ms};
+        spans[series->span_count++] =
+            (struct span){trial->base_ms + from_ms, trial->base_ms + to_ms};
         last_ms = to_ms;
     }
     return true;
 }
 
-static bool member_add(struct trial *trial, const struct node *node, int64_t at_ms, int32_t value,
-                       uint8_t confidence) {
-    struct columns *columns = &trial->series.columns;
+static bool member_add(struct trial *trial, struct series *series, const struct node *node,
+                       int64_t at_ms, int32_t value, uint8_t confidence) {
+    struct columns *columns = &series->columns;
     if (columns->count == MEMBERS_MAX ||
         (columns->count > 0 && columns->t_ms[columns->count - 1] > at_ms)) {
         node_problem(node, trial->reading->problems, ERR_CONFLICT,
@@ -109,8 +147,8 @@ static bool confidence_read(struct trial *trial, const struct node *node, uint8_
     return true;
 }
 
-static bool value_read(struct trial *trial, const struct node *node, int32_t *out) {
-    const struct measure *measure = &trial->standard->measure;
+static bool value_read(struct trial *trial, const struct measure *measure, const struct node *node,
+                       int32_t *out) {
     int64_t steps;
     if (!read_steps(trial->reading, node, measure->resolution, measure->unit, measure->least,
                     measure->most, &steps))
@@ -120,7 +158,7 @@ static bool value_read(struct trial *trial, const struct node *node, int32_t *ou
 }
 
 /// {from: 0, to: 60, every: 1, value: 0.8, confidence: 1}: one value again and again.
-static bool repeated_read(struct trial *trial, const struct node *node) {
+static bool repeated_read(struct trial *trial, struct series *series, const struct node *node) {
     static const char *const keys[] = {"from", "to", "every", "value", "confidence", NULL};
     struct reading *reading = trial->reading;
     struct problems *problems = reading->problems;
@@ -132,70 +170,134 @@ static bool repeated_read(struct trial *trial, const struct node *node) {
         !read_seconds(reading, node_need(node, "to", problems), 0, SECONDS_MOST, &to_ms) ||
         !read_seconds(reading, node_need(node, "every", problems), 0.001, SECONDS_MOST,
                       &every_ms) ||
-        !value_read(trial, node_need(node, "value", problems), &value) ||
+        !value_read(trial, series->measure, node_need(node, "value", problems), &value) ||
         !confidence_read(trial, node_find(node, "confidence"), &confidence))
         return false;
     for (int64_t at_ms = from_ms; at_ms < to_ms; at_ms += every_ms)
-        if (!member_add(trial, node, at_ms, value, confidence)) return false;
+        if (!member_add(trial, series, node, at_ms, value, confidence)) return false;
+    return true;
+}
+
+/// The place of a label among those of the example; a new one is added.
+static bool label_read(struct trial *trial, size_t at, const struct node *node, int32_t *place) {
+    struct series *series = &trial->series[at];
+    struct name label, *labels = trial->sensed[at].labels;
+    if (!node_name(node, &label, trial->reading->problems)) return false;
+    size_t i = 0;
+    while (i < series->label_count && strcmp(labels[i].text, label.text) != 0)
+        i++;
+    if (i == LABELS_MAX) {
+        node_problem(node, trial->reading->problems, ERR_FULL, "at most %d labels in an example",
+                     LABELS_MAX);
+        return false;
+    }
+    labels[i] = label;
+    if (i == series->label_count) series->label_count++;
+    *place = (int32_t)i;
     return true;
 }
 
 /// [seconds, value or label, confidence (default 1)].
-static bool member_read(struct trial *trial, const struct node *node) {
+static bool member_read(struct trial *trial, size_t at, const struct node *node) {
     struct problems *problems = trial->reading->problems;
+    struct series *series = &trial->series[at];
+    bool samples = series->measure->kind == MEASURE_SAMPLES;
     int64_t at_ms;
     int32_t value = 0;
     uint8_t confidence;
-    if (node->kind == NODE_MAP && trial->standard->measure.kind == MEASURE_SAMPLES)
-        return repeated_read(trial, node);
+    if (node->kind == NODE_MAP && samples) return repeated_read(trial, series, node);
     if (!node_list(node, 2, 3, problems)) return false;
     const struct node *what = node->first->next;
     if (!read_seconds(trial->reading, node->first, 0, SECONDS_MOST, &at_ms) ||
         !confidence_read(trial, what->next, &confidence))
         return false;
-    if (trial->standard->measure.kind == MEASURE_SAMPLES)
-        return value_read(trial, what, &value) && member_add(trial, node, at_ms, value, confidence);
-
-    // Only the standard's own labels count; without any, every label does.
-    struct name label;
-    if (!node_name(what, &label, problems)) return false;
-    const struct standard *standard = trial->standard;
-    for (size_t i = 0; i < standard->label_count; i++)
-        if (strcmp(standard->labels[i].text, label.text) == 0)
-            return member_add(trial, node, at_ms, (int32_t)i, confidence);
-    return standard->label_count > 0 || member_add(trial, node, at_ms, 0, confidence);
+    bool good = samples ? value_read(trial, series->measure, what, &value)
+                        : label_read(trial, at, what, &value);
+    return good && member_add(trial, series, node, at_ms, value, confidence);
 }
 
-static bool series_read(struct trial *trial, const struct node *given) {
-    struct problems *problems = trial->reading->problems;
-    bool duration = trial->standard->statistic == STATISTIC_DURATION;
-    bool events = !duration && trial->standard->measure.kind == MEASURE_EVENTS;
-    const char *key = events ? "events" : "samples";
-    for (const struct node *node = given->first; node; node = node->next) {
-        bool sensed = strcmp(node->key, "samples") == 0 || strcmp(node->key, "events") == 0 ||
-                      strcmp(node->key, "watched") == 0;
-        if (!sensed ||
-            (!duration && (strcmp(node->key, key) == 0 || strcmp(node->key, "watched") == 0)))
-            continue;
-        node_problem(node, problems, ERR_CONFLICT, "%s mean nothing to this standard; remove them",
-                     node->key);
-        return false;
+/// Keys that say what a sensor of another kind, or none, saw.
+static bool only_fitting(struct trial *trial, const struct node *given, const char *members) {
+    static const char *const sensed[] = {"samples", "events", "watched", NULL};
+    bool good = true;
+    for (size_t i = 0; sensed[i]; i++) {
+        const struct node *node = node_find(given, sensed[i]);
+        bool fits =
+            members && (strcmp(sensed[i], members) == 0 || strcmp(sensed[i], "watched") == 0);
+        if (!node || fits) continue;
+        node_problem(node, trial->reading->problems, ERR_CONFLICT,
+                     "%s mean nothing to this standard; remove them", node->key);
+        good = false;
     }
-    if (duration) return true;
-    trial->series = (struct series){
-        .measure = &trial->standard->measure,
-        .base_ms = BASE_MS,
-        .columns = {0, trial->t_ms, trial->values, trial->confidences},
-        .spans = trial->spans,
-        .label_count = trial->standard->label_count,
-        .labels = trial->standard->labels,
+    return good;
+}
+
+/// What one measure gave: watched, and samples or events.
+static bool series_read(struct trial *trial, const struct measure *measure,
+                        const struct node *given) {
+    struct problems *problems = trial->reading->problems;
+    const char *key = measure->kind == MEASURE_EVENTS ? "events" : "samples";
+    size_t at = trial->series_count++;
+    struct sensed *sensed = &trial->sensed[at];
+    trial->series[at] = (struct series){
+        .measure = measure,
+        .base_ms = trial->base_ms,
+        .columns = {0, sensed->t_ms, sensed->values, sensed->confidences},
+        .spans = sensed->spans,
+        .labels = sensed->labels,
     };
-    if (!watched_read(trial, given)) return false;
+    if (!only_fitting(trial, given, key) || !watched_read(trial, given, at)) return false;
     const struct node *members = node_find(given, key);
     if (members && !node_list(members, 0, MEMBERS_MAX, problems)) return false;
     for (const struct node *node = members ? members->first : NULL; node; node = node->next)
-        if (!member_read(trial, node)) return false;
+        if (!member_read(trial, at, node)) return false;
     return true;
+}
+
+/// The measure of this id that the standard looks at; NULL: none.
+static const struct measure *measure_of(const struct standard *standard, const char *id) {
+    if (standard->checks.count == 0 && standard->statistic != STATISTIC_DURATION &&
+        strcmp(standard->measure.id.text, id) == 0)
+        return &standard->measure;
+    for (size_t i = 0; i < standard->part_count; i++)
+        if (standard->parts[i].statistic != STATISTIC_DURATION &&
+            strcmp(standard->parts[i].measure.id.text, id) == 0)
+            return &standard->parts[i].measure;
+    return NULL;
+}
+
+/// measures: {distance.client: {samples: ...}, audio.phrase: {watched: ..., events: ...}}.
+static bool measures_read(struct trial *trial, const struct node *map) {
+    static const char *const keys[] = {"watched", "samples", "events", NULL};
+    struct problems *problems = trial->reading->problems;
+    if (!map) return true;
+    if (!node_any_map(map, problems)) return false;
+    for (const struct node *node = map->first; node; node = node->next) {
+        const struct measure *measure = measure_of(trial->standard, node->key);
+        if (!measure) {
+            node_problem(node, problems, ERR_MISSING,
+                         "the standard does not look at %s; remove it or correct the name",
+                         node->key);
+            return false;
+        }
+        for (size_t i = 0; i < trial->series_count; i++)
+            if (trial->series[i].measure->key == measure->key) {
+                node_problem(node, problems, ERR_CONFLICT, "%s is there twice; remove one",
+                             node->key);
+                return false;
+            }
+        if (!node_map(node, keys, problems) || !series_read(trial, measure, node)) return false;
+    }
+    return true;
+}
+
+/// The standard's own measure beside the times, others under `measures`.
+static bool sensed_read(struct trial *trial, const struct node *given) {
+    const struct standard *standard = trial->standard;
+    bool own = standard->checks.count == 0 && standard->statistic != STATISTIC_DURATION;
+    bool good =
+        own ? series_read(trial, &standard->measure, given) : only_fitting(trial, given, NULL);
+    return good && measures_read(trial, node_find(given, "measures"));
 }
 
 /// As if the standard were active and permitted: an example is about its figures.
@@ -205,11 +307,14 @@ static void judge(struct trial *trial) {
     standard.permitted = true;
     struct standard_set set = {.count = 1, .items = &standard};
     offerings_copy(trial->reading->model, &set);
-    struct engine_context context = {0};
+    // The hours of an example are those of the branch.
+    static const int64_t always = INT64_MIN;
+    static const int32_t no_offset = 0;
+    static const struct zone zone = {1, &always, &no_offset};
+    struct engine_context context = {.zone = trial->at_an_hour ? &zone : NULL};
     struct scores scores;
-    engine_evaluate(&set, &trial->encounter, &trial->series,
-                    standard.statistic == STATISTIC_DURATION ? 0 : 1, &context, &trial->judgement,
-                    &scores);
+    engine_evaluate(&set, &trial->encounter, trial->series, trial->series_count, &context,
+                    &trial->judgement, &scores);
 }
 
 static bool expected(struct trial *trial, const struct node *expect) {
@@ -232,14 +337,15 @@ static bool expected(struct trial *trial, const struct node *expect) {
 
 static bool run_one(struct trial *trial, const struct node *node) {
     static const char *const keys[] = {"given", "expect", NULL};
-    static const char *const given_keys[] = {"issued",  "called",  "started", "ended",  "offering",
-                                             "outcome", "watched", "samples", "events", NULL};
+    static const char *const given_keys[] = {"at",      "issued",   "called",   "started",
+                                             "ended",   "offering", "outcome",  "watched",
+                                             "samples", "events",   "measures", NULL};
     struct problems *problems = trial->reading->problems;
     if (!node_map(node, keys, problems)) return false;
     const struct node *given = node_need(node, "given", problems);
     const struct node *expect = node_need(node, "expect", problems);
     if (!expect || !node_map(given, given_keys, problems) || !encounter_read(trial, given) ||
-        !series_read(trial, given))
+        !sensed_read(trial, given))
         return false;
     judge(trial);
     return expected(trial, expect);
@@ -252,8 +358,9 @@ static bool enough(struct reading *reading, const struct standard *standard,
     if (!(seen & (1u << VERDICT_NOT_MET | 1u << VERDICT_PARTLY_MET)))
         missing = "not_met (or partly_met)";
     if (!(seen & 1u << VERDICT_MET)) missing = "met";
-    if (!(seen & 1u << VERDICT_INSUFFICIENT_EVIDENCE) && standard->statistic != STATISTIC_DURATION)
+    if (!(seen & 1u << VERDICT_INSUFFICIENT_EVIDENCE) && standard_senses(standard))
         missing = "insufficient_evidence";
+    if (!(seen & 1u << VERDICT_EXCUSED) && standard->excuse_count > 0) missing = "excused";
     if (missing)
         node_problem(tests, reading->problems, ERR_MISSING,
                      "standard %s has no example that is %s; add one", standard->id.text, missing);

@@ -386,3 +386,80 @@ Test(names, every_verdict_reason_and_dimension_has_one) {
         cr_assert(dimension_parse(name, strlen(name), &dimension) && (int)dimension == i);
     }
 }
+
+static enum verdict nearest(int32_t centimetres, bool turned) {
+    static struct standard part;
+    set_up();
+    part = standard;
+    part.statistic = STATISTIC_MIN;
+    part.bound.most = 100;
+    part.uncertainty = 5;
+    standard.parts = &part;
+    standard.part_count = 1;
+    standard.checks.count = 1;
+    standard.checks.items[0] = (struct check){CHECK_FIGURE, 1, 0};
+    if (turned) {
+        standard.checks.items[0] = (struct check){CHECK_NOT, 2, 0};
+        standard.checks.items[1] = (struct check){CHECK_FIGURE, 1, 0};
+        standard.checks.count = 2;
+    }
+    watched(0, 300000);
+    for (int32_t at = 100000; at < 300000; at += 1000)
+        member(at, centimetres, 100);
+    return evaluate();
+}
+
+// "Not nearer than 1 m" and "not (at most 1 m)" doubt in the same direction: for the employee.
+Test(evaluate, a_not_keeps_the_doubt_in_the_standards_favour) {
+    cr_assert(eq(int, nearest(100, false), VERDICT_MET));
+    cr_assert(eq(int, nearest(105, false), VERDICT_INSUFFICIENT_EVIDENCE));
+    cr_assert(eq(int, nearest(106, false), VERDICT_NOT_MET));
+
+    cr_assert(eq(int, nearest(101, true), VERDICT_MET));
+    cr_assert(eq(int, nearest(100, true), VERDICT_INSUFFICIENT_EVIDENCE));
+    cr_assert(eq(int, out.reason, REASON_GUARD_BAND));
+    cr_assert(eq(int, nearest(96, true), VERDICT_INSUFFICIENT_EVIDENCE));
+    cr_assert(eq(int, nearest(95, true), VERDICT_NOT_MET));
+    cr_assert(eq(int, out.reason, REASON_VIOLATED));
+    cr_assert(eq(i32, out.degree_millionths, 0));
+    cr_assert(eq(i64, out.worst.from_ms, START + 100000));
+}
+
+// All hours are those of the branch: 23:59 UTC on a Sunday is Monday two hours further east.
+Test(evaluate, hours_are_those_of_the_branch) {
+    static const int64_t always = INT64_MIN;
+    static const int32_t offset_s = 2 * 3600;
+    const struct zone zone = {1, &always, &offset_s};
+    const int64_t sunday_2359 = INT64_C(1000079940000);
+    ask_wait_at_most(1000000);
+    standard.hours_count = 1;
+    standard.hours[0] = (struct hours){.days = 1, .from = 119, .to = 120}; // Monday 1:59
+    encounter.issued_ms = sunday_2359 - 60000;
+    encounter.started_ms = sunday_2359;
+    encounter.ended_ms = sunday_2359 + 1000;
+    ASSERT_VERDICT(VERDICT_MET, REASON_HELD); // no zone is known
+    context.zone = &zone;
+    ASSERT_VERDICT(VERDICT_MET, REASON_HELD);
+    encounter.started_ms += 60000;
+    encounter.ended_ms += 60000;
+    ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_HOURS);
+    encounter.started_ms = TIME_NONE; // then the client's coming decides
+    encounter.issued_ms = sunday_2359;
+    encounter.outcome = OUTCOME_ABANDONED;
+    ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_LEFT_EARLY);
+}
+
+// A machine alone condemns nobody; and whether confirmed or not, the score stays the raw one.
+Test(evaluate, a_grave_violation_waits_for_a_person) {
+    static const struct name others[] = {{"t"}, {"s"}};
+    ask_wait_at_most(99999);
+    standard.severity = SEVERITY_AUTO_FAIL;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_UNCONFIRMED);
+    int32_t raw = scores.overall;
+    context.confirmed = others;
+    context.confirmed_count = 1;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_UNCONFIRMED);
+    context.confirmed_count = 2;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_VIOLATED);
+    cr_assert(eq(i32, scores.overall, raw));
+}

@@ -164,18 +164,22 @@ static const struct broken {
     {4, "coverage: 0.5", "coverage: 50", "standards/a.yaml:12:24", "50"},
     {4, ", gap_s: 10", "", "standards/a.yaml:12:13", "gap_s"},
     {4, "weight: 1", "weight: 0", "standards/a.yaml:13:11", "0"},
-    {4, "severity: normal", "severity: auto_fail", "standards/a.yaml:14:13", "confirmation"},
+    {4, "severity: normal", "severity: grave", "standards/a.yaml:14:13", "auto_fail"},
     {4, "attribution: employee", "attribution: boss", "standards/a.yaml:15:16", "boss"},
     {4, "[cash]", "[cahs]", "standards/a.yaml:16:25", "offering cahs is not in offerings.yaml"},
-    {4, "offerings: [cash]", "hours: 9-17", "standards/a.yaml:16:20", "hours have no effect"},
+    {4, "offerings: [cash]", "hours: 9-17", "standards/a.yaml:16:20", "list"},
+    {4, "offerings: [cash]", "hours: [{from: 9am, to: \"17:00\"}]", "standards/a.yaml:16:28", "5"},
+    {4, "offerings: [cash]", "hours: [{from: \"18:00\", to: \"09:00\"}]", "standards/a.yaml:16:21",
+     "write two entries"},
+    {4, "offerings: [cash]", "hours: [{days: [mo], from: \"08:00\", to: \"09:60\"}]",
+     "standards/a.yaml:16:29", "mo"},
     {4, "offerings: [cash]", "outcomes: [open]", "standards/a.yaml:16:24", "open"},
     {4, "offerings: [cash]", "countries: [de]", "standards/a.yaml:16:25", "two capital letters"},
     {4, "  weight: 1\n", "  weight: 1\n  live: true\n", "standards/a.yaml:14:9",
      "live alerts are not in this version"},
-    {4, "  weight: 1\n", "  weight: 1\n  excuses: [x]\n", "standards/a.yaml:14:12",
-     "excuses have no effect"},
-    {4, "  weight: 1\n", "  weight: 1\n  any: [x]\n", "standards/a.yaml:14:8",
-     "combined standards are not in this version"},
+    {4, "  weight: 1\n", "  weight: 1\n  excuses: [x]\n", "standards/a.yaml:14:13", "map"},
+    {4, "  weight: 1\n", "  weight: 1\n  any: [x]\n", "standards/a.yaml:7:12",
+     "measure belongs to one figure; write it inside any"},
     {4, "expect: met", "expect: not_met", "standards/a.yaml:19:15",
      "this example is met (held; measured 1 m, limit 0.45 m, coverage 100.0 %), not not_met"},
     {4, "samples: [[0, 0]]", "samples: [[0, 0, 0.4]]", "standards/a.yaml:21:15", "no_sample"},
@@ -251,7 +255,8 @@ Test(read, a_visible_expression_needs_an_agreement) {
     replace(4, "distance.client", "vision.smile");
     replace(4, "unit: m", "unit: \"1\"");
     cr_assert(eq(int, read_all(), ERR_NONE));
-    cr_assert(strstr(standards_warnings(standards)->items[0].text, "where no agreement permits it") != NULL);
+    cr_assert(strstr(standards_warnings(standards)->items[0].text,
+                     "where no agreement permits it") != NULL);
     struct standard_set *set;
     struct standards_place place = {"b", "r", "DE"};
     cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
@@ -282,6 +287,96 @@ Test(read, the_order_of_entries_does_not_change_the_hash) {
         standard_set_free(set);
     }
     cr_assert(eq(str, hashes[0], hashes[1]));
+}
+
+static const char composed[] =
+    "- standard: wording.opening\n"
+    "  norm: space\n"
+    "  dimension: wording\n"
+    "  status: active\n"
+    "  text: {de: Gruss und Abstand, en: Greeting and distance}\n"
+    "  source: example\n"
+    "  during: opening\n"
+    "  evidence: {coverage: 0.5, confidence: 0.5, gap_s: 10}\n"
+    "  all:\n"
+    "    - {measure: audio.phrase, labels: [hello], statistic: count, unit: \"1\", bound: {least: "
+    "1}}\n"
+    "    - not: {measure: distance.client, statistic: min, unit: m, bound: {most: 0.45}}\n"
+    "  excuses:\n"
+    "    - excuse: crowd\n"
+    "      text: {de: Gedraenge, en: Crowd}\n"
+    "      when: {during: waiting, statistic: duration, unit: s, bound: {least: 600}}\n"
+    "  weight: 1\n"
+    "  severity: auto_fail\n"
+    "  attribution: employee\n"
+    "  applies: {hours: [{days: [mon], from: \"09:00\", to: \"17:00\"}]}\n"
+    "  tests:\n"
+    "    - given";
+
+static enum err read_composed(const char *tests) {
+    static char text[TEXT_MAX];
+    const char *end = strstr(composed, "    - given");
+    snprintf(text, sizeof text, "%.*s%s", (int)(end - composed), composed, tests);
+    struct standards_file files[FILES];
+    for (size_t i = 0; i < FILES; i++)
+        files[i] = (struct standards_file){good[i].name, bytes_of_text(texts[i])};
+    files[FILES - 1].text = bytes_of_text(text);
+    problems = (struct problems){0};
+    standards_free(standards);
+    standards = NULL;
+    enum err err = standards_read(files, FILES, &measures, &standards, &problems);
+    problems_print(&problems, stderr);
+    return err;
+}
+
+#define NEAR "distance.client: {samples: [[0, 0.3], [9, 0.3]]}"
+#define FAR "distance.client: {samples: [[0, 1], [9, 1]]}"
+#define HELLO "audio.phrase: {events: [[1, hello]]}"
+#define SILENT "audio.phrase: {}"
+#define EXAMPLE(times, seen, verdict)                                                              \
+    "    - {given: {" times ", ended: 60, measures: {" seen "}}, expect: " verdict "}\n"
+
+// The greeting and the distance are one standard; who was run over by a crowd is excused.
+Test(read, a_standard_of_several_checks_is_judged_as_its_examples_say) {
+    cr_assert(eq(
+        int,
+        read_composed(
+            EXAMPLE("started: 0", HELLO ", " FAR,
+                    "met") EXAMPLE("started: 0", SILENT ", " FAR,
+                                   "not_met") EXAMPLE("started: 0", HELLO ", " NEAR, "not_met")
+                EXAMPLE("started: 0", SILENT ", distance.client: {}", "not_met") EXAMPLE(
+                    "started: 0", HELLO ", distance.client: {}", "insufficient_evidence")
+                    EXAMPLE("issued: 0, started: 10", SILENT ", " FAR, "not_met")
+                        EXAMPLE("at: \"mon 16:59\", started: 0", HELLO ", " FAR, "met") EXAMPLE(
+                            "at: \"mon 17:00\", started: 0", HELLO ", " FAR, "not_applicable")
+                            EXAMPLE("at: \"sun 12:00\", started: 0", HELLO ", " FAR,
+                                    "not_applicable") "    - {given: {issued: 0, started: 600, "
+                                                      "ended: 660, measures: {" HELLO
+                                                      ", distance.client: {samples: [[600, 0.3], "
+                                                      "[609, 0.3]]}}}, expect: excused}\n"),
+        ERR_NONE));
+    struct standard_set *set;
+    struct standards_place place = {"b", "r", "DE"};
+    cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
+    standards_free(standards); // the set outlives it
+    standards = NULL;
+    cr_assert(eq(sz, set->count, 1));
+    cr_assert(eq(sz, set->items[0].part_count, 3));
+    cr_assert(eq(int, set->items[0].severity, SEVERITY_AUTO_FAIL));
+    cr_assert(strstr(set->json, "\"checks\":{\"all\":[{") != NULL);
+    cr_assert(strstr(set->json, "{\"not\":{") != NULL);
+    cr_assert(strstr(set->json, "\"id\":\"crowd\"") != NULL);
+    cr_assert(strstr(set->json, "\"hours\":[{\"days\":[\"mon\"],\"from_minute\":540") != NULL);
+    standard_set_free(set);
+}
+
+Test(read, an_excuse_that_no_example_shows_is_refused) {
+    cr_assert(eq(int,
+                 read_composed(EXAMPLE("started: 0", HELLO ", " FAR, "met")
+                                   EXAMPLE("started: 0", SILENT ", " FAR, "not_met")
+                                       EXAMPLE("started: 0", "", "insufficient_evidence")),
+                 ERR_FORMAT));
+    cr_assert(strstr(problems.items[0].text, "no example that is excused") != NULL);
 }
 
 static uint64_t random_state = 1;
