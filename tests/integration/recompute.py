@@ -239,7 +239,9 @@ def _judge_one(standard, encounter, series, watched):
     if encounter["outcome"] == "abandoned" and standard.get("during") == "waiting":
         waited = encounter["ended"] - encounter["issued"]  # at least: who gave up did not start
         gave_up = waited > standard["most"]
-        return "not_met" if gave_up else "not_applicable", Fraction(waited), MILLION
+        if not gave_up:
+            return "not_applicable", Fraction(waited), None
+        return "not_met", Fraction(waited), MILLION
     if begin is None or end is None:
         return nothing
     if standard["statistic"] == "duration":

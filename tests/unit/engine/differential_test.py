@@ -262,13 +262,13 @@ def expected_given_up(c, phase):
     nan, (least, most) = float("nan"), c["bound"]
     length, step = phase[1] - phase[0], STEP[DURATION]
     if most == OPEN_MOST:
-        return ["not_applicable", "left_early", length * step, nan, 10**6, -1, NONE, NONE, 0]
-    said = [length * step, most * step, 10**6]
+        return ["not_applicable", "left_early", length * step, nan, -1, -1, NONE, NONE, 0]
+    said = [length * step, most * step]
     if length <= most:
-        return ["not_applicable", "left_early", *said, -1, NONE, NONE, 0]
+        return ["not_applicable", "left_early", *said, -1, -1, NONE, NONE, 0]
     if length - c["times_error"] <= most:
-        return ["insufficient_evidence", "guard_band", *said, -1, *phase, 0]
-    return ["not_met", "gave_up", *said, 0, *phase, 0]
+        return ["insufficient_evidence", "guard_band", *said, 10**6, -1, *phase, 0]
+    return ["not_met", "gave_up", *said, 10**6, 0, *phase, 0]
 
 
 def expected(c):
