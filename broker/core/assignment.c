@@ -6,8 +6,8 @@
 #include <assert.h>
 
 bool worker_takes(const struct dispatch *dispatch, const struct worker *worker) {
-    return worker->ready && !worker->draining && worker->assigned < worker->credit &&
-           dispatch->trial.worker != worker;
+    return worker->ready && !worker->draining && dispatch->trial.worker != worker &&
+           worker->ghosts < worker->credit && worker->assigned < worker->credit - worker->ghosts;
 }
 
 void lane_place(struct dispatch *dispatch, struct lane *lane) {
@@ -178,6 +178,7 @@ void assignment_done(struct dispatch *dispatch, const struct dispatch_input *in)
         if (lane && job->life == lane->life) answer = true;
         job_finish(dispatch, job, in);
     }
+    roster_offer(dispatch, worker);
     if (!branch) return;
     if (lane) settle_heard(dispatch, branch, in->due_ms);
     if (answer) {
@@ -186,5 +187,4 @@ void assignment_done(struct dispatch *dispatch, const struct dispatch_input *in)
                                                .gateway = lane_number(dispatch, lane),
                                                .session = lane->session});
     }
-    roster_offer(dispatch, worker);
 }

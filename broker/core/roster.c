@@ -52,6 +52,7 @@ void roster_ready(struct dispatch *dispatch, const struct dispatch_input *in) {
         worker->draining = false;
         worker->ghosts = 0;
     }
+    if (dispatch->now_ms - worker->lost_ms >= dispatch->limits.job_ms) worker->ghosts = 0;
     if (!worker->ready) dispatch->ready++;
     worker->ready = true;
     worker->credit = in->credit;
@@ -79,6 +80,7 @@ void roster_lost(struct dispatch *dispatch, struct worker *worker, enum dispatch
                                            .worker = worker_number(dispatch, worker),
                                            .jobs = worker->assigned});
     worker->ready = false;
+    worker->lost_ms = dispatch->now_ms;
     worker->ghosts = reason == REASON_GOODBYE ? 0 : worker->ghosts + worker->assigned;
     dispatch->ready--;
     if (reason == REASON_GOODBYE) worker->draining = false;

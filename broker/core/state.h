@@ -69,7 +69,8 @@ struct worker {
     struct link parked; // branches that wait for room at this worker
     bool ready, draining;
     uint32_t credit, assigned;
-    uint32_t ghosts; // jobs taken back that the same process may still be working on
+    uint32_t ghosts;  // jobs taken back that the same process may still hold: they need credit
+    uint64_t lost_ms; // when; after job_ms they count no more
     uint64_t heard_ms;
 };
 

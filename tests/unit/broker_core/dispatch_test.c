@@ -131,6 +131,35 @@ Test(dispatch, a_silent_worker_loses_its_batches_in_order) {
     drive_free(&d);
 }
 
+// A worker that was silent for a moment still holds what it had: more than its credit would not
+// find room, and be lost until job_ms. The same holds no longer than job_ms.
+Test(dispatch, what_a_silent_worker_may_still_hold_needs_its_credit) {
+    struct drive d = drive_new(drive_limits);
+    worker_settled(&d, 0, 2);
+    feed_ask(&d, 0, 1);
+    struct dispatch_action first = action(&d, ACTION_JOB, 0);
+    feed_ask(&d, 1, 1);
+    feed_tick(&d, d.now_ms + drive_limits.worker_silence_ms);
+    cr_assert(eq(int, action(&d, ACTION_WORKER_LOST, 0).reason, REASON_SILENT));
+    feed_ready(&d, 0, 2, false);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0));
+    feed_done(&d, 0, first.job, 0, -1); // late, but there is room again
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1));
+    feed_done(&d, 0, action(&d, ACTION_JOB, 0).job, 0, -1);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1)); // the other ask
+    feed_done(&d, 0, action(&d, ACTION_JOB, 0).job, 0, -1);
+    feed_ready(&d, 0, 1, false); // it still holds the second of the first two
+    feed_ask(&d, 0, 2);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0));
+    for (uint64_t end_ms = d.now_ms + drive_limits.job_ms; d.now_ms < end_ms;) {
+        cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0));
+        d.now_ms += 1000;
+        feed_ready(&d, 0, 1, false);
+    }
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1));
+    drive_free(&d);
+}
+
 // It may have been frozen, and thaw: Redis knows the number, the broker only has to ignore it.
 Test(dispatch, a_late_answer_changes_nothing) {
     struct drive d = drive_new(drive_limits);
