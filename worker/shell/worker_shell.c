@@ -21,10 +21,15 @@ struct connection {
     uint32_t number;
     struct bus_socket *socket;
     struct buffer out; // messages of this turn, to go in one frame
+    uint32_t life;     // counts how often it was made
+    uint32_t held;     // jobs that came over it as it is now
+    uint32_t former;   // jobs that came before it was made anew: the broker knows nothing of them
 };
 
 /// What came from a broker in one frame; jobs point into it until they are answered.
 struct frame {
+    struct connection *connection;
+    uint32_t life; // of the connection
     uint32_t holders;
     uint8_t bytes[];
 };
@@ -75,11 +80,13 @@ static void send_message(struct connection *connection, struct message *message)
 static void send_ready(struct worker *worker) {
     uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)worker->connection_count;
     for (size_t i = 0; i < worker->connection_count; i++) {
+        struct connection *connection = &worker->connections[i];
         struct message ready = {.type = MESSAGE_READY,
                                 .worker = worker->settings->worker,
-                                .credit = share,
+                                .credit =
+                                    share > connection->former ? share - connection->former : 0,
                                 .set = bytes_of_text(worker->catalogue->hash_text)};
-        send_message(&worker->connections[i], &ready);
+        send_message(connection, &ready);
     }
     worker->heartbeat_at_ms = clock_monotonic_ms() + worker->settings->heartbeat_ms;
 }
@@ -89,6 +96,8 @@ static void send_ready(struct worker *worker) {
 static void release(const struct pipeline_action *action) {
     for (size_t i = 0; i < action->frame_count; i++) {
         struct frame *frame = action->frames[i];
+        struct connection *connection = frame->connection;
+        --*(frame->life == connection->life ? &connection->held : &connection->former);
         if (--frame->holders == 0) free(frame);
     }
 }
@@ -235,6 +244,7 @@ static void job_came(struct worker *worker, uint32_t broker, const struct messag
         return; // the broker breaks its word; it gives the job to another after our silence
     }
     frame->holders++;
+    frame->connection->held++;
     input(worker, (struct pipeline_input){
                       .kind = PIPELINE_JOB, .broker = broker, .message = message, .frame = frame});
 }
@@ -249,6 +259,8 @@ static void broker_said(void *context, struct bus_peer peer, const char *user, s
         log_error("out_of_memory", "frame=%zu", bytes.size);
         return;
     }
+    frame->connection = connection;
+    frame->life = connection->life;
     frame->holders = 1;
     memcpy(frame->bytes, bytes.data, bytes.size);
 
@@ -274,6 +286,9 @@ static void broker_up(void *context) {
     struct connection *connection = context;
     log_info("broker_up", "endpoint=%s",
              connection->worker->settings->brokers.items[connection->number]);
+    connection->life++;
+    connection->former += connection->held;
+    connection->held = 0;
     send_ready(connection->worker);
 }
 
