@@ -180,6 +180,8 @@ struct broker {
 
 struct frame {
     struct frame *next, *before; // of this worker
+    uint8_t broker;
+    uint32_t life; // of the connection that it came over
     uint32_t holders;
     uint8_t bytes[];
 };
@@ -190,6 +192,8 @@ struct worker {
     struct pipeline_branch branches[WORLD_BRANCHES];
     uint64_t heartbeat_at_ms;
     struct buffer out[BROKERS];
+    uint32_t lives[BROKERS];                 // of the connections
+    uint32_t held[BROKERS], former[BROKERS]; // jobs of this connection, and of those before
     struct frame *frames;
     int64_t clock_ahead_ms;
     // Its connection to Redis.
@@ -308,7 +312,7 @@ void broker_drain(struct simulation *s, size_t broker, size_t worker);
 // worker.c
 void worker_start(struct simulation *s, size_t worker);
 void worker_kill(struct simulation *s, size_t worker);
-void worker_connected(struct simulation *s, size_t worker, bool up);
+void worker_connected(struct simulation *s, size_t worker, size_t broker, bool up);
 void worker_frame(struct simulation *s, size_t worker, size_t broker, struct bytes frame);
 void worker_reply(struct simulation *s, struct store_call *call, struct bytes reply,
                   enum call_class class);

@@ -42,11 +42,12 @@ static struct id name_of(const struct simulation *s, const struct worker *worker
 static void send_ready(struct simulation *s, struct worker *worker) {
     uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)s->broker_count;
     for (size_t i = 0; i < s->broker_count; i++)
-        gather(worker, i,
-               &(struct message){.type = MESSAGE_READY,
-                                 .worker = name_of(s, worker),
-                                 .credit = share,
-                                 .set = bytes_of_text("a")});
+        gather(
+            worker, i,
+            &(struct message){.type = MESSAGE_READY,
+                              .worker = name_of(s, worker),
+                              .credit = share > worker->former[i] ? share - worker->former[i] : 0,
+                              .set = bytes_of_text("a")});
     worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
 }
 
@@ -62,10 +63,13 @@ static void frame_let_go(struct worker *worker, struct frame *frame) {
     free(frame);
 }
 
-static struct frame *frame_keep(struct worker *worker, struct bytes bytes) {
+static struct frame *frame_keep(struct worker *worker, size_t broker, struct bytes bytes) {
     struct frame *frame = malloc(sizeof *frame + bytes.size);
     assert(frame);
-    *frame = (struct frame){.next = worker->frames, .holders = 1};
+    *frame = (struct frame){.next = worker->frames,
+                            .broker = (uint8_t)broker,
+                            .life = worker->lives[broker],
+                            .holders = 1};
     memcpy(frame->bytes, bytes.data, bytes.size);
     if (worker->frames) worker->frames->before = frame;
     worker->frames = frame;
@@ -168,8 +172,12 @@ static void call_forget(struct worker *worker, struct store_call *call) {
 // Actions ----------------------------------------------------------------------------------------
 
 static void release(struct worker *worker, const struct pipeline_action *action) {
-    for (size_t i = 0; i < action->frame_count; i++)
-        frame_let_go(worker, action->frames[i]);
+    for (size_t i = 0; i < action->frame_count; i++) {
+        struct frame *frame = action->frames[i];
+        size_t broker = frame->broker;
+        --*(frame->life == worker->lives[broker] ? &worker->held[broker] : &worker->former[broker]);
+        frame_let_go(worker, frame);
+    }
 }
 
 static void say_goodbye(struct simulation *s, struct worker *worker) {
@@ -231,7 +239,7 @@ static bool kills(const struct message *job) {
 
 void worker_frame(struct simulation *s, size_t number, size_t broker, struct bytes bytes) {
     struct worker *worker = &s->workers[number];
-    struct frame *frame = frame_keep(worker, bytes);
+    struct frame *frame = frame_keep(worker, broker, bytes);
     struct reader reader = reader_of((struct bytes){frame->bytes, bytes.size});
     struct message message;
     struct problem problem;
@@ -246,14 +254,12 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
             killed = true;
         } else if (message.type == MESSAGE_JOB) {
             if (pipeline_held(worker->pipeline) >= JOBS_MAX_HELD) {
-                bool explained = s->faults[FAULT_DUPLICATE] || s->faults[FAULT_BROKER_CRASH] ||
-                                 s->faults[FAULT_PARTITION] || s->faults[FAULT_RESET] ||
-                                 s->faults[FAULT_FREEZE] || s->loss_permille || s->delay_permille;
-                if (!explained && s->now_ms >= s->redis.trouble_ms + JOB_MS)
+                if (!s->faults[FAULT_DUPLICATE])
                     wrong(s, "worker %zu is given more jobs than it has credit for", number);
                 continue;
             }
             frame->holders++;
+            worker->held[broker]++;
             input(s, worker,
                   (struct pipeline_input){.kind = PIPELINE_JOB,
                                           .broker = (uint32_t)broker,
@@ -271,8 +277,13 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
                                  .subject = (uint32_t)number});
 }
 
-void worker_connected(struct simulation *s, size_t number, bool up) {
-    if (up) send_ready(s, &s->workers[number]);
+void worker_connected(struct simulation *s, size_t number, size_t broker, bool up) {
+    struct worker *worker = &s->workers[number];
+    if (!up) return;
+    worker->lives[broker]++;
+    worker->former[broker] += worker->held[broker];
+    worker->held[broker] = 0;
+    send_ready(s, worker);
 }
 
 void worker_drain(struct simulation *s, size_t number) {
