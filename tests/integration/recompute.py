@@ -1,4 +1,4 @@
-"""What Tresen must find in a recording, computed from the raw file by other means: plain rows, exact
+"""What Tresen must find in a recording, computed from the raw file by other means: rows, exact
 fractions, no batches, no store. Written from the rules that the drivers state (queue_log.h, scene.h,
 tracks.c) and from config/standards/README.md; shares no code with the programs.
 """
@@ -8,7 +8,6 @@ import csv
 import datetime
 import fractions
 import gzip
-import io
 import math
 import zoneinfo
 
@@ -206,7 +205,8 @@ def _at_counter(people, employees, counter):
         centre = (None, zone["x"], zone["y"])
         employee = _nearest(people, centre, lambda one: _away(one, centre) <= zone["radius"])
     else:
-        employee = _nearest(people, here, lambda one: one[0] in counter["employees"] and within(one))
+        employee = _nearest(people, here,
+                            lambda one: one[0] in counter["employees"] and within(one))
     if employee is None:
         return None, None
     client = _nearest(people, employee, lambda one: one[0] not in employees and within(one))

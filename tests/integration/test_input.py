@@ -3,13 +3,12 @@
 import pathlib
 import random
 import re
-import shutil
 import socket
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import BUILD, Case, made_up_day, main, until, write_yaml  # noqa: E402
+from cluster import BUILD, Case, made_up_day, main, until  # noqa: E402
 
 try:
     import zmq
