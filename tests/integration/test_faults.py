@@ -27,9 +27,9 @@ class Faults(unittest.TestCase):
         cls.pseudonym_key = cls.folder / f"pseudonym.{BRANCH}.key"
         with Cluster() as cluster:
             cls.start(cluster)
+            cluster.wait(BRANCH)
             # The others use the same, so that even pseudonyms can be compared.
             shutil.copy2(cluster.folder / cls.pseudonym_key.name, cls.folder)
-            cluster.wait(BRANCH)
             cls.total = cluster.gateway_status(BRANCH, "floor")["position"]
             cls.results = cls.read_results(cluster)
             assert cluster.json("scorecard", BRANCH)["encounters"] > 50
