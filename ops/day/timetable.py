@@ -1,24 +1,32 @@
 #!/usr/bin/env python3
-"""Writes the example day of the branch musterstadt: everything in it is made up.
+"""Writes the example day of the branch musterstadt: a made-up day, along which real faces and the
+times of real phrases are played (see senses.py).
 
     timetable.py [--out FOLDER] [--day 2026-11-23] [--seed 1] [--hours 3]
 
   desk.csv       the queue system's log: a row a ticket, by desk (so not in the order of time)
   floor.csv.gz   where people stand, twice a second: employees behind their desks, clients before
                  them, and sometimes somebody who comes too close
+  eye-N.csv.gz   the employee's face at desk N, twice a second while somebody is served
+  ear.jsonl.gz   which formulas were heard, and how loud it was, a second each
+  form.csv       sheets of a supervisor who walks from desk to desk
 
-The same arguments give the same bytes. config/gateways/musterstadt-{desk,floor}.yaml play the two
-files. Eight employees (two a desk, half of the day each) differ on purpose: one is slow, one stands
+The same arguments give the same bytes. config/gateways/musterstadt-*.yaml play the files. Eight employees (two a desk, half of the day each) differ on purpose: one is slow, one stands
 too close, one leaves the desk, so that standards are met and not met and there is a spread to see.
 """
 
 import argparse
+import datetime
 import gzip
 import io
 import os
 import random
+import zoneinfo
+
+import senses
 
 OPENS_S = 9 * 3600
+ZONE = "Europe/Berlin"
 RATE_HZ = 2
 DESKS = 4
 DESK_SPACING_M = 3.0
@@ -156,9 +164,8 @@ def absences(rng, tickets):
     return spans
 
 
-def write_floor(path, rng, tickets, seconds):
+def write_floor(path, rng, tickets, away, seconds):
     number, people = 100, []
-    away = absences(rng, tickets)
     for t in tickets:
         if "done" in t:
             people += client_and_company(rng, t, number)
@@ -185,6 +192,22 @@ def write_floor(path, rng, tickets, seconds):
         packed.write(text.getvalue().encode())
 
 
+def write_senses(arguments, rng, tickets, away, seconds):
+    def path(name):
+        return os.path.join(arguments.out, name)
+
+    def clerk_at(desk, second):
+        return EMPLOYEES[desk * 2 + (1 if second >= seconds / 2 else 0)][0]
+
+    opens = datetime.datetime.fromisoformat(arguments.day).replace(
+        tzinfo=zoneinfo.ZoneInfo(ZONE)) + datetime.timedelta(seconds=OPENS_S)
+    senses.write_eyes(arguments.out, NOTE, rng, tickets, away, DESKS)
+    senses.write_ears(path("ear.jsonl.gz"), NOTE, rng, tickets, int(opens.timestamp()) * 1000,
+                      seconds, DESKS)
+    senses.write_sheets(path("form.csv"), NOTE, rng, arguments.day, OPENS_S, seconds, DESKS,
+                        clerk_at)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Write the made-up example day.")
     parser.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
@@ -197,7 +220,9 @@ def main():
     tickets = tickets_of(rng, seconds)
     os.makedirs(arguments.out, exist_ok=True)
     write_log(os.path.join(arguments.out, "desk.csv"), arguments.day, tickets)
-    write_floor(os.path.join(arguments.out, "floor.csv.gz"), rng, tickets, seconds)
+    away = absences(rng, tickets)
+    write_floor(os.path.join(arguments.out, "floor.csv.gz"), rng, tickets, away, seconds)
+    write_senses(arguments, random.Random(arguments.seed + 1), tickets, away, seconds)
     served = [t for t in tickets if "done" in t]
     late = sum(t["began"] - t["printed"] > 120 for t in served)
     print(f"{len(tickets)} tickets, {len(served)} served, {late} waited more than two minutes, "

@@ -2,14 +2,28 @@
 sent again changes nothing."""
 
 import collections
+import gzip
 import pathlib
+import sqlite3
 import sys
+
+import msgpack
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import Case, made_up_day, main, until  # noqa: E402
 
 BRANCH, DAY = "musterstadt", "2024-11-25"
-GATEWAYS = ("desk", "floor")
+GATEWAYS = ("desk", "floor", "eye", "ear", "form")
+
+
+def plant_emotions(path):
+    """What py-feat infers from a face, as further columns of its file."""
+    with gzip.open(path, "rt") as text:
+        lines = text.read().splitlines()
+    with gzip.open(path, "wt") as out:
+        for line in lines:
+            more = ",Happy,Anger,valence,arousal" if line.startswith("frame") else ",0,1,-1,0.9"
+            out.write(line + ("" if line.startswith("#") else more) + "\n")
 
 
 class Day(Case):
@@ -19,6 +33,7 @@ class Day(Case):
     def set_up(cls):
         cls.new_cluster()
         cls.day = made_up_day(cls.cluster.folder / "day")
+        plant_emotions(cls.day / "eye-1.csv.gz")
         cls.cluster.start_redis()
         cls.cluster.start_broker()
         for name in ("w1", "w2"):
@@ -46,9 +61,11 @@ class Day(Case):
     def dimension(self, name):
         return next(one for one in self.card["dimensions"] if one["dimension"] == name)
 
-    def test_1_timing_and_proxemics_are_judged_both_ways(self):
-        for name in ("timing", "proxemics"):
-            verdicts = self.dimension(name)["verdicts"]
+    def test_1_every_dimension_is_judged_both_ways(self):
+        self.assertEqual(len(self.card["dimensions"]), 6)
+        for dimension in self.card["dimensions"]:
+            name, verdicts = dimension["dimension"], dimension["verdicts"]
+            self.assertGreaterEqual(len(dimension["standards"]), 3, name)
             self.assertGreaterEqual(verdicts["met"], 5, name)
             self.assertGreaterEqual(verdicts["partly_met"] + verdicts["not_met"], 1, name)
         self.assertEqual(self.card["provisional"], 0)
@@ -115,6 +132,17 @@ class Day(Case):
         self.cluster.wait(BRANCH)
         self.assertEqual(self.cluster.ctl("--json", "scorecard", BRANCH), self.card_text)
         self.cluster.ctl("audit", BRANCH)
+
+    def test_4_of_a_face_only_the_agreed_measures_leave_the_gateway(self):
+        allowed = {"vision.smile", "vision.facing", "vision.gaze", "vision.nod"}
+        self.assertEqual(self.cluster.processes[f"gateway.{BRANCH}.eye"].stop(), 0)
+        spool = sqlite3.connect(f"file:{self.cluster.folder}/gateway.{BRANCH}.eye.spool?mode=ro",
+                                uri=True)
+        bodies = [msgpack.unpackb(body) for body, in spool.execute("SELECT body FROM batch")]
+        spool.close()
+        series = [one for body in bodies for one in body.get("series", [])]
+        seen = {one["measure"] for one in series}
+        self.assertTrue({"vision.smile", "vision.facing", "vision.gaze"} <= seen <= allowed, seen)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Faults(unittest.TestCase):
 
     @classmethod
     def start(cls, cluster):
+        cluster.only_gateways(BRANCH, GATEWAYS)
         cluster.start_redis()
         cluster.start_broker(window=4)
         for name in ("w1", "w2"):

@@ -16,6 +16,7 @@ except ImportError:
     zmq = None
 
 BRANCH, DAY = "musterstadt", "2024-11-25"
+GATEWAYS = ("desk", "floor")
 
 
 class Settings(Case):
@@ -58,6 +59,7 @@ class Settings(Case):
 class Running(Case):
     def setUp(self):
         self.cluster = self.own_cluster()
+        self.cluster.only_gateways(BRANCH, GATEWAYS)
         self.day = made_up_day(self.cluster.folder / "day")
         self.cluster.start_redis()
         self.cluster.start_broker()
@@ -65,7 +67,7 @@ class Running(Case):
 
     def everything_works(self):
         """The day is played and judged, by the same processes that were started."""
-        for gateway in ("desk", "floor"):
+        for gateway in GATEWAYS:
             self.cluster.start_shipped_gateway(BRANCH, gateway, self.day, DAY)
         self.cluster.wait(BRANCH)
         self.assertGreater(self.cluster.json("scorecard", BRANCH)["encounters"], 50)

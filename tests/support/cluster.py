@@ -312,6 +312,14 @@ class Cluster:
             **self.gateway_settings, **settings, "drivers": drivers})
         return self.start(name, [BUILD / "tresen-gateway", "--config", path])
 
+    def only_gateways(self, branch, names):
+        """Take all others out of the branch's file: encounters wait for those that it names."""
+        path = self.config / "branches" / f"{branch}.yaml"
+        kept = [line for line in path.read_text().splitlines(keepends=True)
+                if not (found := re.match(r"  - gateway: ([a-z0-9-]+)", line))
+                or found.group(1) in names]
+        path.write_text("".join(kept))
+
     def start_shipped_gateway(self, branch, gateway, day_folder, day, *more, log=None):
         """An example of config/gateways, playing its recording on a fixed day."""
         name = f"gateway.{branch}.{gateway}"
@@ -319,9 +327,12 @@ class Cluster:
         sets = {"config_dir": self.config, "brokers": json.dumps([self.gateways_endpoint]),
                 "keys_dir": self.keys, "spool": self.folder / f"{name}.spool",
                 "pseudonym_key": self.folder / f"pseudonym.{branch}.key",
-                "drivers.0.day": day, **self.gateway_settings}
-        recording = {"desk": "desk.csv", "floor": "floor.csv.gz"}[gateway]
-        sets["drivers.0.path"] = pathlib.Path(day_folder) / recording
+                **self.gateway_settings}
+        recordings = {"desk": ["desk.csv"], "floor": ["floor.csv.gz"], "ear": ["ear.jsonl.gz"],
+                      "eye": [f"eye-{n}.csv.gz" for n in range(1, 5)], "form": ["form.csv"]}
+        for i, recording in enumerate(recordings[gateway]):
+            sets[f"drivers.{i}.day"] = day
+            sets[f"drivers.{i}.path"] = pathlib.Path(day_folder) / recording
         arguments = [BUILD / "tresen-gateway", "--config",
                      self.config / "gateways" / f"{branch}-{gateway}.yaml"]
         for key, value in sets.items():

@@ -177,11 +177,12 @@ static void add_watches(struct run *run) {
 // ------------------------------------------------------------------ one run of the driver
 
 struct driver_row {
-    char driver[ID_MAX + 1];
+    char driver[ID_MAX + 1], name[ID_MAX + 1];
 };
 
 static const struct setting driver_rows[] = {
-    SETTING_TEXT(struct driver_row, driver, NULL, "Which driver."), SETTINGS_END};
+    SETTING_TEXT(struct driver_row, driver, NULL, "Which driver."),
+    SETTING_TEXT(struct driver_row, name, "", "Its name in logs."), SETTINGS_END};
 
 static enum err turns(struct run *run, void *state, struct problem *problem) {
     const struct play *play = run->play;

@@ -11,15 +11,21 @@ import sys
 import tempfile
 
 
+FILES = ["desk.csv", "floor.csv.gz", "ear.jsonl.gz", "form.csv",
+         *(f"eye-{desk}.csv.gz" for desk in range(1, 5))]
+
+
+def read(path):
+    return gzip.open(path) if path.endswith(".gz") else open(path, "rb")
+
+
 def same_bytes(source):
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, f"{source}/ops/day/timetable.py", "--out", folder],
                        check=True)
-        with open(f"{folder}/desk.csv", "rb") as new, open(f"{source}/ops/day/desk.csv", "rb") as old:
-            assert new.read() == old.read(), "desk.csv is not what timetable.py writes"
-        with gzip.open(f"{folder}/floor.csv.gz") as new, gzip.open(
-                f"{source}/ops/day/floor.csv.gz") as old:
-            assert new.read() == old.read(), "floor.csv.gz is not what timetable.py writes"
+        for name in FILES:
+            with read(f"{folder}/{name}") as new, read(f"{source}/ops/day/{name}") as old:
+                assert new.read() == old.read(), f"{name} is not what timetable.py writes"
 
 
 def plays(play, source):
@@ -41,5 +47,27 @@ def plays(play, source):
     print(f"{len(over)} encounters: {dict(outcomes)}")
 
 
+def perceives(play, source, gateway, drivers, odd):
+    """Every driver of the gateway plays to its end; nothing but `odd` is counted. What it brings."""
+    members = collections.Counter()
+    for driver in range(drivers):
+        out = subprocess.run([play, f"{source}/config/gateways/musterstadt-{gateway}.yaml",
+                              f"{source}/config/measures.yaml", "Europe/Berlin", str(driver), "0"],
+                             check=True, stdout=subprocess.PIPE, text=True).stdout
+        for line in out.splitlines():
+            words = line.split(" ")
+            assert words[0] != "O" or words[1] in odd, line
+            if words[0] in "SE":
+                members[words[1]] += 1
+    print(gateway, dict(members))
+    return members
+
+
 same_bytes(sys.argv[2])
 plays(*sys.argv[1:])
+eye = perceives(*sys.argv[1:], "eye", 4, {"frame_gap"})  # nobody is filmed between two services
+assert min(eye[f"vision.{name}"] for name in ("smile", "facing", "gaze")) > 5000
+ear = perceives(*sys.argv[1:], "ear", 1, set())
+assert ear["audio.phrase"] > 200 and ear["audio.loudness"] > 10000
+form = perceives(*sys.argv[1:], "form", 1, set())
+assert min(form[f"appearance.{name}"] for name in ("badge", "uniform", "tidiness")) > 400
