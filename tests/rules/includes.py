@@ -34,6 +34,7 @@ ALLOWED = {
     "sensors-gw/core": PURE_COMMON,
     "sensors-gw/drivers": PURE_COMMON | {"common/settings", "sensors-gw/core"},
     "sensors-gw/shell": COMMON | {"sensors-gw/core", "sensors-gw/drivers"},
+    "ops/bench": PURE_COMMON | {"common/registry", "worker/core", "worker/store"},
     "ops/ctl": COMMON
     | {"worker/catalogue", "worker/core", "worker/engine", "worker/standards", "worker/store",
        "broker/core", "sensors-gw/core"},

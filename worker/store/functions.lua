@@ -17,15 +17,20 @@ local OPEN, ENDED, SETTLED, FINAL = 0, 1, 2, 3 -- states of an encounter
 local NORMAL, TIMEOUT = 1, 5 -- outcomes
 local DEPARTED, HERE = 1, 2 -- presence of a gateway
 local SLICE = 256 -- encounters of a counter that one call moves on; the next call goes on
-local SWEEP = 1024 -- minutes of a counter that one call deletes
+local SWEEP = 64 -- minutes of a counter that one call deletes; the next call goes on
+local KEPT_MAX = 64 -- branches whose state is kept parsed
 local TICK, TICK_MAX = 1000, 60000 -- least and most ms by which a call moves the active time
 
 local COUNTER_FORMAT, COUNTER_SIZE = '<i8i8i8i8i8', 40
 local GATEWAY_FORMAT, GATEWAY_SIZE = '<I8I8c8c16i8I8I8I8I8BxI4', 86
-local STATE_HEAD, STATE_HEAD_SIZE = '<c8I8I8I8', 32
+local STATE_HEAD, STATE_HEAD_SIZE = '<c8I8I8I8I8', 40
+local POSITION_SIZE = 24 -- a gateway begins with epoch, number, tag, as replies say them
 local POLICY = { 'grace', 'settle_after', 'settle_pause', 'lease', 'encounter_max', 'horizon',
                  'bytes_max', 'tries_max', 'dead_max', 'gaps_max' }
 local POLICY_FORMAT, POLICY_SIZE = '<I8I8I8I8I8I8I8I4I4I4', 68
+
+-- As an argument of Redis, which prints a number with its fraction and five times as slowly.
+local function decimal(number) return string.format('%d', number) end
 
 local function fail(text) error('tresen: ' .. text, 0) end
 local function check(condition, text) if not condition then fail(text) end end
@@ -46,7 +51,8 @@ local function prefix_of(keys)
 end
 
 local function parse_registry(text)
-  local r = { counters = {}, places = {}, gateways = {}, serves = {} }
+  local r = { counters = {}, places = {}, gateways = {}, serves = {},
+              watchers = {}, everybody = {} } -- gateways of a counter, of the branch
   local version, known, at
   version, r.configuration, at = struct.unpack('<Bc8', text)
   check(version == 1, 'the registry is of another version')
@@ -62,10 +68,17 @@ local function parse_registry(text)
   for i = 1, r.gateway_count do
     local flags
     flags, at = struct.unpack('c' .. r.counter_count, text, at)
-    r.serves[i] = {}
-    for place = 1, r.counter_count do r.serves[i][place] = string.byte(flags, place) == 49 end
+    r.serves[i] = {} -- places of counters
+    for place = 1, r.counter_count do
+      if string.byte(flags, place) == 49 then table.insert(r.serves[i], place) end
+    end
   end
   check(at == #text + 1, 'the registry is damaged')
+  for place = 1, r.counter_count do r.watchers[place] = {} end
+  for i = 1, r.gateway_count do
+    r.everybody[i] = i
+    for _, place in ipairs(r.serves[i]) do table.insert(r.watchers[place], i) end
+  end
   return r
 end
 
@@ -83,7 +96,7 @@ local function registry_of(text)
 end
 
 local function new_counter()
-  return { mark = 0, swept = 0, open_first = NEVER, wait_first = NEVER, judged_last = NONE }
+  return { mark = 0, minute_first = NEVER, open_first = NEVER, wait_first = NEVER, judged_last = NONE }
 end
 
 local function new_gateway(active)
@@ -91,15 +104,21 @@ local function new_gateway(active)
            heard = active, applied = 0, dead = 0, lost = 0, departed = 0, clock_error = 0 }
 end
 
+local function new_state()
+  return { bytes = 0, active = 0, due_first = NEVER, counters = {}, gateways = {},
+           parts = {}, -- the packed state: head, counters, gateways; nil: changed since
+           passed = {}, silent_from = NEVER } -- see slowest
+end
+
 local function parse_state(text, r)
   check(#text == STATE_HEAD_SIZE + #r.counters * COUNTER_SIZE + #r.gateways * GATEWAY_SIZE,
         'the state is damaged')
-  local s = { counters = {}, gateways = {} }
+  local s = new_state()
   local at
-  s.configuration, s.bytes, s.active, s.seen, at = struct.unpack(STATE_HEAD, text)
+  s.configuration, s.bytes, s.active, s.seen, s.due_first, at = struct.unpack(STATE_HEAD, text)
   for i = 1, #r.counters do
     local c = {}
-    c.mark, c.swept, c.open_first, c.wait_first, c.judged_last, at =
+    c.mark, c.minute_first, c.open_first, c.wait_first, c.judged_last, at =
       struct.unpack(COUNTER_FORMAT, text, at)
     s.counters[i] = c
   end
@@ -112,38 +131,57 @@ local function parse_state(text, r)
   return s
 end
 
-local function pack_state(configuration, s)
-  local parts = { struct.pack(STATE_HEAD, configuration, s.bytes, s.active, s.seen) }
-  for _, c in ipairs(s.counters) do
-    parts[#parts + 1] = struct.pack(COUNTER_FORMAT, c.mark, c.swept, c.open_first, c.wait_first,
-                                    c.judged_last)
+local function gateway_text(s, place)
+  local at = 1 + #s.counters + place
+  local text, g = s.parts[at], s.gateways[place]
+  if not text then
+    text = struct.pack(GATEWAY_FORMAT, g.epoch, g.number, g.tag, g.spool, g.watermark, g.heard,
+                       g.applied, g.dead, g.lost, g.departed, g.clock_error)
+    s.parts[at] = text
   end
-  for _, g in ipairs(s.gateways) do
-    parts[#parts + 1] = struct.pack(GATEWAY_FORMAT, g.epoch, g.number, g.tag, g.spool, g.watermark,
-      g.heard, g.applied, g.dead, g.lost, g.departed, g.clock_error)
+  return text
+end
+
+local function gateway_changed(s, place) s.parts[1 + #s.counters + place] = false end
+local function counter_changed(s, place) s.parts[1 + place] = false end
+
+local function pack_state(s)
+  local parts, counters = s.parts, s.counters
+  parts[1] = struct.pack(STATE_HEAD, s.configuration, s.bytes, s.active, s.seen, s.due_first)
+  for i = 1, #counters do
+    if not parts[1 + i] then
+      local c = counters[i]
+      parts[1 + i] = struct.pack(COUNTER_FORMAT, c.mark, c.minute_first, c.open_first,
+                                 c.wait_first, c.judged_last)
+    end
   end
+  for i = 1, #s.gateways do gateway_text(s, i) end
   return table.concat(parts)
 end
 
--- The state as the last call on the branch left it in memory, if it still is what Redis has.
+-- The state as the last call on the branch left it, by its key; taken out while a call is at work,
+-- so that one that fails does not leave it half changed.
 local kept, kept_count = {}, 0
 
-local function state_of(prefix, text, r)
-  local last = kept[prefix]
-  if last then
-    kept[prefix], kept_count = nil, kept_count - 1 -- a call that fails must not leave it half changed
-    if last.text == text and last.r == r then return last end
-  end
-  local s = parse_state(text, r)
-  s.text, s.r = text, r
-  return s
+local function keep(b, text)
+  if kept_count == KEPT_MAX then kept, kept_count = {}, 0 end
+  b.text, kept[b.key], kept_count = text, b, kept_count + 1
 end
 
-local function keep_state(b, text)
-  if kept_count == 64 then kept, kept_count = {}, 0 end
-  kept[b.prefix] = { text = text, r = b.r, configuration = b.configuration, bytes = b.bytes,
-                     active = b.active, seen = b.seen, counters = b.counters, gateways = b.gateways }
-  kept_count = kept_count + 1
+-- nil: the branch is not configured. Nobody else writes: while the state is what the last call
+-- left, so is the registry.
+local function state_of(keys)
+  local text, b = redis.call('GET', keys[1]), kept[keys[1]]
+  if b then kept[keys[1]], kept_count = nil, kept_count - 1 end
+  if b and b.text == text then return b end
+  local prefix = prefix_of(keys)
+  local registry = redis.call('GET', prefix .. 'registry')
+  if not registry or not text then return nil end
+  local r = registry_of(registry)
+  if r.configuration ~= string.sub(text, 1, 8) then return nil end
+  b = parse_state(text, r)
+  b.key, b.prefix, b.r, b.text = keys[1], prefix, r, text
+  return b
 end
 
 -- Active time goes on with the calls: it stands still while the whole system is down, and a jump of
@@ -156,17 +194,14 @@ end
 
 -- nil: not configured, or otherwise than the caller believes.
 local function branch_open(keys, configuration)
-  local prefix = prefix_of(keys)
-  local registry, state = redis.call('GET', prefix .. 'registry'), redis.call('GET', keys[1])
-  if not registry or not state then return nil end
-  local r = registry_of(registry)
-  if r.configuration ~= configuration or string.sub(state, 1, 8) ~= configuration then return nil end
-  local b = state_of(prefix, state, r)
-  b.key, b.prefix, b.now, b.passed = keys[1], prefix, now_ms(), {}
+  local b = state_of(keys)
+  if not b or b.configuration ~= configuration then return nil end
+  b.now = now_ms()
   tick(b)
   b.encounters, b.loaded = {}, {} -- by id (false: not there); ids of those that are there
-  b.types, b.adds, b.dirty = {}, {}, {} -- keys checked; counters to write; counters to look at
-  b.due_first = redis.call('ZRANGE', prefix .. 'due', 0, 0, 'WITHSCORES')[2] -- checks its type
+  b.types, b.adds = {}, {} -- keys checked; counters to write
+  b.dirty = {} -- places with changed encounters
+  b.reread = { open = {}, wait = {}, due = false } -- sets that may have lost their first
   return b
 end
 
@@ -190,27 +225,34 @@ local function count(b, name, by)
   b.adds[name] = b.adds[name] + by
 end
 
-local function serves(b, gateway, place)
-  return place > b.r.counter_count or b.r.serves[gateway][place]
-end
-
 -- Neither departed nor silent (or never heard of) for the horizon.
 local function holds_back(b, g)
   return g.departed == 0 and b.active - g.heard < b.r.horizon
 end
 
+-- What a gateway has promised or whether it is there has changed.
+local function gateway_moved(b, i)
+  gateway_changed(b, i)
+  local serves, passed = b.r.serves[i], b.passed
+  for k = 1, #serves do passed[serves[k]] = nil end
+end
+
 -- Event time that every gateway which counts for this counter has passed. NEVER: none holds back.
--- Asked for only after watermarks have moved.
+-- It is remembered until one of them moves, or may have become silent.
 local function slowest(b, place)
-  if b.passed[place] then return b.passed[place] end
-  local least = NEVER
-  if place > b.r.counter_count then return least end
-  for i = 1, b.r.gateway_count do
-    local g = b.gateways[i]
-    if holds_back(b, g) and serves(b, i, place) and g.watermark < least then
-      least = g.watermark
+  if b.active >= b.silent_from then b.passed, b.silent_from = {}, NEVER end
+  local least = b.passed[place]
+  if least then return least end
+  least = NEVER
+  local watchers, earliest = b.r.watchers[place] or {}, NEVER -- a former counter has none
+  for k = 1, #watchers do
+    local g = b.gateways[watchers[k]]
+    if holds_back(b, g) then
+      if g.watermark < least then least = g.watermark end
+      if g.heard < earliest then earliest = g.heard end
     end
   end
+  b.silent_from = math.min(b.silent_from, earliest + b.r.horizon)
   b.passed[place] = least
   return least
 end
@@ -220,9 +262,8 @@ local function mark_limit(b, place)
   local most = slowest(b, place)
   if most ~= NEVER then return most end
   most = NONE
-  for i = 1, b.r.gateway_count do
-    local g = b.gateways[i]
-    if serves(b, i, place) and g.watermark > most then most = g.watermark end
+  for _, i in ipairs(b.r.watchers[place] or b.r.everybody) do
+    most = math.max(most, b.gateways[i].watermark)
   end
   return most
 end
@@ -255,6 +296,11 @@ local function begin_of(e)
 end
 
 local function end_of(e) return e.ended ~= NONE and e.ended or begin_of(e) end
+-- When it has waited for the slowest gateway.
+local function wait_of(b, e)
+  return e.state == OPEN and begin_of(e) + b.r.encounter_max or e.ended + b.r.grace
+end
+
 local function is_judged(e) return e.state == SETTLED or e.lease ~= NO_LEASE end
 
 local function remember(b, e)
@@ -265,29 +311,37 @@ local function remember(b, e)
   b.loaded[#b.loaded + 1] = e.id
 end
 
-local function encounter_of(b, id)
-  local e = b.encounters[id]
-  if e ~= nil then return e end
-  local text = redis.call('HGET', b.prefix .. 'e:' .. id, 'record')
-  if not text then
+local function encounter_read(b, id, record)
+  if not record then
     b.encounters[id] = false
     return false
   end
-  e = encounter_unpack(id, text)
-  e.was_begin, e.was_end, e.was_judged = begin_of(e), end_of(e), is_judged(e)
+  local e = encounter_unpack(id, record)
+  e.was_begin, e.was_wait = begin_of(e), wait_of(b, e)
   remember(b, e)
   return e
+end
+
+local function encounter_of(b, id)
+  local e = b.encounters[id]
+  if e ~= nil then return e end
+  return encounter_read(b, id, redis.call('HGET', b.prefix .. 'e:' .. id, 'record'))
+end
+
+local function change_at(b, counter)
+  local place = b.r.places[counter]
+  if b.dirty[place] then return end
+  need(b, 'open:' .. counter, 'zset')
+  need(b, 'wait:' .. counter, 'zset')
+  b.dirty[place] = true
 end
 
 local function change(b, e)
   if e.changed then return end
   e.changed = true
-  for _, counter in ipairs({ e.counter, e.home }) do
-    need(b, 'open:' .. counter, 'zset')
-    need(b, 'wait:' .. counter, 'zset')
-    need(b, 'judged:' .. counter, 'zset')
-    b.dirty[b.r.places[counter]] = true
-  end
+  need(b, 'due', 'zset')
+  change_at(b, e.counter)
+  if e.home ~= e.counter then change_at(b, e.home) end
 end
 
 -- Something that a judgement rests on has changed: no lease stands, it is judged anew.
@@ -337,18 +391,21 @@ end
 
 -- Whatever the watermarks have passed: open ones are closed, ended ones are due.
 local function advance(b)
-  for place, c in ipairs(b.counters) do
-    local passed = slowest(b, place)
-    if c.wait_first <= passed then
+  for place = 1, #b.counters do
+    local c, passed = b.counters[place], slowest(b, place)
+    if c.wait_first <= passed and c.wait_first ~= NEVER then
       local ids = redis.call('ZRANGEBYSCORE', b.prefix .. 'wait:' .. b.r.counters[place], '-inf',
-                             passed, 'LIMIT', 0, SLICE)
+                             decimal(passed), 'LIMIT', '0', SLICE)
       for _, id in ipairs(ids) do
         local e = encounter_of(b, id)
         check(e, 'encounter ' .. id .. ' is missing')
         move_on(b, e)
       end
+      b.reread.wait[place] = true
     end
-    if math.floor(math.max(c.mark, mark_limit(b, place)) / MINUTE) > c.swept then
+    local limit = mark_limit(b, place)
+    if not b.dirty[place] then limit = math.min(limit, c.open_first) end
+    if math.max(c.mark, limit) >= (c.minute_first + 1) * MINUTE then
       need(b, 'mi:' .. b.r.counters[place], 'zset')
     end
   end
@@ -356,64 +413,100 @@ end
 
 -- Writing ------------------------------------------------------------------------------------
 
-local function score_at(b, name, place, none)
-  local found = redis.call('ZRANGE', b.prefix .. name, place, place, 'WITHSCORES')
-  return found[2] and tonumber(found[2]) or none
+local function first_of(b, name)
+  return tonumber(redis.call('ZRANGE', b.prefix .. name, '0', '0', 'WITHSCORES')[2] or NEVER)
+end
+
+-- Its place in a set of the counter: nil as it was, false gone; and the first place of the set.
+local function write_place(b, e, set, was, is)
+  local first, home = set .. '_first', b.r.places[e.home]
+  local leaves = was and (not is or home ~= e.place)
+  if leaves then redis.call('ZREM', b.prefix .. set .. ':' .. e.home, e.id) end
+  if (leaves or is ~= was) and was and was <= b.counters[home][first] then
+    b.reread[set][home] = true
+  end
+  if is then
+    redis.call('ZADD', b.prefix .. set .. ':' .. e.counter, decimal(is), e.id)
+    local c = b.counters[e.place]
+    c[first] = math.min(c[first], is)
+  end
 end
 
 -- Only what differs from what the sets had when the encounter was read.
 local function write_places(b, e)
-  local p = b.prefix
-  local moved = e.home ~= e.counter
-  if moved or e.state == FINAL then
-    redis.call('ZREM', p .. 'open:' .. e.home, e.id)
-    redis.call('ZREM', p .. 'wait:' .. e.home, e.id)
-    redis.call('ZREM', p .. 'judged:' .. e.home, e.id)
+  local moved, final, begin = e.home ~= e.counter, e.state == FINAL, begin_of(e)
+  if moved or final or begin ~= e.was_begin then
+    write_place(b, e, 'open', e.was_begin, not final and begin)
   end
-  if e.state == FINAL then return end
-  if moved or begin_of(e) ~= e.was_begin then
-    redis.call('ZADD', p .. 'open:' .. e.counter, begin_of(e), e.id)
+  if moved or final or e.wait ~= nil then
+    write_place(b, e, 'wait', e.was_begin and e.was_wait, not final and e.wait)
   end
-  if e.wait then
-    redis.call('ZADD', p .. 'wait:' .. e.counter, e.wait, e.id)
-  elseif e.wait == false and e.was_begin then
-    redis.call('ZREM', p .. 'wait:' .. e.counter, e.id)
-  end
-  if is_judged(e) and (moved or not e.was_judged or end_of(e) ~= e.was_end) then
-    redis.call('ZADD', p .. 'judged:' .. e.counter, end_of(e), e.id)
-  elseif e.was_judged and not is_judged(e) then
-    redis.call('ZREM', p .. 'judged:' .. e.counter, e.id)
+  if not final and is_judged(e) then
+    local c = b.counters[e.place]
+    c.judged_last = math.max(c.judged_last, end_of(e))
   end
 end
 
 local function write_encounter(b, e)
-  redis.call('HSET', b.prefix .. 'e:' .. e.id, 'record', encounter_pack(e))
+  local key = b.prefix .. 'e:' .. e.id
+  if e.settled then
+    redis.call('HSET', key, 'record', encounter_pack(e), 'contribution', e.settled.contribution,
+               'cells', e.settled.cells, 'verdicts', e.settled.verdicts)
+  else
+    redis.call('HSET', key, 'record', encounter_pack(e))
+  end
   write_places(b, e)
+  if e.due == nil then return end
+  b.reread.due = true
   if e.due == false then
     redis.call('ZREM', b.prefix .. 'due', e.id)
-  elseif e.due and e.due_kept then
-    redis.call('ZADD', b.prefix .. 'due', 'NX', e.due, e.id)
-  elseif e.due then
-    redis.call('ZADD', b.prefix .. 'due', e.due, e.id)
+  elseif e.due_kept then
+    redis.call('ZADD', b.prefix .. 'due', 'NX', decimal(e.due), e.id)
+  else
+    redis.call('ZADD', b.prefix .. 'due', decimal(e.due), e.id)
   end
 end
 
 -- Move the final mark and delete the minutes that lie wholly behind it.
 local function sweep(b, place)
   local c, name = b.counters[place], b.r.counters[place]
-  c.mark = math.max(c.mark, math.min(mark_limit(b, place), c.open_first))
-  local minute = math.floor(c.mark / MINUTE)
-  if minute <= c.swept then return end
-  local minutes = redis.call('ZRANGEBYSCORE', b.prefix .. 'mi:' .. name, '-inf', '(' .. minute,
-                             'LIMIT', 0, SWEEP)
-  for _, m in ipairs(minutes) do
+  local mark = math.min(mark_limit(b, place), c.open_first)
+  if mark > c.mark then
+    c.mark = mark
+    counter_changed(b, place)
+  end
+  if c.mark < (c.minute_first + 1) * MINUTE then return end
+  local index, behind, keys = b.prefix .. 'mi:' .. name, {}, {}
+  c.minute_first = NEVER
+  for _, m in ipairs(redis.call('ZRANGE', index, '0', decimal(SWEEP))) do
+    if #keys == SWEEP or (m + 1) * MINUTE > c.mark then
+      c.minute_first = tonumber(m)
+      break
+    end
     local key = b.prefix .. 'm:' .. name .. ':' .. m
     local size = redis.pcall('STRLEN', key)
     if type(size) == 'number' then b.bytes = math.max(0, b.bytes - size) end
-    redis.call('UNLINK', key)
-    redis.call('ZREM', b.prefix .. 'mi:' .. name, m)
+    behind[#behind + 1], keys[#keys + 1] = m, key
   end
-  if #minutes < SWEEP then c.swept = minute end
+  if #keys > 0 then
+    redis.call('UNLINK', unpack(keys))
+    redis.call('ZREM', index, unpack(behind))
+  end
+  counter_changed(b, place)
+end
+
+-- The first of each set that may have lost its first.
+local function read_firsts(b)
+  if b.reread.due then b.due_first = first_of(b, 'due') end
+  for place in pairs(b.reread.open) do
+    b.counters[place].open_first = first_of(b, 'open:' .. b.r.counters[place])
+    counter_changed(b, place)
+  end
+  for place in pairs(b.reread.wait) do
+    b.counters[place].wait_first = first_of(b, 'wait:' .. b.r.counters[place])
+    counter_changed(b, place)
+  end
+  for place in pairs(b.dirty) do counter_changed(b, place) end
 end
 
 local function branch_write(b)
@@ -421,27 +514,19 @@ local function branch_write(b)
     local e = b.encounters[id]
     if e.changed then write_encounter(b, e) end
   end
-  for place in pairs(b.dirty) do
-    local c, name = b.counters[place], b.r.counters[place]
-    c.open_first = score_at(b, 'open:' .. name, 0, NEVER)
-    c.wait_first = score_at(b, 'wait:' .. name, 0, NEVER)
-    c.judged_last = score_at(b, 'judged:' .. name, -1, NONE)
-  end
+  read_firsts(b)
   for place = 1, #b.counters do sweep(b, place) end
   for name, value in pairs(b.adds) do
-    redis.call('HSET', b.prefix .. 'counters', name, value)
+    redis.call('HSET', b.prefix .. 'counters', name, decimal(value))
   end
-  local text = pack_state(b.r.configuration, b)
+  local text = pack_state(b)
   if text ~= b.text then redis.call('SET', b.key, text) end
-  if next(b.dirty) then
-    b.due_first = redis.call('ZRANGE', b.prefix .. 'due', 0, 0, 'WITHSCORES')[2]
-  end
-  keep_state(b, text)
+  keep(b, text)
 end
 
 -- What every reply begins with.
 local function head(b, status)
   local due = NONE
-  if b and b.due_first then due = math.max(0, tonumber(b.due_first) - b.now) end
+  if b and b.due_first < NEVER then due = math.max(0, b.due_first - b.now) end
   return struct.pack('<Bi8', status, due)
 end

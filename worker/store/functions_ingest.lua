@@ -57,25 +57,31 @@ local function configure(keys, args)
   local prefix, c = prefix_of(keys), read_configuration(args[1])
   local registry, state = redis.call('GET', prefix .. 'registry'), redis.call('GET', keys[1])
   local r = { counters = {}, gateways = {}, gateway_count = 0 }
-  local s = { counters = {}, gateways = {}, bytes = 0, active = 0, seen = now_ms() }
+  local s = new_state()
+  s.seen = now_ms()
   if registry and state then
     r = parse_registry(registry)
     s = parse_state(state, r)
     if r.configuration == c.id and s.configuration == c.id then return head(nil, OK) end
   end
-  local n, counters, gateways = { bytes = s.bytes, active = s.active, seen = s.seen }, nil, nil
+  local n, counters, gateways = new_state(), nil, nil
+  n.configuration, n.bytes, n.active, n.seen = c.id, s.bytes, s.active, s.seen
+  n.due_first = s.due_first
   -- One that is new in the registry, or was not in the last one, counts as heard now.
   for i = r.gateway_count + 1, #r.gateways do s.gateways[i].heard = s.active end
   counters, n.counters = carry_over(c.counters, r.counters, s.counters, new_counter)
   gateways, n.gateways = carry_over(c.gateways, r.gateways, s.gateways,
     function() return new_gateway(s.active) end)
   check(#counters <= 4096 and #gateways <= 255, 'too many former counters or gateways')
-  registry, state = pack_registry(c, counters, gateways), pack_state(c.id, n)
+  registry, state = pack_registry(c, counters, gateways), pack_state(n)
 
   redis.call('SET', prefix .. 'registry', registry)
   redis.call('SET', keys[1], state)
   return head(nil, OK)
 end
+
+-- As a reply says it: epoch, number, tag.
+local function position(b, place) return string.sub(gateway_text(b, place), 1, POSITION_SIZE) end
 
 -- ask: where a spool stands; grants its epoch ---------------------------------------------------
 
@@ -98,28 +104,35 @@ local function ask(keys, args)
     check(granted < NEVER, 'the epoch is too large')
     g.epoch, g.number, g.tag, g.spool = granted, 0, NO_LEASE, spool
     g.applied, g.dead, g.lost = 0, 0, 0 -- what a spool wrote balances with what was done of it
-    local text = pack_state(configuration, b)
+    gateway_changed(b, place + 1)
+    local text = pack_state(b)
 
     redis.call('SET', b.key, text)
+    keep(b, text)
   end
-  return head(b, status) .. struct.pack('<I8I8c8', g.epoch, g.number, g.tag)
+  return head(b, status) .. position(b, place + 1)
 end
 
 -- ingest: a fold of batches, whole or not at all ------------------------------------------------
+
+-- A gateway of the fold is an array; the last two are behind its record.
+local FOLD_FORMAT = '<BBI4I8I8I8c8i8I4I4I8'
+local PLACE, PRESENCE, CLOCK_ERROR, EPOCH, FIRST, LAST, TAG, WATERMARK, APPLIED, DEAD, LOST, AT,
+  GATEWAY = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 local function read_gateways(b, text, at)
   local total, list, seen = nil, {}, {}
   total, at = struct.unpack('<B', text, at)
   for i = 1, total do
-    local f = {}
-    f.place, f.presence, f.clock_error, f.epoch, f.first, f.last, f.tag, f.watermark, f.applied,
-      f.dead, f.lost, at = struct.unpack('<BBI4I8I8I8c8i8I4I4I8', text, at)
-    check(f.place < b.r.gateway_count and not seen[f.place], 'bad gateway in the fold')
-    check(f.first >= 1 and f.last >= f.first and f.last < NEVER and f.epoch < NEVER
-          and f.watermark < NEVER and f.lost < NEVER and f.presence <= HERE,
+    local f = { struct.unpack(FOLD_FORMAT, text, at) }
+    local place = f[PLACE] + 1
+    at = f[AT]
+    check(place <= b.r.gateway_count and not seen[place], 'bad gateway in the fold')
+    check(f[FIRST] >= 1 and f[LAST] >= f[FIRST] and f[LAST] < NEVER and f[EPOCH] < NEVER
+          and f[WATERMARK] < NEVER and f[LOST] < NEVER and f[PRESENCE] <= HERE,
           'bad numbers in the fold')
-    seen[f.place] = true
-    f.gateway = b.gateways[f.place + 1]
+    seen[place] = true
+    f[GATEWAY] = b.gateways[place]
     list[i] = f
   end
   return list, at
@@ -200,23 +213,24 @@ local function read_left_out(text, at)
 end
 
 -- Positions of the fold's gateways; flag(gateway of the fold) says which stand in the way.
-local function positions(fold, flag)
-  local parts = { struct.pack('<B', #fold) }
-  for i, f in ipairs(fold) do
-    local g = f.gateway
-    parts[i + 1] = struct.pack('<BBI8I8c8', f.place, flag and flag(f) or 0, g.epoch, g.number,
-                               g.tag)
+local function positions(b, fold, flag)
+  local parts = { string.char(#fold) }
+  for i = 1, #fold do
+    local f = fold[i]
+    parts[2 * i] = string.char(f[PLACE], flag and flag(f) or 0)
+    parts[2 * i + 1] = position(b, f[PLACE] + 1)
   end
   return table.concat(parts)
 end
 
 local function any(fold, flag)
-  for _, f in ipairs(fold) do if flag(f) ~= 0 then return true end end
+  for i = 1, #fold do if flag(fold[i]) ~= 0 then return true end end
   return false
 end
 
 local function unfit(f)
-  return (f.epoch ~= f.gateway.epoch or f.first ~= f.gateway.number + 1) and 1 or 0
+  local g = f[GATEWAY]
+  return (f[EPOCH] ~= g.epoch or f[FIRST] ~= g.number + 1) and 1 or 0
 end
 
 -- Over the branch's bytes only its slowest gateway may go on; at twice as many, none.
@@ -227,7 +241,7 @@ local function ahead_of_slowest(b, bytes)
     if holds_back(b, g) and g.watermark < least then least = g.watermark end
   end
   local full = b.bytes + bytes > 2 * b.r.bytes_max
-  return function(f) return (full or f.gateway.watermark > least) and 2 or 0 end
+  return function(f) return (full or f[GATEWAY].watermark > least) and 2 or 0 end
 end
 
 local TIMES = { 'issued', 'called', 'started', 'ended' }
@@ -301,6 +315,17 @@ local function apply_fact(b, f, tally)
   end
 end
 
+-- Those that began before encounter_max are over by now.
+local function touch_judged(b, name, from, to)
+  local ids = redis.call('ZRANGEBYSCORE', b.prefix .. 'open:' .. name,
+                         decimal(from - b.r.encounter_max), decimal(to))
+  for _, id in ipairs(ids) do
+    local e = encounter_of(b, id)
+    check(e, 'encounter ' .. id .. ' is missing')
+    if is_judged(e) and begin_of(e) <= to and end_of(e) >= from then touch(b, e) end
+  end
+end
+
 local function apply_chunk(b, c, tally)
   local counter, name = b.counters[c.place], b.r.counters[c.place]
   if (c.minute + 1) * MINUTE <= counter.mark then
@@ -308,28 +333,24 @@ local function apply_chunk(b, c, tally)
     c.data = nil
     return
   end
-  c.key, c.index = b.prefix .. 'm:' .. name .. ':' .. c.minute, b.prefix .. 'mi:' .. name
+  c.minute = decimal(c.minute)
+  c.key = b.prefix .. 'm:' .. name .. ':' .. c.minute
   c.new = redis.call('STRLEN', c.key) == 0
   if c.new then need(b, 'mi:' .. name, 'zset') end
-  if counter.judged_last < c.from then return end
-  local ids = redis.call('ZRANGEBYSCORE', b.prefix .. 'judged:' .. name, c.from,
-                         c.to + b.r.encounter_max)
-  for _, id in ipairs(ids) do
-    local e = encounter_of(b, id)
-    check(e, 'encounter ' .. id .. ' is missing')
-    if begin_of(e) <= c.to and end_of(e) >= c.from then touch(b, e) end
-  end
+  if counter.judged_last >= c.from then touch_judged(b, name, c.from, c.to) end
 end
 
 local function move_positions(b, fold)
-  for _, f in ipairs(fold) do
-    local g = f.gateway
-    g.number, g.tag, g.heard, g.clock_error = f.last, f.tag, b.active, f.clock_error
-    g.watermark = math.max(g.watermark, f.watermark)
-    g.applied, g.dead, g.lost = g.applied + f.applied, g.dead + f.dead, g.lost + f.lost
-    if f.presence == DEPARTED then g.departed = 1 elseif f.presence == HERE then g.departed = 0 end
-    count(b, 'dead', f.dead)
-    count(b, 'lost', f.lost)
+  for i = 1, #fold do
+    local f = fold[i]
+    local g = f[GATEWAY]
+    g.number, g.tag, g.heard, g.clock_error = f[LAST], f[TAG], b.active, f[CLOCK_ERROR]
+    if f[WATERMARK] > g.watermark then g.watermark = f[WATERMARK] end
+    g.applied, g.dead, g.lost = g.applied + f[APPLIED], g.dead + f[DEAD], g.lost + f[LOST]
+    if f[PRESENCE] == DEPARTED then g.departed = 1 elseif f[PRESENCE] == HERE then g.departed = 0 end
+    gateway_moved(b, f[PLACE] + 1)
+    count(b, 'dead', f[DEAD])
+    count(b, 'lost', f[LOST])
   end
 end
 
@@ -347,10 +368,16 @@ local function check_letters(b, dead, gaps)
 end
 
 local function write_chunks(b, chunks)
-  for _, c in ipairs(chunks) do
+  for i = 1, #chunks do
+    local c = chunks[i]
     if c.data then
       redis.call('APPEND', c.key, c.data)
-      if c.new then redis.call('ZADD', c.index, c.minute, c.minute) end
+      if c.new then
+        local counter = b.counters[c.place]
+        redis.call('ZADD', b.prefix .. 'mi:' .. b.r.counters[c.place], c.minute, c.minute)
+        counter.minute_first = math.min(counter.minute_first, tonumber(c.minute))
+        counter_changed(b, c.place)
+      end
       b.bytes = b.bytes + #c.data
     end
   end
@@ -382,15 +409,15 @@ local function ingest(keys, args)
   dead, at = read_dead(b, text, at)
   left_out, at = read_left_out(text, at)
   check_end(text, at)
-  if any(fold, unfit) then return head(b, UNFIT) .. tallied(tally) .. positions(fold, unfit) end
+  if any(fold, unfit) then return head(b, UNFIT) .. tallied(tally) .. positions(b, fold, unfit) end
   if bytes > 0 and b.bytes + bytes > b.r.bytes_max then
     local ahead = ahead_of_slowest(b, bytes)
-    if any(fold, ahead) then return head(b, LATER) .. tallied(tally) .. positions(fold, ahead) end
+    if any(fold, ahead) then return head(b, LATER) .. tallied(tally) .. positions(b, fold, ahead) end
   end
 
   move_positions(b, fold)
-  for _, f in ipairs(facts) do apply_fact(b, f, tally) end
-  for _, c in ipairs(chunks) do apply_chunk(b, c, tally) end
+  for i = 1, #facts do apply_fact(b, facts[i], tally) end
+  for i = 1, #chunks do apply_chunk(b, chunks[i], tally) end
   for _, id in ipairs(b.loaded) do
     local e = b.encounters[id]
     if e.changed then move_on(b, e) end
@@ -405,5 +432,5 @@ local function ingest(keys, args)
   write_chunks(b, chunks)
   write_letters(b, dead, room, gaps)
   branch_write(b)
-  return head(b, OK) .. tallied(tally) .. positions(fold)
+  return head(b, OK) .. tallied(tally) .. positions(b, fold)
 end

@@ -4,7 +4,9 @@
 
 local function due_now(b, most)
   local ids, seen = {}, {}
-  local due = redis.call('ZRANGEBYSCORE', b.prefix .. 'due', '-inf', b.now, 'LIMIT', 0, most)
+  local due = redis.call('ZRANGEBYSCORE', b.prefix .. 'due', '-inf', decimal(b.now), 'LIMIT', '0',
+                         most)
+  b.reread.due = #due < most -- so that it is true again, whatever happened to it
   for _, id in ipairs(due) do
     check(encounter_of(b, id), 'encounter ' .. id .. ' is missing')
     ids[#ids + 1], seen[id] = id, true
@@ -18,7 +20,7 @@ end
 
 local function pack_minutes(b, e)
   local minutes = redis.call('ZRANGEBYSCORE', b.prefix .. 'mi:' .. e.counter,
-    math.floor(begin_of(e) / MINUTE), math.floor(end_of(e) / MINUTE))
+    decimal(math.floor(begin_of(e) / MINUTE)), decimal(math.floor(end_of(e) / MINUTE)))
   local parts = { struct.pack('<I4', #minutes) }
   for _, minute in ipairs(minutes) do
     local log = redis.call('GET', b.prefix .. 'm:' .. e.counter .. ':' .. minute) or ''
@@ -71,71 +73,108 @@ end
 -- settle: replaces an encounter's contribution ---------------------------------------------------
 
 local SCORES, OUTCOMES, VERDICTS, MILLION = 7, 5, 8, 1000000
-local SUM_HEAD, SUM_HEAD_SIZE = 'BBi4i4i4i4i4i4i4', 30
-local SUM_STANDARD, SUM_STANDARD_SIZE = 'Bi4i4', 9
+local SUM_HEAD, SUM_HEAD_SIZE, SUM_HEAD_COUNT = 'BBi4i4i4i4i4i4i4', 30, 9
+local SUM_STANDARD, SUM_STANDARD_SIZE, SUM_STANDARD_COUNT = 'Bi4i4', 9, 3
 local CELL_HEAD, CELL_HEAD_SIZE, CELL_HEAD_COUNT =
   'I4I4' .. 'I4I4I4I4I4' .. 'I4I8I4I8I4I8I4I8I4I8I4I8I4I8', 112, 21
 local CELL_STANDARD, CELL_STANDARD_SIZE, CELL_STANDARD_COUNT =
   'I4I4I4I4I4I4I4I4' .. 'I4I4I8I8', 56, 12
 
--- A contribution as what it adds to a cell: places in it and values. nil: nothing.
-local function amounts(text)
+-- How contributions and cells of so many standards are packed.
+local formats = {}
+
+local function format_of(total)
+  local f = formats[total]
+  if not f then
+    f = { sum = '<' .. SUM_HEAD .. string.rep(SUM_STANDARD, total),
+          cell = '<' .. CELL_HEAD .. string.rep(CELL_STANDARD, total) }
+    formats[total] = f
+  end
+  return f
+end
+
+local function is_share(value) return value >= NONE and value <= MILLION end
+
+-- A contribution as an array of its numbers, and of how many standards. nil: nothing.
+local function contribution_unpack(text)
   if text == '' then return nil end
   local total = (#text - SUM_HEAD_SIZE) / SUM_STANDARD_SIZE
   check(total >= 0 and total == math.floor(total) and total <= 256, 'bad contribution')
-  local c = { struct.unpack('<' .. SUM_HEAD .. string.rep(SUM_STANDARD, total), text) }
-  check(c[1] >= 1 and c[1] <= OUTCOMES and c[2] <= 1, 'bad contribution')
-  local places, values = { 1, 2, 2 + c[1] }, { 1, c[2], 1 }
-  local function add(count_at, sum_at, value)
-    check(value >= NONE and value <= MILLION, 'bad contribution')
-    if value == NONE then return end
-    local n = #places
-    places[n + 1], values[n + 1] = count_at, 1
-    places[n + 2], values[n + 2] = sum_at, value
+  local c = { struct.unpack(format_of(total).sum, text) }
+  local fine = c[1] >= 1 and c[1] <= OUTCOMES and c[2] <= 1
+  for i = 3, SUM_HEAD_COUNT do fine = fine and is_share(c[i]) end
+  for i = SUM_HEAD_COUNT + 1, #c - 1, SUM_STANDARD_COUNT do
+    fine = fine and c[i] < VERDICTS and is_share(c[i + 1]) and is_share(c[i + 2])
   end
-  for i = 1, SCORES do add(6 + 2 * i, 7 + 2 * i, c[2 + i]) end
-  for i = 0, total - 1 do
-    local from, to = 2 + SCORES + 3 * i, CELL_HEAD_COUNT + CELL_STANDARD_COUNT * i
-    check(c[from + 1] < VERDICTS, 'bad contribution')
-    local n = #places + 1
-    places[n], values[n] = to + 1 + c[from + 1], 1
-    add(to + 9, to + 11, c[from + 2])
-    add(to + 10, to + 12, c[from + 3])
-  end
-  return { length = CELL_HEAD_COUNT + total * CELL_STANDARD_COUNT, places = places,
-           values = values }
+  check(fine, 'bad contribution')
+  return c, total
 end
 
-local function cell_of(b, cells, name, length)
-  if cells[name] then return cells[name] end
-  local total = (length - CELL_HEAD_COUNT) / CELL_STANDARD_COUNT
-  local cell = { length = length, values = {},
-                 format = '<' .. CELL_HEAD .. string.rep(CELL_STANDARD, total) }
-  local text = redis.call('GET', b.prefix .. name)
-  if text then
-    check(#text == CELL_HEAD_SIZE + total * CELL_STANDARD_SIZE, name .. ' is of another length')
-    cell.values = { struct.unpack(cell.format, text) }
-    cell.values[length + 1] = nil -- the position behind it
-  else
-    for i = 1, length do cell.values[i] = 0 end
+local function cell_unpack(name, text, total)
+  check(#text == CELL_HEAD_SIZE + total * CELL_STANDARD_SIZE, name .. ' is of another length')
+  local values = { struct.unpack(format_of(total).cell, text) }
+  values[#values] = nil -- the position behind it
+  for i = 1, #values do check(values[i] < NEVER, name .. ' is damaged') end
+  return values
+end
+
+-- Cells as the last call left them, by key: what a branch adds to is mostly what it just added to.
+local cells_kept, cells_kept_count = {}, 0
+local CELLS_KEPT_MAX = 256
+
+local function cell_of(b, cells, name, total)
+  local cell = cells[name]
+  if not cell then
+    local key = b.prefix .. name
+    local text = redis.call('GET', key)
+    cell = cells_kept[key]
+    if cell then cells_kept[key], cells_kept_count = nil, cells_kept_count - 1 end
+    if not cell or cell.text ~= text then
+      cell = { key = key, total = total, values = {} }
+      if text then
+        cell.values = cell_unpack(name, text, total)
+      else
+        for i = 1, CELL_HEAD_COUNT + total * CELL_STANDARD_COUNT do cell.values[i] = 0 end
+      end
+    end
+    cells[name] = cell
   end
-  cells[name] = cell
+  check(cell.total == total, name .. ' is of another length')
   return cell
 end
 
+-- v += sign * c
+local function add(v, c, total, sign)
+  v[1], v[2] = v[1] + sign, v[2] + sign * c[2]
+  v[2 + c[1]] = v[2 + c[1]] + sign
+  for i = 1, SCORES do
+    local score, at = c[2 + i], 6 + 2 * i
+    if score >= 0 then v[at], v[at + 1] = v[at] + sign, v[at + 1] + sign * score end
+  end
+  local from, to = SUM_HEAD_COUNT, CELL_HEAD_COUNT
+  for _ = 1, total do
+    local verdict, degree, coverage = to + 1 + c[from + 1], c[from + 2], c[from + 3]
+    v[verdict] = v[verdict] + sign
+    if degree >= 0 then v[to + 9], v[to + 11] = v[to + 9] + sign, v[to + 11] + sign * degree end
+    if coverage >= 0 then
+      v[to + 10], v[to + 12] = v[to + 10] + sign, v[to + 12] + sign * coverage
+    end
+    from, to = from + SUM_STANDARD_COUNT, to + CELL_STANDARD_COUNT
+  end
+end
+
 local function add_to_cells(b, cells, where, text, sign)
-  local amount = amounts(text)
-  if not amount then return end
+  local c, total = contribution_unpack(text)
+  if not c then return end
   local names = { 'h:' .. where.counter .. ':' .. where.hour .. ':' .. where.set,
                   'd:' .. where.day .. ':' .. where.set }
-  for _, name in ipairs(names) do
-    local cell = cell_of(b, cells, name, amount.length)
-    check(cell.length == amount.length, name .. ' is of another length')
-    local values = cell.values
-    for i, place in ipairs(amount.places) do
-      local value = values[place] + sign * amount.values[i]
-      check(value >= 0 and value < NEVER, name .. ' is not the sum of its contributions')
-      values[place] = value
+  for i = 1, #names do
+    local values = cell_of(b, cells, names[i], total).values
+    add(values, c, total, sign)
+    if sign < 0 then
+      for k = 1, #values do
+        check(values[k] >= 0, names[i] .. ' is not the sum of its contributions')
+      end
     end
   end
 end
@@ -151,30 +190,38 @@ local function where_pack(w)
                      #w.set, w.set)
 end
 
--- The old contribution out, the new one in: the cells as they will be, and where the old one was.
-local function replace(b, e, where, contribution)
-  local old = redis.call('HMGET', b.prefix .. 'e:' .. e.id, 'contribution', 'cells')
-  local cells, old_where = {}, old[2] and where_unpack(old[2]) or nil
-  if old[1] and old_where then add_to_cells(b, cells, old_where, old[1], -1) end
+-- The old contribution out, the new one in: the cells as they will be.
+local function replace(b, old, old_where, where, contribution)
+  local cells = {}
+  if old and old_where then add_to_cells(b, cells, old_where, old, -1) end
   add_to_cells(b, cells, where, contribution, 1)
-  need(b, 'days', 'set')
-  need(b, 'day:' .. where.day, 'set')
-  if old_where then need(b, 'day:' .. old_where.day, 'set') end
-  return cells, old_where
+  return cells
 end
 
-local function write_cells(b, cells)
-  for name, cell in pairs(cells) do
+local function write_cells(cells)
+  for _, cell in pairs(cells) do
     if cell.values[1] == 0 then
-      redis.call('DEL', b.prefix .. name)
+      redis.call('DEL', cell.key)
     else
-      redis.call('SET', b.prefix .. name, struct.pack(cell.format, unpack(cell.values)))
+      cell.text = struct.pack(format_of(cell.total).cell, unpack(cell.values))
+      redis.call('SET', cell.key, cell.text)
+      if cells_kept_count == CELLS_KEPT_MAX then cells_kept, cells_kept_count = {}, 0 end
+      cells_kept[cell.key], cells_kept_count = cell, cells_kept_count + 1
     end
   end
 end
 
+-- An encounter is of one day; that day is known.
+local function check_day(b, day, old_day)
+  if old_day == day then return end
+  need(b, 'days', 'set')
+  need(b, 'day:' .. day, 'set')
+  if old_day then need(b, 'day:' .. old_day, 'set') end
+end
+
 local function write_day(b, e, day, old_day)
-  if old_day and old_day ~= day then
+  if old_day == day then return end
+  if old_day then
     redis.call('SREM', b.prefix .. 'day:' .. old_day, e.id)
     if redis.call('EXISTS', b.prefix .. 'day:' .. old_day) == 0 then
       redis.call('SREM', b.prefix .. 'days', old_day)
@@ -200,8 +247,8 @@ local function settle(keys, args)
   local c = read_settle(args[1])
   local b = branch_open(keys, c.configuration)
   if not b then return head(nil, UNCONFIGURED) end
-  local where, e = c.where, encounter_of(b, c.id)
-  need(b, 'set:' .. where.set, 'string')
+  local old = redis.call('HMGET', b.prefix .. 'e:' .. c.id, 'record', 'contribution', 'cells')
+  local where, e = c.where, encounter_read(b, c.id, old[1])
   if not e or c.lease == NO_LEASE or e.lease ~= c.lease or e.state == FINAL then
     return head(b, STALE) .. struct.pack('<BB', 0, 0)
   end
@@ -212,17 +259,17 @@ local function settle(keys, args)
       .. string.sub(c.contribution, 3)
   end
   where.counter = e.counter
-  local cells, old_where = replace(b, e, where, c.contribution)
+  local old_where = old[3] and where_unpack(old[3]) or nil
+  local cells = replace(b, old[2], old_where, where, c.contribution)
+  check_day(b, where.day, old_where and old_where.day)
   change(b, e)
-  need(b, 'mi:' .. e.counter, 'zset')
   advance(b)
   e.state, e.lease, e.tries, e.due = final and FINAL or SETTLED, NO_LEASE, 0, false
   e.wait = not final and e.ended + b.r.grace
+  e.settled = { contribution = c.contribution, cells = where_pack(where), verdicts = c.verdicts }
   local set_missing = redis.call('EXISTS', b.prefix .. 'set:' .. where.set) == 0
 
-  write_cells(b, cells)
-  redis.call('HSET', b.prefix .. 'e:' .. e.id, 'contribution', c.contribution, 'cells',
-             where_pack(where), 'verdicts', c.verdicts)
+  write_cells(cells)
   write_day(b, e, where.day, old_where and old_where.day)
   branch_write(b)
   return head(b, OK) .. struct.pack('<BB', final and 1 or 0, set_missing and 1 or 0)

@@ -47,7 +47,7 @@ static enum err read_registry(struct bytes bytes, struct store_state *out) {
 
 static void read_counter(struct reader *reader, struct store_counter *counter) {
     counter->mark_ms = read_time(reader);
-    read_i64(reader); // swept
+    read_i64(reader); // minute_first
     counter->first_ms = read_time(reader);
     read_i64(reader); // wait_first
     read_i64(reader); // judged_last
@@ -79,6 +79,7 @@ enum err store_state_read(struct bytes registry, struct bytes state, struct stor
         out->bytes = reader_u64(&reader);
         out->active_ms = read_i64(&reader);
         read_i64(&reader); // seen
+        read_i64(&reader); // due_first
         for (size_t i = 0; i < out->counter_count; i++)
             read_counter(&reader, &out->counters[i]);
         for (size_t i = 0; i < out->gateway_count; i++)

@@ -268,8 +268,8 @@ Test(encounters, one_moved_to_another_counter_leaves_nothing_behind) {
     cr_assert(stage_take(&stage, 1, &taken));
     stage_settle(&stage, &taken, 1, MET);
     stage_ingest(&stage, (struct stage_batch){.encounter = &encounter, .counter = 1});
-    static const char *const places[] = {"open", "wait", "judged"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const places[] = {"open", "wait"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         cr_assert(eq(
             i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s:desk-1", places[i])->integer, 0));
         cr_assert(eq(

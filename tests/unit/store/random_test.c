@@ -102,6 +102,33 @@ static void audit_minutes(void) {
     cr_assert(eq(u64, reader_u64(&reader), bytes));
 }
 
+static void audit_first(const char *set, uint64_t believed) {
+    const redisReply *reply =
+        stage_command(&stage, "ZRANGE t:{musterstadt}:%s 0 0 WITHSCORES", set);
+    uint64_t first =
+        reply->elements ? strtoull(reply->element[1]->str, NULL, 10) : UINT64_C(1) << 53;
+    cr_assert(eq(u64, believed, first), "%s", set);
+}
+
+/// What the state says of the sets is true of them.
+static void audit_firsts(void) {
+    static const char *const sets[][3] = {{"mi:desk-1", "open:desk-1", "wait:desk-1"},
+                                          {"mi:desk-2", "open:desk-2", "wait:desk-2"}};
+    uint8_t state[512];
+    const redisReply *reply = stage_command(&stage, "GET t:{musterstadt}:state");
+    cr_assert(le(sz, reply->len, sizeof state));
+    memcpy(state, reply->str, reply->len);
+    struct reader reader = reader_of((struct bytes){state, reply->len});
+    reader_take(&reader, 32); // configuration, bytes, active, seen
+    audit_first("due", reader_u64(&reader));
+    for (size_t counter = 0; counter < 2; counter++) {
+        reader_u64(&reader); // mark
+        for (size_t set = 0; set < 3; set++)
+            audit_first(sets[counter][set], reader_u64(&reader));
+        reader_u64(&reader); // judged_last
+    }
+}
+
 static int64_t clock_ms; // event time, moving on
 
 static void random_batch(void) {
@@ -176,14 +203,15 @@ static void history(uint64_t number) {
         else
             random_settle();
         if (step % 50 == 0) audit();
+        if (step % 7 == 0) audit_firsts();
     }
     audit();
     audit_minutes();
     finish();
     audit();
     audit_minutes();
-    static const char *const gone[] = {"open:desk-1", "wait:desk-1", "judged:desk-1",
-                                       "open:desk-2", "wait:desk-2", "judged:desk-2",
+    audit_firsts();
+    static const char *const gone[] = {"open:desk-1", "wait:desk-1", "open:desk-2", "wait:desk-2",
                                        "due"};
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s", gone[i])->integer, 0));

@@ -31,6 +31,7 @@ static void prepare(void) {
     struct encounter encounter = stage_encounter("e1", NOON_MS, NOON_MS + 90000);
     stage_ingest(&stage, (struct stage_batch){.encounter = &encounter});
     stage_take(&stage, LEASE, &taken);
+    stage_pass(&stage, 1); // not as Redis remembers it: all is read anew
 }
 
 static bool rich_ingest(void) {
@@ -140,7 +141,7 @@ static void close_stage(void) {
 TestSuite(types, .init = open_stage, .fini = close_stage);
 
 Test(types, ingest_refuses_every_key_of_a_wrong_type_or_leaves_it_alone) {
-    // state, registry, due, open, wait, judged, mi, m, e1, e3, counters, dead, gaps: four types
+    // state, registry, due, open, wait, mi, m, e1, e3, counters, dead, gaps: four types
     // each
     cr_assert(ge(sz, try_all(rich_ingest), 4 * 12));
 }
@@ -148,7 +149,8 @@ Test(types, take_refuses_every_key_of_a_wrong_type_or_leaves_it_alone) {
     cr_assert(ge(sz, try_all(take_another), 4 * 3));
 }
 Test(types, settle_refuses_every_key_of_a_wrong_type_or_leaves_it_alone) {
-    cr_assert(ge(sz, try_all(settle_taken), 4 * 10));
+    // state, registry, due, open, wait, e1, the cells, days, day: four types each
+    cr_assert(ge(sz, try_all(settle_taken), 4 * 9));
 }
 
 // Damage that has the right type.
