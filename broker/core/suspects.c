@@ -151,6 +151,7 @@ void suspects_serve(struct dispatch *dispatch) {
     worker = dispatch->trial.worker;
     // It must have spoken just now: a worker that was dead already would be blamed on the batch.
     if (!worker || worker != speaker || worker->assigned > 0) return;
+    if (worker->ghosts >= worker->credit) return; // it may have no room yet
     dispatch->trial.running = true;
     dispatch->counters.trials++;
     assignment_give(dispatch, lane->next, worker);

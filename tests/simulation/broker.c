@@ -12,7 +12,6 @@ enum { FORMERS = 8, SUCCESSOR_MS = 6000, LATER_MS = 200 };
 static const struct dispatch_limits dispatch_limits_of = {.workers = WORKERS,
                                                           .batches = 24,
                                                           .bytes = 64 * 1024,
-                                                          .window = WINDOW,
                                                           .quantum = 512,
                                                           .worker_silence_ms = SILENCE_MS,
                                                           .job_ms = JOB_MS,
@@ -89,7 +88,7 @@ static void answer(struct simulation *s, struct broker *broker,
         *last = message.position;
     message.type = MESSAGE_ANSWER;
     message.session = action->session;
-    message.window = WINDOW;
+    message.window = s->window;
     message.jobs = (struct bytes){0};
     message.job_count = 0;
     trace(s, "broker: answer %s %llu:%llu to gateway %u session %llu",
@@ -99,12 +98,13 @@ static void answer(struct simulation *s, struct broker *broker,
     gather(&broker->gateways[action->gateway], &message);
 }
 
-static void answer_later(struct broker *broker, const struct dispatch_action *action) {
+static void answer_later(struct simulation *s, struct broker *broker,
+                         const struct dispatch_action *action) {
     const struct message message = {.type = MESSAGE_ANSWER,
                                     .session = action->session,
                                     .position = broker->last_position[action->gateway],
                                     .status = ANSWER_LATER,
-                                    .window = WINDOW,
+                                    .window = s->window,
                                     .wait_ms = LATER_MS};
     gather(&broker->gateways[action->gateway], &message);
 }
@@ -141,7 +141,7 @@ static void input(struct simulation *s, struct broker *broker, struct dispatch_i
             answer(s, broker, action);
             break;
         case ACTION_LATER:
-            answer_later(broker, action);
+            answer_later(s, broker, action);
             break;
         case ACTION_FREE:
             slot_free(broker, action->slot);
@@ -181,7 +181,7 @@ static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t g
                                   .bytes = (uint32_t)message->body.size,
                                   .slot = slot});
     struct dispatch_gateway_view view = dispatch_gateway(broker->dispatch, gateway);
-    if (view.queued > WINDOW || view.queued + view.assigned > 2 * WINDOW)
+    if (view.queued > s->window || view.queued + view.assigned > 2 * s->window)
         wrong(s, "the broker holds %u + %u batches of gateway %u: over its window", view.queued,
               view.assigned, gateway);
 }
@@ -255,6 +255,9 @@ void broker_start(struct simulation *s, size_t number) {
     for (size_t i = 0; i < s->world->gateway_count; i++)
         branch_of[i] = (uint32_t)s->world->gateways[i].branch;
     struct dispatch_limits limits = dispatch_limits_of;
+    limits.window = s->window;
+    limits.batches = s->broker_batches;
+    limits.quantum = s->quantum;
     limits.first_assignment = chance_u64(&s->chance) >> 32;
     uint32_t life = broker->process.life;
     *broker = (struct broker){.process = {.alive = true, .life = life + 1}};

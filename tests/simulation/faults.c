@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { ROOMY = 1 << 20 }; // bytes of a branch that no world needs
+
 static const char *const names[FAULT_COUNT] = {
     [FAULT_GATEWAY_CRASH] = "gateway_crash",
     [FAULT_WORKER_CRASH] = "worker_crash",
@@ -68,6 +70,10 @@ void faults_plan(struct simulation *s) {
     bool on[FAULT_COUNT];
     for (size_t i = 0; i < FAULT_COUNT; i++)
         on[i] = chance_permille(&chance, share);
+    // A branch without room, to which a gateway sends all it has once more, lets nobody go on: the
+    // store counts what came twice as often.
+    if (s->world->policy.branch_bytes_max < ROOMY)
+        on[FAULT_POWER_LOSS] = on[FAULT_OLD_SPOOL] = on[FAULT_LOST_SPOOL] = on[FAULT_CLONE] = false;
     s->spool_rows_max = ROWS;
     if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
         s->spool_rows_max = chance_range(&chance, 6, 30);

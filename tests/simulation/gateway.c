@@ -144,6 +144,8 @@ static void read_item(struct gateway *g, const struct simulation *s, const struc
     const struct measure *measure = &measures->items[item->kind == ITEM_EVENT];
     if (item->kind == ITEM_FACT) {
         batching_encounter(source, &item->encounter);
+    } else if (item->kind == ITEM_WITHDRAWN) {
+        batching_withdrawn(source, &item->encounter.id, "mistake");
     } else if (item->kind == ITEM_POISON) {
         batching_gap(source, NULL, (struct span){item->at_ms - 1, item->at_ms}, WORLD_POISON);
     } else {
@@ -205,7 +207,7 @@ static void send_ask(struct simulation *s, struct gateway *g, struct link *link,
 static uint64_t send_batches(struct simulation *s, struct gateway *g, struct link *link,
                              const struct session_action *action) {
     if (action->to + 1 - (action->lost ? action->lost : g->session.applied + 1) >
-        WINDOW + (action->lost ? action->from - action->lost : 0))
+        s->window + (action->lost ? action->from - action->lost : 0))
         wrong(s, "gateway %u sends up to %llu although only %llu is applied: over its window",
               g->identity, (unsigned long long)action->to, (unsigned long long)g->session.applied);
     if (action->lost && !s->lossy)
@@ -392,9 +394,9 @@ void gateway_frame(struct simulation *s, size_t process, struct bytes frame) {
 
 static void fail_over(struct simulation *s, struct gateway *g, struct link *link) {
     if (s->broker_count < 2 || session_state(&g->session) != SESSION_CONNECTING) return;
-    if (link->up || s->now_ms - g->endpoint_since_ms < ENDPOINT_MS) return;
+    if (s->now_ms - g->endpoint_since_ms < ENDPOINT_MS) return;
     g->endpoint_since_ms = s->now_ms;
-    link->broker = (uint8_t)((link->broker + 1) % s->broker_count);
+    if (!link->up) link->broker = (uint8_t)((link->broker + 1) % s->broker_count);
 }
 
 uint64_t gateway_deadline_ms(const struct simulation *s, size_t process) {

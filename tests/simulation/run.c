@@ -23,6 +23,11 @@ static void set_up(struct simulation *s) {
     // and a batch that kills make dead letters of innocent ones. Until that is mended: one broker.
     bool several = s->faulty && !s->world->poisoned;
     s->broker_count = several ? chance_range(&s->chance, 1, BROKERS) : 1;
+    bool small = s->faulty && chance_permille(&s->chance, 200);
+    s->window = small ? chance_range(&s->chance, 1, 2) : chance_range(&s->chance, 3, 6);
+    s->broker_batches = s->window + chance_below(&s->chance, small ? 4 : 32);
+    s->quantum = small ? 1 : 512;
+    s->jobs_max = (uint32_t)s->broker_count * chance_range(&s->chance, 1, small ? 2 : 8);
     s->worker_count = s->faulty ? chance_range(&s->chance, 1, WORKERS) : 1;
     s->process_count = s->world->gateway_count + 1; // one clone at most
     for (size_t i = 0; i < s->process_count; i++)
@@ -95,7 +100,7 @@ static struct process *process_of(struct simulation *s, const struct event *even
 }
 
 static void to_client(struct simulation *s, const struct event *event) {
-    const struct link *link = &s->links[event->subject];
+    struct link *link = &s->links[event->subject];
     struct bytes frame = {event->data, event->size};
     bool gateway = link->end == END_GATEWAY;
     if (event->kind == EVENT_FRAME_TO_CLIENT) {
@@ -107,7 +112,8 @@ static void to_client(struct simulation *s, const struct event *event) {
         return;
     }
     bool up = event->kind == EVENT_LINK_UP;
-    if (up && (!link->up || link->peer != event->peer)) return;
+    if (up ? !link->up || link->peer != event->peer : event->peer < link->told) return;
+    link->told = event->peer;
     if (gateway)
         gateway_connected(s, link->client, up);
     else

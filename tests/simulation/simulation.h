@@ -22,9 +22,7 @@ enum {
     LINKS = PROCESSES + WORKERS * BROKERS,
     NEVER_MS = 0x7fffffff, // later than any run
     FAULTS_END_MS = 40000,
-    DRAIN_MS = 60000, // after the last fault
-    WINDOW = 4,
-    JOBS_MAX_HELD = 8,
+    DRAIN_MS = 60000,  // after the last fault
     COMMAND_MS = 2000, // a worker waits so long for Redis
     SILENCE_MS = 2000,
     JOB_MS = 15000,
@@ -71,6 +69,7 @@ struct link {
     uint8_t client, broker;
     bool wanted, up;
     uint32_t peer;                // number of this connection; a new one each time
+    uint32_t told;                // the newest one that its client knows of
     uint64_t broken_until_ms;     // cannot connect before
     uint64_t blocked_until_ms[2]; // to the broker, to the client: what is sent is lost
     uint64_t blocked_since_ms;
@@ -263,6 +262,8 @@ struct simulation {
     struct buffer reply, argument;
     uint8_t *bodies; // of spools: never move, go with the run
     size_t bodies_used;
+    // Settings of this seed, sometimes as small as they may be.
+    uint32_t window, broker_batches, quantum, jobs_max;
     // The faults of this seed.
     uint32_t delay_permille, loss_permille, duplicate_permille;
     bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted

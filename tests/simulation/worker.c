@@ -253,8 +253,9 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
         } else if (message.type == MESSAGE_JOB && kills(&message) && s->faulty) {
             killed = true;
         } else if (message.type == MESSAGE_JOB) {
-            if (pipeline_held(worker->pipeline) >= JOBS_MAX_HELD) {
-                if (!s->faults[FAULT_DUPLICATE])
+            if (pipeline_held(worker->pipeline) >= s->jobs_max) {
+                // Credit is absolute: an older word of it that comes later may promise too much.
+                if (!s->faults[FAULT_DUPLICATE] && !s->faults[FAULT_REORDER])
                     wrong(s, "worker %zu is given more jobs than it has credit for", number);
                 continue;
             }
@@ -342,7 +343,7 @@ void worker_start(struct simulation *s, size_t number) {
     struct worker *worker = &s->workers[number];
     if (worker->process.alive) return;
     struct pipeline_limits limits = pipeline_limits_default();
-    limits.jobs_max = JOBS_MAX_HELD;
+    limits.jobs_max = s->jobs_max;
     limits.fold_jobs_max = 1 + chance_below(&s->chance, 6);
     limits.take_max = 1 + chance_below(&s->chance, 4);
     limits.retry_most_ms = 500;

@@ -120,27 +120,39 @@ static int by_time(const void *a, const void *b) {
     return left->at_ms < right->at_ms ? -1 : left->at_ms > right->at_ms;
 }
 
-/// What the gateway that opens encounters tells of one: opened, started, ended; sometimes the whole
-/// again with a correction, or that it did not take place.
+static void tell_part(struct recording *recording, const struct encounter *part, int64_t at_ms,
+                      uint64_t lag_ms, size_t counter) {
+    append(recording, (struct item){.kind = ITEM_FACT,
+                                    .counter = counter,
+                                    .encounter = *part,
+                                    .at_ms = at_ms,
+                                    .seen_ms = (uint64_t)(at_ms - WORLD_BEGIN_MS) + lag_ms});
+}
+
+/// What the gateway that opens encounters tells of one: opened, started, ended; sometimes then that
+/// it ended otherwise, or did not take place.
 static void tell(struct recording *recording, struct encounter whole, size_t counter,
                  struct chance *chance) {
     struct encounter part = whole;
-    uint64_t lag_ms = chance_below(chance, 300);
+    uint64_t lag_ms = chance_below(chance, 250);
     part.outcome = OUTCOME_OPEN;
     part.started_ms = part.ended_ms = TIME_NONE;
-    struct item item = {.kind = ITEM_FACT, .counter = counter};
-    item.encounter = part;
-    item.at_ms = whole.issued_ms;
-    item.seen_ms = (uint64_t)(item.at_ms - WORLD_BEGIN_MS) + lag_ms;
-    append(recording, item);
-    item.encounter.started_ms = whole.started_ms;
-    item.at_ms = whole.started_ms;
-    item.seen_ms = (uint64_t)(item.at_ms - WORLD_BEGIN_MS) + lag_ms;
-    append(recording, item);
-    item.encounter = whole;
-    item.at_ms = whole.ended_ms;
-    item.seen_ms = (uint64_t)(item.at_ms - WORLD_BEGIN_MS) + lag_ms;
-    append(recording, item);
+    tell_part(recording, &part, whole.issued_ms, lag_ms, counter);
+    part.started_ms = whole.started_ms;
+    tell_part(recording, &part, whole.started_ms, lag_ms, counter);
+    tell_part(recording, &whole, whole.ended_ms, lag_ms, counter);
+    // The correction is seen before the watermark has passed the end.
+    lag_ms += chance_range(chance, 1, 100);
+    if (chance_permille(chance, 150)) {
+        whole.outcome = OUTCOME_ABANDONED;
+        if (chance_permille(chance, 500)) whole.ended_ms -= 400;
+        tell_part(recording, &whole, whole.ended_ms, lag_ms + 400, counter);
+    } else if (chance_permille(chance, 80)) {
+        struct item *item;
+        tell_part(recording, &whole, whole.ended_ms, lag_ms, counter);
+        item = &recording->items[recording->count - 1];
+        item->kind = ITEM_WITHDRAWN;
+    }
 }
 
 static void encounters(struct world *world, size_t b, struct recording *recording,
@@ -211,6 +223,8 @@ void world_make(struct world *world, uint64_t seed) {
     world->policy.settle_after_ms = chance_range(&chance, 2000, 12000);
     world->policy.settle_pause_ms = chance_range(&chance, 200, 2000);
     world->policy.lease_ms = chance_range(&chance, 2000, 6000);
+    if (chance_permille(&chance, 150)) // a minute must fit, or nobody can go on
+        world->policy.branch_bytes_max = chance_range(&chance, 5000, 10000);
     world->poisoned = chance_permille(&chance, 150);
     world->branch_count = chance_range(&chance, 1, WORLD_BRANCHES);
     for (size_t b = 0; b < world->branch_count; b++) {

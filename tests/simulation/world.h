@@ -20,7 +20,7 @@ enum {
 /// Event time when the simulation's clock stands at 0: half a minute before midnight, UTC.
 #define WORLD_BEGIN_MS (INT64_C(20780) * DAY_MS - 15000)
 
-enum item_kind { ITEM_SAMPLE, ITEM_EVENT, ITEM_FACT, ITEM_POISON };
+enum item_kind { ITEM_SAMPLE, ITEM_EVENT, ITEM_FACT, ITEM_WITHDRAWN, ITEM_POISON };
 
 /// One thing that a sensor saw.
 struct item {
