@@ -1,0 +1,368 @@
+// Tresen itself: all gateways of the workload as sessions of one process, with the gateways' own
+// session, batching and codec, against a real broker.
+
+#include "common/io/bus.h"
+#include "common/io/clock.h"
+#include "common/registry/keys.h"
+#include "ops/bench/bench.h"
+#include "ops/bench/memory_spool.h"
+#include "sensors-gw/core/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct load;
+
+struct gateway {
+    struct load *load;
+    struct stream stream;
+    struct memory_spool spool;
+    struct session session;
+    struct bus_socket *socket;
+    struct spool_id id;
+    uint64_t epoch, applied;
+    char as[KEY_NAME_SIZE];
+    bool asked;  // the store has said where it stands
+    bool queued; // among those that this turn fills up
+    bool done;
+};
+
+struct load {
+    const struct bench *bench;
+    struct loop *loop;
+    struct bus *bus;
+    size_t count, asked, done;
+    struct gateway *gateways;
+    size_t queue_count;
+    struct gateway **queue;
+    struct buffer frame;
+    bool going;
+    size_t next; // whose turn it is at a fixed rate
+    uint64_t paced;
+    struct latencies latencies;
+    struct bench_result result;
+    int status;
+};
+
+static void stop(struct load *load, int status) {
+    if (!load->status) load->status = status;
+    loop_stop(load->loop);
+}
+
+// ------------------------------------------------------------------ what the session wants
+
+static void send_frame(struct gateway *g) {
+    struct bytes frame = buffer_bytes(&g->load->frame);
+    if (!bus_send(g->socket, BUS_BROKER, frame)) g->load->result.wire_bytes += frame.size;
+    buffer_clear(&g->load->frame);
+}
+
+static void encode(struct gateway *g, const struct message *message) {
+    struct buffer *frame = &g->load->frame;
+    enum err err = message_encode(message, frame);
+    if (err == ERR_FULL) {
+        send_frame(g);
+        err = message_encode(message, frame);
+    }
+    if (err) stop(g->load, bench_fail("a message: %s", err_name(err)));
+}
+
+static void send_ask(struct gateway *g, const struct session_action *action) {
+    struct message ask = {.type = MESSAGE_ASK,
+                          .session = action->session,
+                          .position = {.epoch = g->epoch},
+                          .spool = g->id,
+                          .has_spool = true,
+                          .as = bytes_of_text(g->as),
+                          .held = g->spool.last - g->applied,
+                          .spooled = g->spool.last,
+                          .oldest_ms = TIME_NONE,
+                          .ended = stream_ended(&g->stream)};
+    encode(g, &ask);
+    send_frame(g);
+}
+
+/// What the socket does not take, the session asks about when no answer comes.
+static void send_batches(struct gateway *g, const struct session_action *action) {
+    for (uint64_t number = action->from; number <= action->to; number++) {
+        const struct memory_batch *held = memory_spool_at(&g->spool, number);
+        assert(held && "what is not applied is held");
+        struct message batch = {.type = MESSAGE_BATCH,
+                                .session = action->session,
+                                .position = {g->epoch, number, held->tag},
+                                .body = buffer_bytes(&held->body),
+                                .as = bytes_of_text(g->as)};
+        encode(g, &batch);
+    }
+    send_frame(g);
+}
+
+static void applied(struct gateway *g, uint64_t number) {
+    uint64_t now_ns = bench_now_ns();
+    for (uint64_t at = g->applied + 1; at <= number; at++)
+        latencies_add(&g->load->latencies, now_ns - memory_spool_at(&g->spool, at)->spooled_ns);
+    g->applied = number;
+}
+
+static void feed(struct gateway *g, struct session_input in) {
+    struct session_actions out;
+    in.now_ms = clock_monotonic_ms();
+    session_step(&g->session, &in, &out);
+    for (size_t i = 0; i < out.count; i++) {
+        const struct session_action *action = &out.items[i];
+        switch (action->kind) {
+        case SESSION_ASK:
+            send_ask(g, action);
+            break;
+        case SESSION_SEND:
+            send_batches(g, action);
+            break;
+        case SESSION_EPOCH:
+            g->epoch = action->position.epoch;
+            break;
+        case SESSION_POSITION:
+            applied(g, action->position.number);
+            break;
+        case SESSION_REWOUND:
+        case SESSION_STOP:
+            stop(g->load, bench_fail("%s: the store went back or took another spool", g->as));
+            break;
+        }
+    }
+}
+
+// ------------------------------------------------------------------ batches into the spool
+
+static void take_batch(void *context, const struct batch *batch) {
+    struct gateway *g = context;
+    struct tag tag;
+    random_fill(&tag, sizeof tag);
+    enum err err = memory_spool_append(&g->spool, tag, batch, bench_now_ns());
+    if (err) stop(g->load, bench_fail("a batch: %s", err_name(err)));
+    g->load->result.batches++;
+}
+
+static void announce(struct gateway *g) {
+    feed(g, (struct session_input){
+                .kind = SESSION_INPUT_SPOOL, .first = g->spool.first, .last = g->spool.last});
+}
+
+static void queue(struct gateway *g) {
+    if (g->queued) return;
+    g->queued = true;
+    g->load->queue[g->load->queue_count++] = g;
+}
+
+/// As much as may be unanswered.
+static void fill(struct gateway *g) {
+    uint64_t before = g->spool.last, most = g->load->bench->settings.window;
+    while (!stream_ended(&g->stream) && g->spool.last - g->applied < most)
+        stream_next(&g->stream);
+    if (g->spool.last != before) announce(g);
+}
+
+static void check_done(struct gateway *g) {
+    if (g->done || !stream_ended(&g->stream) || g->applied != g->spool.last) return;
+    g->done = true;
+    if (++g->load->done == g->load->count) loop_stop(g->load->loop);
+}
+
+/// At a fixed rate: those that are due, gateway by gateway.
+static void pace(struct load *load) {
+    double elapsed_s = (double)(bench_now_ns() - load->result.started_ns) / 1e9;
+    uint64_t due = (uint64_t)(elapsed_s * (double)load->bench->settings.rate);
+    for (size_t passed = 0; load->paced < due && passed < load->count;) {
+        struct gateway *g = &load->gateways[load->next];
+        load->next = (load->next + 1) % load->count;
+        // A spool that is full is left out: its batches come later, and count as slow.
+        if (stream_ended(&g->stream) || g->spool.last - g->applied + 2 >= g->spool.capacity) {
+            passed++;
+            continue;
+        }
+        passed = 0;
+        stream_next(&g->stream);
+        load->paced++;
+        announce(g);
+    }
+}
+
+// ------------------------------------------------------------------ the broker
+
+static void on_answer(struct gateway *g, const struct message *message) {
+    struct session_input in = {.kind = SESSION_INPUT_ANSWER,
+                               .session = message->session,
+                               .status = message->status,
+                               .position = message->position,
+                               .window = message->window,
+                               .wait_ms = message->wait_ms};
+    const struct memory_batch *own = memory_spool_at(&g->spool, in.position.number);
+    in.own_held = own != NULL;
+    if (own) in.own_tag = own->tag;
+    if (message->status == ANSWER_REFUSED || message->status == ANSWER_DEAD)
+        stop(g->load, bench_fail("%s: %.*s", g->as, (int)message->reason.size,
+                                 (const char *)message->reason.data));
+    feed(g, in);
+    if (!g->asked && g->epoch) {
+        g->asked = true;
+        g->load->asked++;
+    }
+    queue(g);
+}
+
+static void on_message(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
+    struct gateway *g = context;
+    struct reader reader = reader_of(frame);
+    struct message message;
+    struct problem problem = {0};
+    enum err err;
+    (void)peer, (void)user;
+    while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
+        if (err || message.type != MESSAGE_ANSWER) {
+            stop(g->load, bench_fail("%s: not an answer: %s", g->as, problem.text));
+            return;
+        }
+        on_answer(g, &message);
+    }
+}
+
+static void on_connected(void *context) {
+    feed(context, (struct session_input){.kind = SESSION_INPUT_CONNECTED});
+}
+
+static void on_disconnected(void *context) {
+    feed(context, (struct session_input){.kind = SESSION_INPUT_DISCONNECTED});
+}
+
+// ------------------------------------------------------------------ the turn
+
+static void begin(struct load *load) {
+    load->going = true;
+    load->result.started_ns = bench_ready();
+    for (size_t i = 0; i < load->count; i++)
+        queue(&load->gateways[i]);
+}
+
+static void on_turn(void *context) {
+    struct load *load = context;
+    bool paced = load->bench->settings.rate;
+    if (!load->going && load->asked == load->count) begin(load);
+    uint64_t now_ms = clock_monotonic_ms(), deadline_ms = now_ms + 100;
+    if (load->going && paced) {
+        pace(load);
+        deadline_ms = now_ms + 1;
+    }
+    for (size_t i = 0; i < load->queue_count; i++) {
+        struct gateway *g = load->queue[i];
+        g->queued = false;
+        if (load->going && !paced) fill(g);
+        check_done(g);
+    }
+    load->queue_count = 0;
+    loop_timer_set(load->loop, deadline_ms);
+}
+
+static void on_timer(void *context) {
+    struct load *load = context;
+    uint64_t now_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < load->count; i++)
+        if (now_ms >= session_deadline_ms(&load->gateways[i].session))
+            feed(&load->gateways[i], (struct session_input){.kind = SESSION_INPUT_TICK});
+}
+
+static void on_stop(void *context, int signal) {
+    (void)signal;
+    stop(context, 1);
+}
+
+// ------------------------------------------------------------------ life
+
+static enum err gateway_init(struct gateway *g, struct load *load, const struct branch *branch,
+                             const struct branch_gateway *gateway, struct problem *problem) {
+    const struct bench_settings *settings = &load->bench->settings;
+    const struct session_limits limits = {.answer_timeout_ms = 30000,
+                                          .idle_ask_ms = 60000,
+                                          .idle_soon_ms = 60000,
+                                          .refused_wait_ms = 5000,
+                                          .backoff_most_ms = 1000,
+                                          .window_most = (uint32_t)settings->window};
+    const struct bus_handlers handlers = {.context = g,
+                                          .message = on_message,
+                                          .connected = on_connected,
+                                          .disconnected = on_disconnected};
+    const struct bus_security security = {.insecure = true};
+    struct bus_settings bus = bus_settings_default();
+    struct peer self = {PEER_GATEWAY, branch->id, gateway->id};
+    uint64_t capacity = 4;
+    while (capacity < 2 * settings->window + 2)
+        capacity *= 2;
+    g->load = load;
+    peer_name(&self, g->as);
+    random_fill(&g->id, sizeof g->id);
+    session_init(&g->session, &limits, 1, 0, 1, 0, STOP_NONE);
+    enum err err = memory_spool_init(&g->spool, capacity);
+    if (!err) err = stream_init(&g->stream, &load->bench->workload, branch, gateway, take_batch, g);
+    if (err)
+        return problem_set(problem, err, "%s: no measure is called like it, or no memory", g->as);
+    return bus_connect(load->bus, settings->endpoint, &security, &bus, &handlers, &g->socket,
+                       problem);
+}
+
+static enum err load_init(struct load *load, struct problem *problem) {
+    const struct branches *branches = &load->bench->catalogue.branches;
+    buffer_init(&load->frame, FRAME_MAX);
+    for (size_t i = 0; i < branches->count; i++)
+        load->count += branches->items[i].gateway_count;
+    load->gateways = calloc(load->count, sizeof load->gateways[0]);
+    load->queue = calloc(load->count, sizeof(struct gateway *));
+    if (!load->gateways || !load->queue) return problem_set(problem, ERR_NOMEM, "out of memory");
+    enum err err = loop_new(&load->loop);
+    if (!err) err = bus_new(load->loop, &load->bus);
+    if (err) return problem_set(problem, err, "no loop");
+    // Gateway by gateway, so that neighbours are of different branches.
+    size_t at = 0;
+    for (size_t place = 0; at < load->count && !err; place++)
+        for (size_t i = 0; i < branches->count && !err; i++)
+            if (place < branches->items[i].gateway_count)
+                err = gateway_init(&load->gateways[at++], load, &branches->items[i],
+                                   &branches->items[i].gateways[place], problem);
+    return err;
+}
+
+static void load_fini(struct load *load) {
+    for (size_t i = 0; load->gateways && i < load->count; i++) {
+        bus_close(load->gateways[i].socket);
+        stream_fini(&load->gateways[i].stream);
+        memory_spool_fini(&load->gateways[i].spool);
+    }
+    bus_free(load->bus);
+    loop_free(load->loop);
+    buffer_fini(&load->frame);
+    free(load->gateways);
+    free(load->queue);
+}
+
+static int run(const struct bench *bench) {
+    static struct load load;
+    struct problem problem = {0};
+    load.bench = bench;
+    if (load_init(&load, &problem)) {
+        load.status = bench_fail("%s", problem.text);
+    } else {
+        loop_handle(load.loop,
+                    &(struct loop_handlers){
+                        .context = &load, .stop = on_stop, .timer = on_timer, .turn = on_turn});
+        loop_run(load.loop);
+    }
+    if (!load.status) {
+        load.result.ended_ns = bench_now_ns();
+        load.result.observations = workload_observations(&bench->workload);
+        load.result.latencies = &load.latencies;
+        bench_result(&load.result);
+    }
+    load_fini(&load);
+    return load.status;
+}
+
+const struct bench_path bench_load = {
+    .name = "load", .summary = "through a broker, workers and Redis", .run = run};

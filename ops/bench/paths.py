@@ -1,0 +1,160 @@
+"""One run of each path: starts what it needs, measures it, checks what must have come out."""
+
+import json
+import os
+import struct
+import time
+
+from processes import Failed, Process, Redis
+
+VERDICTS, SCORES = 8, 7  # of a cell, as worker/store/KEYS.md has it
+
+
+class Bench:
+    """What all paths of a run share."""
+
+    def __init__(self, build, folder, config, branches, measures, encounters, window, batch):
+        self.build, self.folder, self.config = build, folder, config
+        self.branches, self.measures = branches, measures
+        self.encounters, self.window, self.batch = encounters, window, batch
+        self.log = os.path.join(folder, "log")
+        os.makedirs(self.log, exist_ok=True)
+
+    def driver(self, path, **settings):
+        settings = {"config_dir": self.config, "encounters": self.encounters,
+                    "window": self.window, "batch_observations": self.batch, **settings}
+        command = [os.path.join(self.build, "tresen-bench")]
+        for key, value in settings.items():
+            command += ["--set", f"{key}={value}"]
+        return Process(path, command + [path], self.log, piped=True)
+
+
+def measure(driver, processes, finished=None):
+    """From `ready` to the end. finished(): waits until all of it is done, where the driver itself
+    cannot know."""
+    if driver.line(processes) != "ready":
+        raise Failed(f"{driver.name} is not ready")
+    before = {process: process.cpu_s() for process in processes}
+    driver.say()
+    result = json.loads(driver.line(processes))
+    if finished:
+        finished()
+        result["ended_ns"] = time.monotonic_ns()
+    millions = result["observations"] / 1e6
+    seconds = (result["ended_ns"] - result["started_ns"]) / 1e9
+    cpu = {}
+    for process in processes:
+        cpu[process.name] = (process.cpu_s() - before[process]) / millions
+    return {"obs_per_s": result["observations"] / seconds, "seconds": seconds,
+            "observations": result["observations"], "batches": result["batches"],
+            "cpu_s_per_mobs": sum(cpu.values()), "cpu_by_process": cpu,
+            "peak_mib": {p.name: p.peak_bytes() / 2**20 for p in processes},
+            "p50_ms": result.get("p50_ms"), "p99_ms": result.get("p99_ms"),
+            "wire_bytes_per_obs": result["wire_bytes"] / result["observations"]}
+
+
+# ---------------------------------------------------------------------- Tresen
+
+
+def all_final(redis, bench, processes):
+    """No encounter is open: each was judged, with all its gateways behind it."""
+    asks = [("ZCARD", f"t:{{{branch}}}:open:desk") for branch in bench.branches]
+    deadline = time.monotonic() + 120
+    while any(redis.send(asks)):
+        if time.monotonic() > deadline:
+            raise Failed("not all encounters became final")
+        for process in processes:
+            process.check()
+        time.sleep(0.002)
+
+
+def standard_names(bench, redis, branch):
+    key = redis.send([("KEYS", f"t:{{{branch}}}:set:*")])[0][0]
+    return [row["id"] for row in json.loads(redis.call("GET", key))["standards"]]
+
+
+def cell_read(data, standards):
+    head = struct.unpack_from("<7I", data)
+    at = 28 + SCORES * 12
+    rows = []
+    for _ in range(standards):
+        *verdicts, degrees, coverages, degree_sum, coverage_sum = struct.unpack_from("<10I2q", data,
+                                                                                     at)
+        rows.append((verdicts, degrees, coverages, degree_sum, coverage_sum))
+        at += 56
+    if at != len(data):
+        raise Failed(f"a cell of {len(data)} bytes has not {standards} standards")
+    return {"encounters": head[0], "provisional": head[1], "rows": rows}
+
+
+def expected_degree(measure_row):
+    """Of the mean standard, in millionths: from the very numbers that the workload sends."""
+    least, most = (round(limit / measure_row["resolution"]) for limit in measure_row["range"])
+    level, rise = least + (most - least) // 4, (most - least) // 400
+    mean = level + rise * (40 - 1) / 2
+    middle = (least + most) / 2
+    return round(min(1, (mean - least) / (middle - least)) * 1e6)
+
+
+def check_totals(redis, bench):
+    """Every encounter counted once, judged on all of its observations, and nothing left out."""
+    standards = None
+    for branch in bench.branches:
+        prefix = f"t:{{{branch}}}:"
+        names = standards = standards or standard_names(bench, redis, branch)
+        left_out = redis.call("HGETALL", prefix + "counters")
+        if left_out:
+            raise Failed(f"{branch}: {left_out}")
+        keys = redis.call("KEYS", prefix + "d:*")
+        cells = [cell_read(cell, len(names)) for cell in redis.send([("GET", k) for k in keys])]
+        encounters = sum(cell["encounters"] for cell in cells)
+        if encounters != bench.encounters or any(cell["provisional"] for cell in cells):
+            raise Failed(f"{branch}: {encounters} encounters, not {bench.encounters}")
+        for place, name in enumerate(names):
+            rows = [cell["rows"][place] for cell in cells]
+            verdicts = [sum(row[0][v] for row in rows) for v in range(VERDICTS)]
+            if sorted(verdicts)[-1] != encounters or sum(verdicts) != encounters:
+                raise Failed(f"{branch} {name}: equal encounters, unequal verdicts {verdicts}")
+            if sum(row[4] for row in rows) != encounters * 1000000:
+                raise Failed(f"{branch} {name}: not all was covered")
+            for measure_row in bench.measures:
+                if name == measure_row["id"].replace("_", "-").replace(".", "-") + ".mean":
+                    expected = expected_degree(measure_row) * encounters
+                    if abs(sum(row[3] for row in rows) - expected) > encounters:
+                        raise Failed(f"{branch} {name}: degree {rows}, expected {expected}")
+
+
+def tresen(bench, workers=1, rate=0, append_only=False, **settings):
+    folder = bench.folder
+    redis = Redis(folder, bench.log, append_only)
+    started = [redis]
+    try:
+        sockets = {name: f"ipc://{folder}/{name}" for name in ("gateways", "workers", "control")}
+        broker = Process("broker", [
+            os.path.join(bench.build, "tresen-broker"), "--set", f"config_dir={bench.config}",
+            "--set", "insecure=true", "--set", f"window={bench.window}", "--set", "batches_max=65536",
+            *(word for name, path in sockets.items()
+              for word in ("--set", f"{name}_endpoint={path}"))], bench.log)
+        started.append(broker)
+        all_workers = []
+        for number in range(workers):
+            all_workers.append(Process(f"worker-{number + 1}", [
+                os.path.join(bench.build, "tresen-worker"), "--set", f"worker=worker-{number + 1}",
+                "--set", "insecure=true", "--set", f"config_dir={bench.config}",
+                "--set", f"redis_path={redis.path}",
+                "--set", f"brokers=[\"{sockets['workers']}\"]",
+                *(word for key, value in settings.items()
+                  for word in ("--set", f"{key}={value}"))], bench.log))
+            started.append(all_workers[-1])
+        driver = bench.driver("load", endpoint=sockets["gateways"], rate=rate)
+        started.append(driver)
+        processes = [driver, broker, *all_workers, redis.process]
+        result = measure(driver, processes,
+                         lambda: all_final(redis, bench, [broker, *all_workers, redis.process]))
+        bytes_in = int(redis.info("stats")["total_net_input_bytes"])
+        result["redis_bytes_per_obs"] = bytes_in / result["observations"]
+        check_totals(redis, bench)
+        return result
+    finally:
+        for process in reversed(started):
+            process.stop()

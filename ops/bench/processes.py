@@ -1,0 +1,136 @@
+"""Processes of a run: started, watched, ended by their own ids; what they cost, as the kernel
+counts it."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+
+class Failed(Exception):
+    pass
+
+
+class Process:
+    def __init__(self, name, command, log, piped=False):
+        self.name = name
+        self.log_path = os.path.join(log, f"{name}.log")
+        pipe = subprocess.PIPE if piped else subprocess.DEVNULL
+        with open(self.log_path, "wb") as out:
+            self.popen = subprocess.Popen(command, stdin=pipe, stdout=pipe if piped else out,
+                                          stderr=out)
+
+    def check(self):
+        if self.popen.poll() is not None:
+            with open(self.log_path, encoding="utf-8", errors="replace") as log:
+                end = "".join(log.readlines()[-8:])
+            raise Failed(f"{self.name} has ended with {self.popen.returncode}\n{end}")
+
+    def cpu_s(self):
+        """Of all its threads, to the nanosecond where the kernel tells it."""
+        total = 0
+        tasks = f"/proc/{self.popen.pid}/task"
+        for task in os.listdir(tasks):
+            try:
+                with open(f"{tasks}/{task}/schedstat", encoding="ascii") as file:
+                    total += int(file.read().split()[0])
+            except FileNotFoundError:  # a thread that has just ended
+                pass
+        return total / 1e9
+
+    def peak_bytes(self):
+        with open(f"/proc/{self.popen.pid}/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
+        return 0
+
+    def line(self, others=(), seconds=120):
+        """The next line on its standard output, while the others live, too."""
+        deadline = time.monotonic() + seconds
+        while not select.select([self.popen.stdout], [], [], 0.1)[0]:
+            for process in (self, *others):
+                process.check()
+            if time.monotonic() > deadline:
+                raise Failed(f"{self.name} has said nothing for {seconds} s")
+        line = self.popen.stdout.readline().decode()
+        if not line:
+            self.popen.wait()
+            self.check()
+        return line.strip()
+
+    def say(self):
+        self.popen.stdin.write(b"\n")
+        self.popen.stdin.flush()
+
+    def stop(self):
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+            try:
+                self.popen.wait(10)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+                self.popen.wait()
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe:
+                pipe.close()
+
+
+class Redis:
+    """A Redis of our own and a connection to it, in as few lines as do."""
+
+    def __init__(self, folder, log, append_only=False):
+        self.path = os.path.join(folder, "redis")
+        self.process = Process("redis", [
+            "redis-server", "--port", "0", "--unixsocket", self.path, "--dir", folder, "--save", "",
+            "--appendonly", "yes" if append_only else "no", "--appendfsync", "everysec",
+            "--maxmemory-policy", "noeviction"], log)
+        self.socket = socket.socket(socket.AF_UNIX)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.socket.connect(self.path)
+                break
+            except OSError as error:
+                self.process.check()
+                if time.monotonic() > deadline:
+                    raise Failed("Redis does not answer") from error
+                time.sleep(0.02)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, commands):
+        out = bytearray()
+        for command in commands:
+            out += b"*%d\r\n" % len(command)
+            for word in command:
+                word = word.encode() if isinstance(word, str) else word
+                out += b"$%d\r\n%s\r\n" % (len(word), word)
+        self.socket.sendall(out)
+        return [self.reply() for _ in commands]
+
+    def call(self, *command):
+        return self.send([command])[0]
+
+    def reply(self):
+        line = self.file.readline()
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"-":
+            raise Failed("Redis: " + rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
+        if kind == b"*":
+            return [self.reply() for _ in range(int(rest))]
+        return rest
+
+    def info(self, section):
+        rows = self.call("INFO", section).decode().split("\r\n")
+        return dict(row.split(":", 1) for row in rows if ":" in row)
+
+    def stop(self):
+        self.file.close()
+        self.socket.close()
+        self.process.stop()
