@@ -35,18 +35,24 @@ int ctl_standards_check(struct ctl *ctl) {
     return fine ? CTL_OK : CTL_FAILED;
 }
 
-/// All standards, each once, as the branches' sets have them; only one branch's if named.
+static void collect_set(const struct standard_set *set, json_t *found) {
+    json_t *text = json_loadb(set->json, set->json_size, 0, NULL), *item;
+    size_t i;
+    json_array_foreach(json_object_get(text, "standards"), i, item) {
+        json_object_set(found, json_string_value(json_object_get(item, "id")), item);
+    }
+    json_decref(text);
+}
+
+/// All standards, each once and the latest of its versions, as the branches' sets have them; only
+/// one branch's if named.
 static json_t *collect(const struct catalogue *catalogue, const char *branch) {
     json_t *found = json_object();
     for (size_t i = 0; i < catalogue->branches.count; i++) {
         if (branch && strcmp(catalogue->branches.items[i].id.text, branch) != 0) continue;
-        const struct standard_set *set = catalogue->sets[i];
-        json_t *text = json_loadb(set->json, set->json_size, 0, NULL), *item;
-        size_t s;
-        json_array_foreach(json_object_get(text, "standards"), s, item) {
-            json_object_set(found, json_string_value(json_object_get(item, "id")), item);
-        }
-        json_decref(text);
+        const struct standards_plan *plan = &catalogue->plans[i];
+        for (size_t k = 0; k < plan->count; k++)
+            collect_set(plan->sets[k].set, found);
     }
     return found;
 }

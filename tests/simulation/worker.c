@@ -363,7 +363,7 @@ void worker_start(struct simulation *s, size_t number) {
     for (size_t i = 0; i < s->world->branch_count; i++)
         worker->branches[i] = (struct pipeline_branch){
             .branch = &s->world->branches[i],
-            .set = world_standards(),
+            .plan = world_plan(),
             .configuration = store_configuration(&s->world->branches[i], &s->world->policy)};
     qsort(worker->branches, s->world->branch_count, sizeof *worker->branches, by_id);
     worker->pipeline = pipeline_new(&limits, worker->branches, s->world->branch_count,

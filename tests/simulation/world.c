@@ -1,6 +1,7 @@
 #include "tests/simulation/world.h"
 
 #include "common/base/hash.h"
+#include "worker/standards/plan.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -76,6 +77,13 @@ const struct standard_set *world_standards(void) {
     set = (struct standard_set){.count = 3, .items = items, .json = "{}", .json_size = 2};
     memset(set.hash_text, 'a', sizeof set.hash_text - 1);
     return &set;
+}
+
+const struct standards_plan *world_plan(void) {
+    static struct dated_set always;
+    static const struct standards_plan plan = {1, &always};
+    always.set = world_standards();
+    return &plan;
 }
 
 // Branches ---------------------------------------------------------------------------------------

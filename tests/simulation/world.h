@@ -63,3 +63,5 @@ struct world {
 void world_make(struct world *world, uint64_t seed);
 const struct measures *world_measures(void);
 const struct standard_set *world_standards(void);
+/// The same, for ever.
+const struct standards_plan *world_plan(void);

@@ -32,20 +32,24 @@ static bool load_standards(const char *config_dir, struct catalogue *catalogue,
     return done;
 }
 
-static bool resolve_branch(struct catalogue *catalogue, size_t place, struct problems *problems) {
+static bool plan_branch(struct catalogue *catalogue, size_t place, struct problems *problems) {
     const struct branch *branch = &catalogue->branches.items[place];
-    struct standards_place where = {branch->id.text, branch->region.text, branch->country};
-    return standards_resolve(catalogue->standards, &where, &catalogue->sets[place], problems) ==
+    struct standards_place where = {
+        .branch = branch->id.text, .region = branch->region.text, .country = branch->country};
+    return standards_plan(catalogue->standards, &where, &catalogue->plans[place], problems) ==
            ERR_NONE;
 }
 
-/// Branches may have sets of their own; one hash stands for all of them.
+/// Branches may have sets of their own, and others from some day on; one hash stands for all.
 static void sum_up_sets(struct catalogue *catalogue) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < catalogue->branches.count; i++) {
-        uint64_t both[2] = {sum, hash_fnv64(catalogue->sets[i]->hash, SET_HASH_SIZE)};
-        sum = hash_fnv64(both, sizeof both);
-    }
+    for (size_t i = 0; i < catalogue->branches.count; i++)
+        for (size_t k = 0; k < catalogue->plans[i].count; k++) {
+            const struct dated_set *dated = &catalogue->plans[i].sets[k];
+            uint64_t all[3] = {sum, (uint64_t)dated->from,
+                               hash_fnv64(dated->set->hash, SET_HASH_SIZE)};
+            sum = hash_fnv64(all, sizeof all);
+        }
     snprintf(catalogue->hash_text, sizeof catalogue->hash_text, "%016" PRIx64, sum);
 }
 
@@ -63,22 +67,22 @@ bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
     if (!done) return false;
 
     size_t count = catalogue->branches.count;
-    catalogue->sets = calloc(count ? count : 1, sizeof(struct standard_set *));
-    if (!catalogue->sets) {
+    catalogue->plans = calloc(count ? count : 1, sizeof catalogue->plans[0]);
+    if (!catalogue->plans) {
         problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (!resolve_branch(catalogue, i, problems)) return false;
+        if (!plan_branch(catalogue, i, problems)) return false;
     sum_up_sets(catalogue);
     return true;
 }
 
 void catalogue_free(struct catalogue *catalogue) {
-    if (catalogue->sets)
+    if (catalogue->plans)
         for (size_t i = 0; i < catalogue->branches.count; i++)
-            standard_set_free(catalogue->sets[i]);
-    free(catalogue->sets);
+            standards_plan_fini(&catalogue->plans[i]);
+    free(catalogue->plans);
     standards_free(catalogue->standards);
     branches_free(&catalogue->branches);
     measures_free(&catalogue->measures);

@@ -11,6 +11,7 @@
 #include "common/wire/message.h"
 #include "worker/core/ingest.h"
 #include "worker/core/settle.h"
+#include "worker/standards/plan.h"
 
 struct pipeline_limits {
     uint32_t jobs_max;                      // held at a time: the credit that the broker gets
@@ -28,7 +29,7 @@ struct pipeline_limits pipeline_limits_default(void);
 /// A branch as this worker knows it. All of it outlives the pipeline.
 struct pipeline_branch {
     const struct branch *branch;
-    const struct standard_set *set;
+    const struct standards_plan *plan;
     uint64_t configuration; // store_configuration
 };
 
@@ -69,7 +70,7 @@ enum pipeline_action_kind {
     ACTION_INGEST,  // branch, fold
     ACTION_ASK,     // branch, ask
     ACTION_TAKE,    // branch, take
-    ACTION_SETTLE,  // branch, settle
+    ACTION_SETTLE,  // branch, settle, set
     ACTION_DONE,    // broker, done, frames: tell it, let go of the frames
     ACTION_RELEASE, // frames: let go of them, tell nobody
     ACTION_NOTICE,  // branch, notice: for the log
@@ -83,6 +84,7 @@ struct pipeline_action {
     struct ask_call ask;
     struct take_call take;
     struct settle_call settle;
+    const struct standard_set *set; // what was judged by, to be published
     uint32_t broker;
     struct message done; // encode and send
     size_t frame_count;

@@ -25,8 +25,7 @@ enum err settle_series(struct taken *taken, const struct measures *measures,
     return err == ERR_END ? minutes_reader_end(reader, series, count) : err;
 }
 
-/// The time by whose hour and day an encounter counts.
-static int64_t counted_ms(const struct encounter *encounter) {
+int64_t settle_counted_ms(const struct encounter *encounter) {
     return encounter->started_ms != TIME_NONE ? encounter->started_ms
                                               : encounter_begin_ms(encounter);
 }
@@ -72,7 +71,7 @@ enum err settle_write(const struct taken *taken, const struct zone *zone,
         .verdicts = buffer_bytes(verdicts),
     };
     memcpy(call->set.text, set->hash_text, sizeof set->hash_text);
-    time_day_text(zone, counted_ms(encounter), call->day);
-    time_hour_text(zone, counted_ms(encounter), call->hour);
+    time_day_text(zone, settle_counted_ms(encounter), call->day);
+    time_hour_text(zone, settle_counted_ms(encounter), call->hour);
     return ERR_NONE;
 }

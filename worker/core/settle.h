@@ -8,6 +8,9 @@
 /// The span from which an encounter's evidence comes: its begin to its end.
 struct span settle_span(const struct encounter *encounter);
 
+/// The time by whose hour and day an encounter counts: its start, or when the client came.
+int64_t settle_counted_ms(const struct encounter *encounter);
+
 /// Read the minute logs of a taken encounter. Errors as minutes_reader_add.
 MUST_CHECK enum err settle_series(struct taken *taken, const struct measures *measures,
                                   struct minutes_reader *reader, const struct series **series,

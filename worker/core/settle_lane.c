@@ -90,9 +90,15 @@ static struct engine_context context_of(const struct taken *taken, const struct 
                                    .zone = zone};
 }
 
+/// The set that held on the day on which the encounter counts.
+static const struct standard_set *set_of(const struct pipeline_branch *branch,
+                                         const struct encounter *encounter) {
+    struct local_time local = zone_local(&branch->branch->zone, settle_counted_ms(encounter));
+    return standards_plan_at(branch->plan, local.year * 10000 + local.month * 100 + local.day);
+}
+
 static void judge(struct pipeline *pipeline, uint32_t index, struct taken *taken,
-                  struct scores *scores) {
-    const struct standard_set *set = pipeline->branches[index].set;
+                  const struct standard_set *set, struct scores *scores) {
     const struct series *series = NULL;
     size_t series_count = 0;
     if (taken->crashed) {
@@ -127,10 +133,11 @@ bool settle_lane_judge(struct pipeline *pipeline, struct pipeline_action *action
         if (lane->settle_calls == 0) round_over(pipeline, index);
         return false;
     }
-    if (!taken.withdrawn) judge(pipeline, index, &taken, &scores);
+    const struct standard_set *set = set_of(branch, &taken.encounter);
+    if (!taken.withdrawn) judge(pipeline, index, &taken, set, &scores);
 
-    *action = (struct pipeline_action){.kind = ACTION_SETTLE, .branch = index};
-    if (settle_write(&taken, &branch->branch->zone, branch->set,
+    *action = (struct pipeline_action){.kind = ACTION_SETTLE, .branch = index, .set = set};
+    if (settle_write(&taken, &branch->branch->zone, set,
                      taken.withdrawn ? NULL : pipeline->judgements, &scores,
                      &pipeline->contribution, &pipeline->verdicts, &action->settle)) {
         assert(!"a set within its limits has room");

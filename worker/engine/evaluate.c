@@ -302,6 +302,16 @@ static void excuse(const struct subject *subject, const struct standard *standar
     }
 }
 
+/// The standard as it holds for the encounter's offering.
+static const struct standard *variant(const struct subject *subject,
+                                      const struct standard *standard) {
+    if (subject->offering == &subject->set->other_offering) return standard;
+    uint64_t offering = UINT64_C(1) << (subject->offering - subject->set->offerings);
+    for (size_t i = 0; i < standard->variant_count; i++)
+        if (standard->variants[i].varied & offering) return &standard->variants[i];
+    return standard;
+}
+
 static bool confirmed(const struct subject *subject, const struct standard *standard) {
     const struct engine_context *context = subject->context;
     for (size_t i = 0; i < context->confirmed_count; i++)
@@ -349,6 +359,6 @@ void engine_evaluate(const struct standard_set *set, const struct encounter *enc
         .context = context,
     };
     for (size_t i = 0; i < set->count; i++)
-        evaluate_one(&subject, &set->items[i], &out[i]);
+        evaluate_one(&subject, variant(&subject, &set->items[i]), &out[i]);
     score_encounter(set, out, scores);
 }

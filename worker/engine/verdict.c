@@ -30,6 +30,7 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_EXCUSE] = "excuse",
     [REASON_HOURS] = "hours",
     [REASON_UNCONFIRMED] = "unconfirmed",
+    [REASON_SUSPENDED] = "suspended",
 };
 
 static const char *const dimension_names[DIMENSION_COUNT] = {

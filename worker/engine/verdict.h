@@ -37,6 +37,7 @@ enum reason {
     REASON_EXCUSE,        // violated, but one of the standard's excuses holds
     REASON_HOURS,         // the standard does not apply at this time of the week
     REASON_UNCONFIRMED,   // violated, and so grave that a person has to confirm it
+    REASON_SUSPENDED,     // suspended for some time, by somebody, for a reason
     REASON_COUNT
 };
 

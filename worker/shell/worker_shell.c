@@ -127,7 +127,7 @@ static void start_call(struct worker *worker, const struct pipeline_action *acti
         err = store_take(worker->store, branch->branch, &action->take, replied, call);
         break;
     case CALL_SETTLE:
-        err = store_settle(worker->store, branch->branch, &action->settle, branch->set, replied,
+        err = store_settle(worker->store, branch->branch, &action->settle, action->set, replied,
                            call);
         break;
     }
@@ -348,7 +348,7 @@ static bool new_branches(struct worker *worker) {
     for (size_t i = 0; i < branches->count; i++)
         worker->branches[i] = (struct pipeline_branch){
             .branch = &branches->items[i],
-            .set = worker->catalogue->sets[i],
+            .plan = &worker->catalogue->plans[i],
             .configuration = store_configuration(&branches->items[i], &policy)};
     return true;
 }

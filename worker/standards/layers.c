@@ -1,8 +1,9 @@
 #include "worker/standards/layers.h"
 
+#include "worker/standards/days.h"
 #include "worker/standards/scope.h"
 
-#include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,10 +52,14 @@ static bool set_end(struct end *end, enum layer layer, const char *id, int64_t v
     return good;
 }
 
+bool layers_hold(const struct overlay *overlay, const struct standards_place *place) {
+    return scope_holds(&overlay->where, place) && days_hold(&overlay->days, place->day);
+}
+
 bool layers_concern(const struct overlay *overlay, const struct rule *rule,
                     const struct standards_place *place) {
     return strcmp(overlay->standard.text, rule->standard.id.text) == 0 &&
-           scope_holds(&overlay->where, place);
+           layers_hold(overlay, place);
 }
 
 static int64_t end_of(const struct bounds *bounds, bool least) {
@@ -126,12 +131,51 @@ static void take_permissions(const struct standards *standards, const struct sta
     unsigned classes = classes_of(standard);
     unsigned permits = 1u << LEGAL_P0 | 1u << LEGAL_P1 | 1u << LEGAL_P2, forbids = 0;
     for (size_t i = 0; i < standards->overlay_count; i++) {
-        if (!scope_holds(&standards->overlays[i].where, place)) continue;
+        if (!layers_hold(&standards->overlays[i], place)) continue;
         permits |= standards->overlays[i].permits;
         forbids |= standards->overlays[i].forbids;
     }
     standard->permitted = !(classes & ~permits) && !(classes & forbids);
     standard->barred_by = classes & forbids ? REASON_FORBIDDEN : REASON_AGREEMENT;
+}
+
+static bool suspends(const struct overlay *overlay, const struct rule *rule) {
+    for (size_t i = 0; i < overlay->suspend_count; i++)
+        if (strcmp(overlay->suspends[i].text, rule->standard.id.text) == 0) return true;
+    return false;
+}
+
+static void tell_suspension(struct buffer *chain, const struct overlay *overlay) {
+    char line[CHAIN_SIZE];
+    snprintf(line, sizeof line,
+             "suspended: temporary %s from %" PRId32 " until %" PRId32 ", approved by %s (%s)\n",
+             overlay->id.text, overlay->days.from, overlay->days.until, overlay->approver,
+             overlay->place);
+    buffer_put(chain, line, strlen(line));
+}
+
+/// A standard may be suspended for a while, but not what law or agreement ask for.
+static bool take_suspension(const struct standards *standards, const struct rule *rule,
+                            const struct standards_place *place, struct standard *standard,
+                            struct buffer *chain, struct problems *problems) {
+    const struct overlay *suspension = NULL, *above = NULL;
+    for (size_t i = 0; i < standards->overlay_count; i++) {
+        const struct overlay *overlay = &standards->overlays[i];
+        if (suspends(overlay, rule) && layers_hold(overlay, place)) suspension = overlay;
+        if (overlay->layer < LAYER_COMPANY && layers_concern(overlay, rule, place)) above = overlay;
+    }
+    if (!suspension) return true;
+    if (above) {
+        problems_add(problems, ERR_CONFLICT, suspension->place,
+                     "%s cannot be suspended: %s %s (%s) asks for it; remove it from suspends",
+                     rule->standard.id.text, layer_names[above->layer], above->id.text,
+                     above->place);
+        return false;
+    }
+    if (standard->permitted) standard->barred_by = REASON_SUSPENDED;
+    standard->permitted = false;
+    if (chain) tell_suspension(chain, suspension);
+    return true;
 }
 
 static void tell(struct buffer *chain, const struct end *end) {
@@ -172,5 +216,5 @@ bool layers_apply(const struct standards *standards, const struct rule *rule,
     take_permissions(standards, place, standard);
     tell(chain, &least);
     tell(chain, &most);
-    return good;
+    return take_suspension(standards, rule, place, standard, chain, problems) && good;
 }

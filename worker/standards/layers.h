@@ -5,7 +5,8 @@
 #include "worker/standards/model.h"
 
 /// Moves the figures of *standard (a copy of the rule's) as the layers say.
-/// chain     if not NULL, gets a line for each figure: which layer set it to what, and where
+/// chain     if not NULL, gets a line for each figure: which layer set it to what, and where; and
+///           one if it is suspended
 /// false     a loosening, a contradiction, or two overlays of one layer on one figure: reported
 /// with
 ///           the chain
@@ -13,6 +14,8 @@ bool layers_apply(const struct standards *standards, const struct rule *rule,
                   const struct standards_place *place, struct standard *standard,
                   struct buffer *chain, struct problems *problems);
 
-/// Whether the overlay holds at the place and concerns the standard.
+/// Whether the overlay holds at the place on that day.
+bool layers_hold(const struct overlay *overlay, const struct standards_place *place);
+/// Whether it also moves the bound of the standard.
 bool layers_concern(const struct overlay *overlay, const struct rule *rule,
                     const struct standards_place *place);

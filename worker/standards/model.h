@@ -34,7 +34,12 @@ struct places {
 };
 
 struct scope {
-    struct places branches, regions, countries;
+    struct places branches, regions, countries, offerings;
+};
+
+/// Local days as numbers such as 20261201, both ends inside.
+struct days {
+    int32_t from, until; // 0 and INT32_MAX: open
 };
 
 /// Highest authority first.
@@ -43,18 +48,27 @@ enum layer {
     LAYER_AGREEMENT,
     LAYER_COMPANY, // the standards themselves
     LAYER_CULTURE,
+    LAYER_OFFERING,
     LAYER_REGION,
     LAYER_BRANCH,
+    LAYER_TEMPORARY,
     LAYER_COUNT
 };
 extern const char *const layer_names[]; // ended by NULL
 
-/// What a layer adds: a bound of one standard, or what may not or may be measured.
+enum { SUSPENDS_MAX = 16, SUSPENSION_DAYS_MOST = 90 };
+
+/// What a layer adds: a bound of one standard, what may or may not be measured, or which standards
+/// are suspended for a while.
 struct overlay {
     struct name id;
     enum layer layer;
     struct scope where;
-    struct name standard; // empty: permissions
+    struct days days;
+    size_t suspend_count;
+    struct name suspends[SUSPENDS_MAX];
+    char *approver;       // of a suspension; else NULL
+    struct name standard; // empty: no bound
     struct bounds bound;
     size_t degree_count;
     struct degree_point degree[DEGREE_POINTS_MAX];
@@ -70,6 +84,7 @@ struct rule {
     struct words excuses[EXCUSES_MAX];
     char *source;
     struct scope where;
+    struct days days;                              // in which this version of the standard holds
     struct bounds adaptable_least, adaptable_most; // where a culture may move the bound
     char place[NODE_WHERE_SIZE];                   // FILE:LINE:COLUMN of its bound
 };

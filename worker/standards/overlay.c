@@ -1,5 +1,6 @@
 #include "worker/standards/overlay.h"
 
+#include "worker/standards/days.h"
 #include "worker/standards/figures.h"
 #include "worker/standards/scope.h"
 
@@ -8,18 +9,12 @@
 
 const char *const layer_names[] = {
     [LAYER_LAW] = "law",         [LAYER_AGREEMENT] = "agreement", [LAYER_COMPANY] = "company",
-    [LAYER_CULTURE] = "culture", [LAYER_REGION] = "region",       [LAYER_BRANCH] = "branch",
-    [LAYER_COUNT] = NULL,
+    [LAYER_CULTURE] = "culture", [LAYER_OFFERING] = "offering",   [LAYER_REGION] = "region",
+    [LAYER_BRANCH] = "branch",   [LAYER_TEMPORARY] = "temporary", [LAYER_COUNT] = NULL,
 };
 
 static bool layer_read(struct reading *reading, const struct node *node, struct overlay *overlay) {
     const struct node *named = node_need(node, "layer", reading->problems);
-    const char *text = named && named->text ? named->text : "";
-    if (strcmp(text, "offering") == 0 || strcmp(text, "temporary") == 0) {
-        node_problem(named, reading->problems, ERR_REFUSED,
-                     "the layer %s is not in this version; write a standard of its own", text);
-        return false;
-    }
     int layer;
     if (!node_choice(named, layer_names, &layer, reading->problems)) return false;
     if (layer == LAYER_COMPANY) {
@@ -108,23 +103,88 @@ static bool permission_read(struct reading *reading, const struct node *node,
     return good;
 }
 
+/// suspends: [ID, ...] with the reason (source), who approved it, and an end.
+static bool suspension_read(struct reading *reading, const struct node *node,
+                            struct overlay *overlay) {
+    const struct node *list = node_find(node, "suspends");
+    const char *approver;
+    if (overlay->layer != LAYER_TEMPORARY) {
+        node_problem(list, reading->problems, ERR_CONFLICT,
+                     "only the layer temporary can suspend; set layer: temporary");
+        return false;
+    }
+    if (days_length(&overlay->days) > SUSPENSION_DAYS_MOST) {
+        node_problem(node_find(node, "until"), reading->problems, ERR_RANGE,
+                     "a suspension lasts at most %d days; let it end earlier, or retire the "
+                     "standard",
+                     SUSPENSION_DAYS_MOST);
+        return false;
+    }
+    if (!node_text(node_need(node, "approver", reading->problems), 1, TEXT_SIZE_MAX, &approver,
+                   reading->problems) ||
+        !node_list(list, 1, SUSPENDS_MAX, reading->problems))
+        return false;
+    overlay->approver = strdup(approver);
+    reading->no_memory |= overlay->approver == NULL;
+    bool good = overlay->approver != NULL;
+    for (const struct node *item = list->first; item; item = item->next) {
+        struct name *id = &overlay->suspends[overlay->suspend_count];
+        if (!node_name(item, id, reading->problems)) {
+            good = false;
+        } else if (!rule_named(reading->model, id)) {
+            node_problem(item, reading->problems, ERR_MISSING,
+                         "there is no standard %s; correct the name", id->text);
+            good = false;
+        } else {
+            overlay->suspend_count++;
+        }
+    }
+    return good;
+}
+
 static bool content_read(struct reading *reading, const struct node *node,
                          struct overlay *overlay) {
     bool permission = node_find(node, "permits") || node_find(node, "forbids");
     bool requirement = node_find(node, "standard") || node_find(node, "bound");
-    if (permission == requirement) {
-        node_problem(node, reading->problems, ERR_CONFLICT,
-                     "an overlay has either standard and bound, or permits or forbids");
+    bool suspension = node_find(node, "suspends");
+    if (permission + requirement + suspension != 1) {
+        node_problem(
+            node, reading->problems, ERR_CONFLICT,
+            "an overlay has either standard and bound, or permits or forbids, or suspends");
         return false;
     }
+    if (suspension) return suspension_read(reading, node, overlay);
     return permission ? permission_read(reading, node, overlay)
                       : requirement_read(reading, node, overlay);
 }
 
+/// Offerings belong to the layer offering, days at both ends to the layer temporary.
+static bool when_read(struct reading *reading, const struct node *node, struct overlay *overlay) {
+    const struct node *where = node_find(node, "where");
+    const struct node *offerings = node_find(where, "offerings");
+    struct problems *problems = reading->problems;
+    if (!days_read(reading, node, &overlay->days)) return false;
+    if (overlay->layer == LAYER_TEMPORARY &&
+        (overlay->days.from == 0 || !node_find(node, "until"))) {
+        node_need(node, "from", problems);
+        node_need(node, "until", problems);
+        return false;
+    }
+    if (overlay->layer == LAYER_OFFERING)
+        return where ? scope_offerings_read(reading, node_need(where, "offerings", problems),
+                                            &overlay->where)
+                     : node_need(node, "where", problems) != NULL;
+    if (offerings)
+        node_problem(offerings, problems, ERR_CONFLICT,
+                     "only the layer offering is about offerings; set layer: offering");
+    return !offerings;
+}
+
 bool overlay_read(struct reading *reading, const struct node *node, struct overlay *overlay) {
-    static const char *const keys[] = {"overlay", "layer",  "where",   "source",  "standard",
-                                       "bound",   "degree", "permits", "forbids", NULL};
-    static const char *const where_keys[] = {"branches", "regions", "countries", NULL};
+    static const char *const keys[] = {"overlay", "layer",    "where",    "source",  "standard",
+                                       "bound",   "degree",   "permits",  "forbids", "from",
+                                       "until",   "suspends", "approver", NULL};
+    static const char *const where_keys[] = {"branches", "regions", "countries", "offerings", NULL};
     const char *source;
     bool good = node_map(node, keys, reading->problems);
     if (node->kind != NODE_MAP) return false;
@@ -140,10 +200,11 @@ bool overlay_read(struct reading *reading, const struct node *node, struct overl
     if (where)
         good &= node_map(where, where_keys, reading->problems) &&
                 scope_read(reading, where, &overlay->where);
-    return layer_read(reading, node, overlay) && content_read(reading, node, overlay) && good &&
-           overlay->source;
+    return layer_read(reading, node, overlay) && when_read(reading, node, overlay) &&
+           content_read(reading, node, overlay) && good && overlay->source;
 }
 
 void overlay_free(struct overlay *overlay) {
     free(overlay->source);
+    free(overlay->approver);
 }

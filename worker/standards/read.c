@@ -1,3 +1,4 @@
+#include "worker/standards/days.h"
 #include "worker/standards/overlay.h"
 #include "worker/standards/rule.h"
 #include "worker/standards/trial.h"
@@ -134,14 +135,39 @@ static void scoring_read(struct reading *reading, const struct node *root) {
                &reading->model->coverage_floor_millionths);
 }
 
-/// Its place in the canonical order; false: there is one of that id.
-static bool rule_place(const struct standards *model, const struct rule *rule, size_t *place) {
-    *place = 0;
-    while (*place < model->rule_count) {
-        int order = strcmp(model->rules[*place].standard.id.text, rule->standard.id.text);
-        if (order == 0) return false;
-        if (order > 0) break;
-        ++*place;
+/// Its place in the canonical order: by id, then by day.
+static size_t rule_place(const struct standards *model, const struct rule *rule) {
+    size_t place = 0;
+    while (place < model->rule_count) {
+        const struct rule *other = &model->rules[place];
+        int order = strcmp(other->standard.id.text, rule->standard.id.text);
+        if (order > 0 || (order == 0 && other->days.from > rule->days.from)) break;
+        place++;
+    }
+    return place;
+}
+
+/// Versions of one standard follow each other in time and measure the same.
+static bool versions_agree(struct reading *reading, const struct node *node,
+                           const struct rule *rule) {
+    for (size_t i = 0; i < reading->model->rule_count; i++) {
+        const struct rule *other = &reading->model->rules[i];
+        const struct standard *a = &rule->standard, *b = &other->standard;
+        if (strcmp(a->id.text, b->id.text) != 0) continue;
+        if (days_meet(&rule->days, &other->days)) {
+            node_problem(node, reading->problems, ERR_CONFLICT,
+                         "standard %s is there twice (%s); give one of them another name, or days "
+                         "(from, until) that do not meet",
+                         a->id.text, other->place);
+            return false;
+        }
+        if (a->statistic == b->statistic && a->measure.key == b->measure.key &&
+            a->checks.count == b->checks.count && a->dimension == b->dimension)
+            continue;
+        node_problem(node, reading->problems, ERR_CONFLICT,
+                     "%s measured something else before (%s); give the new rule an id of its own",
+                     a->id.text, other->place);
+        return false;
     }
     return true;
 }
@@ -150,11 +176,7 @@ static void rule_add(struct reading *reading, const struct node *node) {
     struct standards *model = reading->model;
     struct rule rule = {0};
     bool good = rule_read(reading, node, &rule);
-    size_t place = 0;
-    if (good && !rule_place(model, &rule, &place)) {
-        twice(reading, node, "standard", rule.standard.id.text);
-        good = false;
-    }
+    good = good && versions_agree(reading, node, &rule);
     if (good && model->rule_count == STANDARDS_MAX) {
         node_problem(node, reading->problems, ERR_FULL,
                      "there is room for %d standards; remove retired ones", STANDARDS_MAX);
@@ -165,6 +187,7 @@ static void rule_add(struct reading *reading, const struct node *node) {
         rule_free(&rule);
         return;
     }
+    size_t place = rule_place(model, &rule);
     memmove(&model->rules[place + 1], &model->rules[place],
             (model->rule_count - place) * sizeof model->rules[0]);
     model->rules[place] = rule;

@@ -1,6 +1,7 @@
 #include "worker/standards/rule.h"
 
 #include "worker/standards/checks.h"
+#include "worker/standards/days.h"
 #include "worker/standards/figures.h"
 #include "worker/standards/scope.h"
 
@@ -200,11 +201,11 @@ static bool texts_read(struct reading *reading, const struct node *node, struct 
 
 bool rule_read(struct reading *reading, const struct node *node, struct rule *rule) {
     static const char *const keys[] = {
-        "standard", "norm",     "dimension", "status",    "text",      "source",
-        "measure",  "labels",   "during",    "statistic", "percent",   "band",
-        "unit",     "bound",    "degree",    "evidence",  "weight",    "attribution",
-        "applies",  "severity", "live",      "excuses",   "adaptable", "all",
-        "any",      "not",      "must_not",  "tests",     NULL};
+        "standard", "norm",      "dimension", "status",      "text",    "source",   "measure",
+        "labels",   "during",    "statistic", "percent",     "band",    "unit",     "bound",
+        "degree",   "evidence",  "weight",    "attribution", "applies", "severity", "live",
+        "excuses",  "adaptable", "all",       "any",         "not",     "must_not", "tests",
+        "from",     "until",     NULL};
     struct standard *standard = &rule->standard;
     bool good = node_map(node, keys, reading->problems);
     if (!node || node->kind != NODE_MAP) return false;
@@ -222,6 +223,7 @@ bool rule_read(struct reading *reading, const struct node *node, struct rule *ru
                          reading->problems);
     standard->weight = (uint16_t)weight;
     good &= applies_read(reading, node, rule);
+    good &= days_read(reading, node, &rule->days);
     good &= live_read(reading, node);
     const struct node *bound = node_find(node, "bound");
     if (bound) node_where(bound, rule->place);

@@ -37,6 +37,26 @@ bool scope_read(struct reading *reading, const struct node *map, struct scope *s
     return good;
 }
 
+bool scope_offerings_read(struct reading *reading, const struct node *list, struct scope *scope) {
+    const struct standards *model = reading->model;
+    if (!node_list(list, 1, PLACES_MAX, reading->problems)) return false;
+    for (const struct node *item = list->first; item; item = item->next) {
+        struct id *id = &scope->offerings.items[scope->offerings.count];
+        size_t i = 0;
+        if (!node_id(item, id, reading->problems)) return false;
+        while (i < model->offering_count && !id_equal(&model->offerings[i].offering.id, id))
+            i++;
+        if (i == model->offering_count) {
+            node_problem(item, reading->problems, ERR_MISSING,
+                         "offering %s is not in offerings.yaml; add it there or correct the name",
+                         id->text);
+            return false;
+        }
+        scope->offerings.count++;
+    }
+    return true;
+}
+
 static bool among(const struct places *places, const char *place) {
     for (size_t i = 0; i < places->count; i++)
         if (strcmp(places->items[i].text, place) == 0) return true;
@@ -45,5 +65,6 @@ static bool among(const struct places *places, const char *place) {
 
 bool scope_holds(const struct scope *scope, const struct standards_place *place) {
     return among(&scope->branches, place->branch) && among(&scope->regions, place->region) &&
-           among(&scope->countries, place->country);
+           among(&scope->countries, place->country) &&
+           among(&scope->offerings, place->offering ? place->offering : "");
 }

@@ -183,6 +183,25 @@ static json_t *excuses_json(const struct standard *standard, const struct rule *
     return array;
 }
 
+/// What the layers make of a standard for some offerings.
+static json_t *variants_json(const struct standard_set *set, const struct standard *standard) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < standard->variant_count; i++) {
+        const struct standard *variant = &standard->variants[i];
+        json_t *offerings = json_array();
+        for (size_t k = 0; k < set->offering_count; k++)
+            if (variant->varied >> k & 1)
+                offerings = append(offerings, json_string(set->offerings[k].id.text));
+        json_t *object = json_pack("{s:b}", "permitted", (int)variant->permitted);
+        object = with(object, "offerings", offerings);
+        if (variant->checks.count == 0)
+            object = with(object, "bound", bounds_json(&variant->bound, variant->step));
+        if (variant->degree_count > 0) object = with(object, "degree", degree_json(variant));
+        array = append(array, object);
+    }
+    return array;
+}
+
 static json_t *rule_json(const struct standard_set *set, const struct standard *standard,
                          const struct rule *rule) {
     json_t *object =
@@ -195,6 +214,8 @@ static json_t *rule_json(const struct standard_set *set, const struct standard *
     object = with(object, "text", words_json(&rule->text));
     object = with(object, "applies", applies_json(set, rule));
     if (standard->excuse_count > 0) object = with(object, "excuses", excuses_json(standard, rule));
+    if (standard->variant_count > 0)
+        object = with(object, "variants", variants_json(set, standard));
     if (standard->checks.count == 0) return figure_json(object, standard);
     return with(object, "checks", check_json(standard, standard->checks.items));
 }

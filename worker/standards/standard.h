@@ -109,8 +109,8 @@ struct standard {
     enum severity severity;
     enum attribution attribution;
     uint16_t weight;
-    bool permitted;        // false: its measure may not be used here
-    enum reason barred_by; // why not: REASON_AGREEMENT or REASON_FORBIDDEN
+    bool permitted;        // false: it may not be judged here
+    enum reason barred_by; // why not: REASON_AGREEMENT, REASON_FORBIDDEN or REASON_SUSPENDED
 
     struct measure measure; // meaningless for STATISTIC_DURATION
     struct during during;
@@ -136,6 +136,9 @@ struct standard {
     struct excuse excuses[EXCUSES_MAX];
     size_t part_count; // what checks and excuses look at
     struct standard *parts;
+    size_t variant_count; // the same standard with what layers made of it for some offerings
+    struct standard *variants;
+    uint64_t varied; // of a variant: bit i: it holds for set->offerings[i]
 
     uint64_t offerings; // bit i: applies to set->offerings[i]
     bool any_offering;  // applies to every offering, the unknown one too
@@ -155,7 +158,7 @@ enum { SET_HASH_SIZE = 32, SET_HASH_TEXT_SIZE = 2 * SET_HASH_SIZE + 1 };
 struct standard_set {
     size_t count;
     struct standard *items;
-    struct standard *parts; // of all items
+    struct standard *parts, *variants; // of all items
     size_t offering_count;
     struct offering offerings[OFFERINGS_MAX];
     struct offering other_offering;    // lengths for every offering not named; its id is empty

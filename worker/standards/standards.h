@@ -42,9 +42,12 @@ MUST_CHECK enum err standards_read(const struct standards_file *files, size_t co
 const struct problems *standards_warnings(const struct standards *standards);
 void standards_free(struct standards *standards); // accepts NULL
 
-/// Where a branch is: standards may apply to some branches, regions or countries only.
+/// Where and when: standards and overlays may hold at some branches, in some regions or countries,
+/// from some day or until some day only.
 struct standards_place {
     const char *branch, *region, *country; // country: ISO 3166-1 alpha-2
+    const char *offering;                  // NULL: of no particular offering
+    int32_t day; // local day such as 20261201; 0: before any day that the files name
 };
 
 /// The set that holds at a place: its active and shadow standards in canonical order, its canonical

@@ -1,5 +1,7 @@
-// What law, agreement, culture, region and branch may do to a standard, and what not.
+// What law, agreement, culture, offering, region, branch and a while may do to a standard, and what
+// not.
 
+#include "worker/standards/plan.h"
 #include "worker/standards/standards.h"
 
 #include <criterion/criterion.h>
@@ -99,7 +101,7 @@ static enum err resolve(const char *overlays, const char *branch, const char *co
     enum err err = read_overlays(overlays);
     problems_print(&problems, stderr);
     cr_assert(eq(int, err, ERR_NONE));
-    struct standards_place place = {branch, "north", country};
+    struct standards_place place = {.branch = branch, .region = "north", .country = country};
     return standards_resolve(standards, &place, &set, &problems);
 }
 
@@ -205,7 +207,7 @@ Test(layers, the_chain_of_a_figure_is_told) {
     cr_assert(eq(int, resolve(NEAR("r", "region", "least: 0.9"), "b", "DE"), ERR_NONE));
     struct buffer out;
     buffer_init(&out, 4096);
-    struct standards_place place = {"b", "north", "DE"};
+    struct standards_place place = {.branch = "b", .region = "north", .country = "DE"};
     cr_assert(standards_explain(standards, &place, "near", 4, &out));
     buffer_put_u8(&out, 0);
     cr_assert(eq(str, (char *)out.data,
@@ -219,7 +221,11 @@ Test(layers, each_mistake_in_an_overlay_is_told) {
         const char *overlays, *says;
     } broken[] = {
         {OVERLAY("x", "company", "forbids: [P1]"), "the company's figures stand in the standard"},
-        {OVERLAY("x", "temporary", "forbids: [P1]"), "the layer temporary is not in this version"},
+        {OVERLAY("x", "temporary", "forbids: [P1]"), "from"},
+        {OVERLAY("x", "offering", "forbids: [P1]"), "where"},
+        {OVERLAY("x", "offering", "where: {offerings: [cahs]}, forbids: [P1]"), "offering cahs"},
+        {OVERLAY("x", "branch", "where: {offerings: [cash]}, forbids: [P1]"),
+         "only the layer offering"},
         {OVERLAY("x", "king", "forbids: [P1]"), "king"},
         {OVERLAY("x", "law", "permits: [P3]"), "only the layer agreement can permit"},
         {OVERLAY("x", "agreement", "permits: [P5]"), "P5"},
@@ -240,4 +246,241 @@ Test(layers, each_mistake_in_an_overlay_is_told) {
                   broken[i].overlays);
         cr_expect(told(broken[i].says), "%s", broken[i].says);
     }
+}
+
+static enum err plan(const char *overlays, struct standards_plan *out) {
+    enum err err = read_overlays(overlays);
+    problems_print(&problems, stderr);
+    cr_assert(eq(int, err, ERR_NONE));
+    struct standards_place place = {.branch = "b", .region = "north", .country = "DE"};
+    return standards_plan(standards, &place, out, &problems);
+}
+
+static bool same_set(const struct standard_set *a, const struct standard_set *b) {
+    return strcmp(a->hash_text, b->hash_text) == 0;
+}
+
+#define ADVICE "where: {offerings: [cash]}, "
+
+Test(layers, an_offering_has_figures_of_its_own) {
+    const char *overlays = OVERLAY("o", "offering", ADVICE "standard: near, bound: {least: 0.9}");
+    cr_assert(eq(int, resolve(overlays, "b", "DE"), ERR_NONE));
+    const struct standard *near = &set->items[0];
+    cr_assert(eq(i64, near->bound.least, 80));
+    cr_assert(eq(sz, near->variant_count, 1));
+    cr_assert(eq(i64, near->variants[0].bound.least, 90));
+    cr_assert(eq(u64, near->variants[0].varied, 1));
+    cr_assert(strstr(set->json,
+                     "\"variants\":[{\"bound\":{\"least\":0.9},\"offerings\":[\"cash\"]") != NULL);
+}
+
+// What holds for all must not be loosened by what holds for some.
+Test(layers, a_branch_below_an_offering_may_not_loosen_it) {
+    const char *overlays = OVERLAY("o", "offering", ADVICE "standard: near, bound: {least: 0.9}")
+        NEAR("b", "branch", "least: 0.85");
+    cr_assert(eq(int, resolve(overlays, "b", "DE"), ERR_CONFLICT));
+    cr_assert(told("offering o 0.9 m"));
+}
+
+#define SUSPENDED(until, ids)                                                                      \
+    "- {overlay: s, layer: temporary, source: sensor is broken, approver: J. Doe, from: "          \
+    "2026-12-01, until: " until ", suspends: [" ids "]}\n"
+
+Test(layers, a_suspension_begins_and_ends_by_itself) {
+    struct standards_plan sets;
+    cr_assert(eq(int, plan(SUSPENDED("2026-12-31", "near"), &sets), ERR_NONE));
+    cr_assert(eq(sz, sets.count, 3));
+    static const struct {
+        int32_t day;
+        bool permitted;
+    } days[] = {{20261130, true}, {20261201, false}, {20261231, false}, {20270101, true}};
+    for (size_t i = 0; i < sizeof days / sizeof days[0]; i++) {
+        const struct standard *near = &standards_plan_at(&sets, days[i].day)->items[0];
+        cr_assert(eq(int, near->permitted, days[i].permitted), "%d", days[i].day);
+        if (!near->permitted) cr_assert(eq(int, near->barred_by, REASON_SUSPENDED));
+    }
+    cr_assert(same_set(sets.sets[0].set, sets.sets[2].set));
+    standards_plan_fini(&sets);
+}
+
+Test(layers, a_suspension_lasts_at_most_90_days) {
+    cr_assert(eq(int, read_overlays(SUSPENDED("2027-02-28", "near")), ERR_NONE));
+    cr_assert(eq(int, read_overlays(SUSPENDED("2027-03-01", "near")), ERR_FORMAT));
+    cr_assert(told("at most 90 days"));
+}
+
+Test(layers, a_suspension_needs_who_why_and_until_when) {
+    static const struct {
+        const char *text, *says;
+    } broken[] = {
+        {"- {overlay: s, layer: temporary, source: x, from: 2026-12-01, until: 2026-12-02, "
+         "suspends: [near]}",
+         "approver"},
+        {"- {overlay: s, layer: temporary, source: x, approver: y, from: 2026-12-01, suspends: "
+         "[near]}",
+         "until"},
+        {"- {overlay: s, layer: temporary, source: x, approver: y, until: 2026-12-01, suspends: "
+         "[near]}",
+         "from"},
+        {"- {overlay: s, layer: temporary, approver: y, from: 2026-12-01, until: 2026-12-02, "
+         "suspends: [near]}",
+         "source"},
+        {"- {overlay: s, layer: branch, source: x, approver: y, from: 2026-12-01, until: "
+         "2026-12-02, suspends: [near]}",
+         "only the layer temporary"},
+        {"- {overlay: s, layer: temporary, source: x, approver: y, from: 2026-12-01, until: "
+         "2026-12-02, suspends: [nera]}",
+         "no standard nera"},
+        {"- {overlay: s, layer: temporary, source: x, approver: y, from: 2026-12-01, until: "
+         "2026-11-30, suspends: [near]}",
+         "until lies before from"},
+        {"- {overlay: s, layer: temporary, source: x, approver: y, from: 2026-02-29, until: "
+         "2026-03-02, suspends: [near]}",
+         "2026-02-29 is no day"},
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+        cr_assert(eq(int, read_overlays(broken[i].text), ERR_FORMAT), "%zu", i);
+        cr_assert(told(broken[i].says), "%zu", i);
+    }
+}
+
+Test(layers, what_the_law_asks_for_cannot_be_suspended) {
+    struct standards_plan sets;
+    const char *overlays = NEAR("law", "law", "least: 0.5") SUSPENDED("2026-12-31", "near");
+    cr_assert(eq(int, plan(overlays, &sets), ERR_CONFLICT));
+    cr_assert(told("near cannot be suspended: law law"));
+}
+
+Test(layers, a_figure_may_hold_from_some_day_on) {
+    struct standards_plan sets;
+    const char *overlays = NEAR("later", "region", "least: 0.9}, from: 2027-01-01, where: {");
+    cr_assert(eq(int, plan(overlays, &sets), ERR_NONE));
+    cr_assert(eq(sz, sets.count, 2));
+    cr_assert(eq(i64, standards_plan_at(&sets, 20261231)->items[0].bound.least, 80));
+    cr_assert(eq(i64, standards_plan_at(&sets, 20270101)->items[0].bound.least, 90));
+    cr_assert(not(same_set(sets.sets[0].set, sets.sets[1].set)));
+    standards_plan_fini(&sets);
+}
+
+static uint64_t random_state = 1;
+static int random_below(int limit) {
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (int)((random_state >> 33) % (uint64_t)limit);
+}
+
+// Layers as they are above each other; company is the standard itself.
+static const struct random_layer {
+    const char *name, *more;
+} random_layers[] = {
+    {"law", ""},
+    {"agreement", ""},
+    {"culture", ""},
+    {"offering", "where: {offerings: [cash]}, "},
+    {"region", ""},
+    {"branch", ""},
+    {"temporary", "from: 2026-12-01, until: 2026-12-20, "},
+};
+enum { RANDOM_LAYERS = sizeof random_layers / sizeof random_layers[0], CULTURE = 2 };
+
+/// What a layer of one random case says; 0: nothing.
+struct said {
+    int least, most; // hundredths of the unit
+    bool forbids, suspends;
+};
+
+static void write_case(const struct said *said, int layers, char *text, size_t size) {
+    size_t at = 0;
+    snprintf(text, size, "[]"); // no overlays
+    for (int i = 0; i < layers; i++) {
+        const char *name = random_layers[i].name, *more = random_layers[i].more;
+        if (said[i].least || said[i].most) {
+            char least[32] = "", most[32] = "";
+            if (said[i].least) snprintf(least, sizeof least, "least: %.2f", said[i].least / 100.0);
+            if (said[i].most) snprintf(most, sizeof most, "most: %.2f", said[i].most / 100.0);
+            at += (size_t)snprintf(text + at, size - at,
+                                   "- {overlay: n%d, layer: %s, %ssource: s, standard: near, "
+                                   "bound: {%s%s%s}}\n",
+                                   i, name, more, least, *least && *most ? ", " : "", most);
+        }
+        if (said[i].forbids)
+            at += (size_t)snprintf(text + at, size - at,
+                                   "- {overlay: f%d, layer: %s, %ssource: s, forbids: [P1]}\n", i,
+                                   name, more);
+        if (said[i].suspends)
+            at +=
+                (size_t)snprintf(text + at, size - at,
+                                 "- {overlay: s%d, layer: %s, %ssource: s, approver: a, suspends: "
+                                 "[near]}\n",
+                                 i, name, more);
+    }
+}
+
+/// The rule, said once more and as simply as possible. false: must be refused.
+static bool tightens(const struct said *said, int layers) {
+    int least = 0, most = INT32_MAX, law_least = 0;
+    bool law = false, suspended = false;
+    for (int i = 0; i < layers; i++) {
+        if (i == CULTURE) { // the company's own figure lies above the culture's
+            if (80 < least) return false;
+            least = 80;
+        }
+        int low = said[i].least, high = said[i].most;
+        bool adapts = i == CULTURE && low >= 60 && low <= 100 && low >= law_least;
+        if (low && low < least && !adapts) return false;
+        if (high && high > most) return false;
+        if (low) least = low;
+        if (high) most = high;
+        if (i < CULTURE && low) law_least = low;
+        law |= i < CULTURE && (low || high);
+        suspended |= said[i].suspends;
+    }
+    return least <= most && !(law && suspended);
+}
+
+/// The standard as the layers above `layers` leave it, or NULL if they are refused.
+static const struct standard *random_case(const struct said *said, int layers) {
+    char text[4096];
+    write_case(said, layers, text, sizeof text);
+    cr_assert(eq(int, read_overlays(text), ERR_NONE), "%s", text);
+    struct standards_place place = {"b", "north", "DE", NULL, 20261210};
+    enum err err = standards_resolve(standards, &place, &set, &problems);
+    if (err) return NULL;
+    const struct standard *near = &set->items[0];
+    return near->variant_count ? &near->variants[0] : near;
+}
+
+// 2,000 random towers of layers: what loosens is refused, and each layer that is taken asks for at
+// least as much, and permits at most as much, as all above it.
+Test(layers, no_lower_layer_ever_loosens_or_opens_again) {
+    int refused = 0, taken = 0;
+    for (int round = 0; round < 2000; round++) {
+        struct said said[RANDOM_LAYERS] = {0};
+        int towers = 1 + random_below(3);
+        for (int i = 0; i < RANDOM_LAYERS; i++) {
+            if (random_below(3) < towers) said[i].least = 50 + 5 * random_below(14);
+            if (random_below(4) == 0) said[i].most = 160 - 5 * random_below(9);
+            if (said[i].least > said[i].most && said[i].most) said[i].least = said[i].most;
+            said[i].forbids = random_below(12) == 0;
+            said[i].suspends = i == RANDOM_LAYERS - 1 && random_below(4) == 0;
+        }
+        struct bounds above = {0, INT64_MAX};
+        bool permitted = true;
+        for (int layers = CULTURE + 1; layers <= RANDOM_LAYERS; layers++) {
+            const struct standard *near = random_case(said, layers);
+            cr_assert(eq(int, near != NULL, tightens(said, layers)), "round %d layer %d", round,
+                      layers);
+            refused += !near;
+            if (!near) break;
+            taken++;
+            if (layers > CULTURE + 1) {
+                cr_assert(ge(i64, near->bound.least, above.least), "round %d", round);
+                cr_assert(le(i64, near->bound.most, above.most), "round %d", round);
+            }
+            cr_assert(permitted || !near->permitted, "round %d", round);
+            above = near->bound;
+            permitted = near->permitted;
+        }
+    }
+    cr_assert(gt(int, refused, 300));
+    cr_assert(gt(int, taken, 300));
 }

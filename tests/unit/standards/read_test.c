@@ -104,7 +104,7 @@ static enum err read_all(void) {
 
 static size_t set_count(const char *branch, const char *country) {
     struct standard_set *set;
-    struct standards_place place = {branch, "north", country};
+    struct standards_place place = {.branch = branch, .region = "north", .country = country};
     cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
     size_t count = set->count;
     standard_set_free(set);
@@ -258,7 +258,7 @@ Test(read, a_visible_expression_needs_an_agreement) {
     cr_assert(strstr(standards_warnings(standards)->items[0].text,
                      "where no agreement permits it") != NULL);
     struct standard_set *set;
-    struct standards_place place = {"b", "r", "DE"};
+    struct standards_place place = {.branch = "b", .region = "r", .country = "DE"};
     cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
     cr_assert(not(set->items[0].permitted));
     standard_set_free(set);
@@ -281,7 +281,7 @@ Test(read, the_order_of_entries_does_not_change_the_hash) {
         snprintf(texts[0], sizeof texts[0], "%s%s", i ? first : second, i ? second : first);
         cr_assert(eq(int, read_all(), ERR_NONE));
         struct standard_set *set;
-        struct standards_place place = {"b", "r", "DE"};
+        struct standards_place place = {.branch = "b", .region = "r", .country = "DE"};
         cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
         strcpy(hashes[i], set->hash_text);
         standard_set_free(set);
@@ -356,7 +356,7 @@ Test(read, a_standard_of_several_checks_is_judged_as_its_examples_say) {
                                                       "[609, 0.3]]}}}, expect: excused}\n"),
         ERR_NONE));
     struct standard_set *set;
-    struct standards_place place = {"b", "r", "DE"};
+    struct standards_place place = {.branch = "b", .region = "r", .country = "DE"};
     cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
     standards_free(standards); // the set outlives it
     standards = NULL;

@@ -31,7 +31,7 @@ static void set_up(void) {
     problems_print(&problems, stderr);
     cr_assert(eq(int, err, ERR_NONE));
     problems_print(standards_warnings(standards), stderr);
-    struct standards_place place = {"musterstadt", "north", "DE"};
+    struct standards_place place = {.branch = "musterstadt", .region = "north", .country = "DE"};
     cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
 }
 
@@ -67,7 +67,8 @@ Test(shipped, judge_a_visible_expression_only_by_agreement) {
     } branches[] = {{"musterstadt", true}, {"neustadt", false}};
     for (size_t i = 0; i < 2; i++) {
         struct standard_set *there = NULL;
-        struct standards_place place = {branches[i].branch, "north", "DE"};
+        struct standards_place place = {
+            .branch = branches[i].branch, .region = "north", .country = "DE"};
         cr_assert(eq(int, standards_resolve(standards, &place, &there, &problems), ERR_NONE));
         for (size_t k = 0; k < there->count; k++) {
             const struct standard *standard = &there->items[k];
@@ -123,7 +124,7 @@ Test(shipped, have_a_json_text_for_readers) {
 // The hash names what judged an encounter, so it must not hang on chance.
 Test(shipped, have_the_same_hash_each_time) {
     struct standard_set *again = NULL;
-    struct standards_place place = {"musterstadt", "north", "DE"};
+    struct standards_place place = {.branch = "musterstadt", .region = "north", .country = "DE"};
     cr_assert(eq(int, standards_resolve(standards, &place, &again, &problems), ERR_NONE));
     cr_assert(eq(str, again->json, set->json));
     cr_assert(eq(str, again->hash_text, set->hash_text));
@@ -139,7 +140,8 @@ Test(shipped, move_with_the_culture) {
     } cultures[] = {{"DE", 75}, {"HU", 95}, {"PE", 60}};
     for (size_t i = 0; i < sizeof cultures / sizeof cultures[0]; i++) {
         struct standard_set *there = NULL;
-        struct standards_place place = {"somewhere", "anywhere", cultures[i].country};
+        struct standards_place place = {
+            .branch = "somewhere", .region = "anywhere", .country = cultures[i].country};
         cr_assert(eq(int, standards_resolve(standards, &place, &there, &problems), ERR_NONE));
         size_t at = 0;
         cr_assert(standard_set_find(there, "proxemics.mean", 14, &at));

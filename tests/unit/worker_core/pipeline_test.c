@@ -52,6 +52,9 @@ static struct standard standard = {.id = {"timing.service"},
                                    .any_offering = true,
                                    .outcomes = UINT32_MAX};
 static struct standard_set set = {.count = 1, .items = &standard, .hash_text = "cafe"};
+static struct standard_set next_set = {.count = 1, .items = &standard, .hash_text = "beef"};
+static struct dated_set sets[] = {{0, &set}, {19700102, &next_set}};
+static struct standards_plan plan = {2, sets};
 static struct pipeline_branch known[2];
 
 static struct pipeline *pipeline;
@@ -65,7 +68,7 @@ static int frames; // held by the pipeline
 static void set_up(void) {
     for (size_t i = 0; i < 2; i++) {
         branches[i].zone = (struct zone){1, utc_from, utc_offset};
-        known[i] = (struct pipeline_branch){&branches[i], &set, 7};
+        known[i] = (struct pipeline_branch){&branches[i], &plan, 7};
         gateways[i].key = gateway_key(&gateways[i].id);
     }
     struct pipeline_limits limits = pipeline_limits_default();
@@ -482,6 +485,25 @@ static void settled(int64_t due_ms) {
 static void wants_settling(void) {
     job((struct message){.what = JOB_SETTLE});
     expect(ACTION_TAKE);
+}
+
+// A new set holds for encounters that start in its time, however late the old ones are judged.
+Test(pipeline, an_encounter_is_judged_by_the_set_of_its_day) {
+    wants_settling();
+    reply_begin(STORE_OK, -1);
+    buffer_put_u8(&reply_buffer, 2);
+    put_taken("e-1", false, DAY_MS - 1, DAY_MS + 300000);
+    put_taken("e-2", false, DAY_MS, DAY_MS + 300000);
+    reply_send(CALL_TAKE, 0);
+    expect(ACTION_SETTLE);
+    cr_assert(eq(str, action.settle.set.text, "cafe"));
+    cr_assert(eq(ptr, (void *)action.set, &set));
+    expect(ACTION_SETTLE);
+    cr_assert(eq(str, action.settle.set.text, "beef"));
+    cr_assert(eq(ptr, (void *)action.set, &next_set));
+    settled(-1);
+    settled(-1);
+    expect(ACTION_DONE);
 }
 
 // The whole way of a due encounter: taken, judged by the engine, settled, told.

@@ -1,0 +1,75 @@
+#include "worker/standards/plan.h"
+
+#include "worker/standards/days.h"
+#include "worker/standards/model.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int ascending(const void *a, const void *b) {
+    int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+    return (left > right) - (left < right);
+}
+
+static size_t note(const struct days *days, int32_t *out) {
+    size_t count = 0;
+    if (days->from > 0) out[count++] = days->from;
+    if (days->until < INT32_MAX) out[count++] = day_after(days->until);
+    return count;
+}
+
+/// The days on which anything may change, ascending, each once; the first is 0.
+static int32_t *changes(const struct standards *standards, size_t *count) {
+    int32_t *days =
+        calloc(1 + 2 * (standards->rule_count + standards->overlay_count), sizeof *days);
+    if (!days) return NULL;
+    size_t found = 1, kept = 1;
+    for (size_t i = 0; i < standards->rule_count; i++)
+        found += note(&standards->rules[i].days, &days[found]);
+    for (size_t i = 0; i < standards->overlay_count; i++)
+        found += note(&standards->overlays[i].days, &days[found]);
+    qsort(days, found, sizeof *days, ascending);
+    for (size_t i = 1; i < found; i++)
+        if (days[i] != days[kept - 1]) days[kept++] = days[i];
+    *count = kept;
+    return days;
+}
+
+static bool same(const struct standard_set *a, const struct standard_set *b) {
+    return memcmp(a->hash, b->hash, SET_HASH_SIZE) == 0;
+}
+
+enum err standards_plan(const struct standards *standards, const struct standards_place *place,
+                        struct standards_plan *out, struct problems *problems) {
+    size_t count = 0;
+    int32_t *days = changes(standards, &count);
+    struct standards_plan plan = {.sets = calloc(count ? count : 1, sizeof *plan.sets)};
+    enum err err = days && plan.sets ? ERR_NONE : ERR_NOMEM;
+    if (err) problems_add(problems, ERR_NOMEM, place->branch, "out of memory");
+    for (size_t i = 0; i < count && err != ERR_NOMEM; i++) {
+        struct standards_place then = *place;
+        struct standard_set *set;
+        then.day = days[i];
+        enum err one = standards_resolve(standards, &then, &set, problems);
+        if (one)
+            err = one;
+        else if (plan.count > 0 && same(plan.sets[plan.count - 1].set, set))
+            standard_set_free(set);
+        else
+            plan.sets[plan.count++] = (struct dated_set){days[i], set};
+    }
+    free(days);
+    if (err)
+        standards_plan_fini(&plan);
+    else
+        *out = plan;
+    return err;
+}
+
+void standards_plan_fini(struct standards_plan *plan) {
+    for (size_t i = 0; i < plan->count; i++)
+        standard_set_free((struct standard_set *)plan->sets[i].set);
+    free(plan->sets);
+    *plan = (struct standards_plan){0};
+}

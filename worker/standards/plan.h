@@ -1,0 +1,34 @@
+#pragma once
+// The sets that hold at a place one after the other: an encounter is judged by the one of the local
+// day on which it started, whenever it is judged.
+
+#include "worker/standards/standards.h"
+
+struct dated_set {
+    int32_t from;                   // local day such as 20261201; 0 for the first
+    const struct standard_set *set; // the plan's
+};
+
+struct standards_plan {
+    size_t count; // at least 1
+    struct dated_set *sets;
+};
+
+/// All sets of a place, from the first to the last day that the files name (place->day is not
+/// asked). Neighbours differ.
+///
+/// out   written only on success; standards_plan_fini it
+/// errors as standards_resolve; a conflict is told for each day on which it begins
+MUST_CHECK enum err standards_plan(const struct standards *standards,
+                                   const struct standards_place *place, struct standards_plan *out,
+                                   struct problems *problems);
+void standards_plan_fini(struct standards_plan *plan);
+
+/// The set that holds on a local day.
+static inline const struct standard_set *standards_plan_at(const struct standards_plan *plan,
+                                                           int32_t day) {
+    size_t i = plan->count - 1;
+    while (i > 0 && plan->sets[i].from > day)
+        i--;
+    return plan->sets[i].set;
+}
