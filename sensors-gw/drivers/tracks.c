@@ -19,10 +19,9 @@
 // Cursor: the line of the first frame that has not been handed over.
 
 #include "common/settings/settings.h"
-#include "sensors-gw/drivers/driver.h"
+#include "sensors-gw/drivers/floor_plan.h"
 #include "sensors-gw/drivers/lines.h"
 #include "sensors-gw/drivers/replay.h"
-#include "sensors-gw/drivers/scene.h"
 #include "sensors-gw/drivers/table.h"
 
 #include <math.h>
@@ -86,9 +85,7 @@ struct position_row {
 
 struct tracks {
     const struct tracks_settings *settings;
-    const struct measure *client, *bystander;
-    size_t counter_count;
-    struct counter_place counters[SCENE_COUNTERS_MAX];
+    struct floor_plan plan;
     struct lines *lines;
     char separator;
     size_t column_count;
@@ -104,60 +101,6 @@ struct tracks {
     uint64_t play_mono_ms;
     int64_t play_ms;
 };
-
-// ------------------------------------------------------------------ settings
-
-static void read_place(const struct node *map, struct place *place, struct problems *problems) {
-    (void)node_number(node_need(map, "x", problems), -1e6, 1e6, "m", &place->x_m, problems);
-    (void)node_number(node_need(map, "y", problems), -1e6, 1e6, "m", &place->y_m, problems);
-}
-
-static void read_employees(const struct node *node, struct counter_place *counter,
-                           struct problems *problems) {
-    const struct node *list = node_find(node, "employees");
-    const struct node *zone = node_find(node, "employee_zone");
-    static const char *const zone_keys[] = {"x", "y", "radius", NULL};
-    if (!list == !zone) {
-        node_problem(node, problems, ERR_CONFLICT,
-                     "a counter needs either employees or employee_zone");
-    } else if (zone) {
-        if (!node_map(zone, zone_keys, problems)) return;
-        read_place(zone, &counter->zone, problems);
-        (void)node_number(node_need(zone, "radius", problems), 0.01, 1000, "m",
-                          &counter->zone_radius_m, problems);
-    } else if (node_list(list, 1, EMPLOYEES_MAX, problems)) {
-        for (const struct node *entry = list->first; entry; entry = entry->next) {
-            const char *name;
-            if (node_text(entry, 1, PERSON_SIZE - 1, &name, problems))
-                strcpy(counter->employees[counter->employee_count++], name);
-        }
-    }
-}
-
-static void read_counters(struct tracks *tracks, struct problems *problems) {
-    static const char *const keys[] = {"counter",       "x", "y", "reach", "employees",
-                                       "employee_zone", NULL};
-    const struct node *list = tracks->settings->counters;
-    if (!node_list(list, 1, SCENE_COUNTERS_MAX, problems)) return;
-    for (const struct node *entry = list->first; entry; entry = entry->next) {
-        struct counter_place *counter = &tracks->counters[tracks->counter_count++];
-        if (!node_map(entry, keys, problems)) continue;
-        (void)node_id(node_need(entry, "counter", problems), &counter->counter, problems);
-        read_place(entry, &counter->at, problems);
-        (void)node_number(node_need(entry, "reach", problems), 0.01, 1000, "m", &counter->reach_m,
-                          problems);
-        read_employees(entry, counter, problems);
-    }
-}
-
-static const struct measure *find_measure(const struct driver_context *context, const char *id,
-                                          struct problems *problems) {
-    const struct measure *measure = measures_find(context->measures, id, strlen(id));
-    if (!measure || measure->kind != MEASURE_SAMPLES)
-        problems_add(problems, ERR_MISSING, NULL,
-                     "measures.yaml has no measure \"%s\" of kind samples", id);
-    return measure;
-}
 
 // ------------------------------------------------------------------ the header
 
@@ -327,28 +270,8 @@ static int64_t watched_to(const struct tracks *tracks, struct source *source) {
 
 /// Hand the frame over. Returns how many samples it gave.
 static uint32_t frame_append(struct tracks *tracks, struct source *source) {
-    int64_t t_ms = tracks->scene_ms, to_ms = watched_to(tracks, source);
-    double alone_m = tracks->settings->alone_m;
-    uint32_t samples = 0;
-    scene_sort(&tracks->scene, tracks->counters, tracks->counter_count);
-    for (size_t i = 0; i < tracks->counter_count; i++) {
-        const struct id *counter = &tracks->counters[i].counter;
-        struct distances seen = scene_measure(&tracks->scene, &tracks->counters[i]);
-        batching_watch(source, tracks->client, counter, t_ms, to_ms);
-        batching_watch(source, tracks->bystander, counter, t_ms, to_ms);
-        if (!seen.has_client) continue;
-        batching_sample(source, tracks->client, counter, t_ms, seen.client_m,
-                        seen.client_confidence);
-        samples++;
-        if (seen.has_bystander)
-            batching_sample(source, tracks->bystander, counter, t_ms, seen.bystander_m,
-                            seen.bystander_confidence);
-        else if (alone_m > 0)
-            batching_sample(source, tracks->bystander, counter, t_ms, alone_m,
-                            seen.client_confidence);
-        samples += seen.has_bystander || alone_m > 0;
-    }
-    return samples;
+    floor_plan_watch(&tracks->plan, source, tracks->scene_ms, watched_to(tracks, source));
+    return floor_plan_tell(&tracks->plan, &tracks->scene, source, tracks->scene_ms);
 }
 
 static void mark(const struct tracks *tracks, struct driver_turn *turn) {
@@ -394,9 +317,10 @@ static enum err tracks_open(void *state, const struct driver_context *context,
     struct problems problems = {0};
     tracks->settings = context->settings;
     tracks->scene_ms = TIME_NONE;
-    read_counters(tracks, &problems);
-    tracks->client = find_measure(context, tracks->settings->client_measure, &problems);
-    tracks->bystander = find_measure(context, tracks->settings->bystander_measure, &problems);
+    floor_plan_read(&tracks->plan, tracks->settings->counters, context,
+                    tracks->settings->client_measure, tracks->settings->bystander_measure,
+                    &problems);
+    tracks->plan.alone_m = tracks->settings->alone_m;
     if (problems.count > 0) return problems_first(&problems, problem);
     enum err err =
         replay_begin(tracks->settings->start, tracks->settings->day, tracks->settings->shift_days,
@@ -422,7 +346,7 @@ static uint32_t tracks_progress(const void *state) {
 
 static size_t tracks_brings(const void *state, struct id *measures, size_t most) {
     const struct tracks *tracks = state;
-    const struct measure *const brought[] = {tracks->client, tracks->bystander};
+    const struct measure *const brought[] = {tracks->plan.client, tracks->plan.bystander};
     size_t count = 0;
     for (size_t i = 0; i < 2 && count < most; i++)
         measures[count++] = brought[i]->id;

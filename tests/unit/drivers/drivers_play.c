@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
                         .measures = &catalogue.measures,
                         .zone = &zone,
                         .budget = 4096,
+                        .utc_ms = 1795424400000, // 2026-11-23 10:00 in Berlin
                         .restart_every = (uint32_t)strtoul(argv[5], NULL, 10)};
     if (!play.entry) {
         fprintf(stderr, "%s has no such driver\n", argv[1]);

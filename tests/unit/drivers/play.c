@@ -190,6 +190,7 @@ static enum err turns(struct run *run, void *state, struct problem *problem) {
     for (uint32_t count = 1;; count++) {
         struct driver_turn turn = {.source = batching_source(run->batching, 0),
                                    .now_ms = now_ms,
+                                   .utc_ms = play->utc_ms,
                                    .budget = play->budget,
                                    .wake_ms = UINT64_MAX,
                                    .cursor = run->cursor};

@@ -22,6 +22,7 @@ struct play {
     const struct zone *zone;
     uint32_t budget;
     uint32_t restart_every;      // turns; 0: never
+    int64_t utc_ms;              // the wall clock, which stands still
     uint64_t now_ms, stop_at_ms; // with stop_at_ms: the clock jumps to each wake_ms up to there
 };
 

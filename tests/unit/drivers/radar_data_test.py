@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Real positions, written as a radar would write them into a pseudo-terminal, come out of the ld2450
+driver as the distances that are computed here from the same positions.
+
+    radar_data_test.py PLAY SOURCE_DIR DATA_DIR
+"""
+
+import csv
+import gzip
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import tty
+
+CHUNK = 100  # frames: what a pseudo-terminal holds
+FRAMES = 2000
+DESK, REACH_M, ZONE, ZONE_M = (2.5, 2.0), 3.0, (2.5, 3.0), 1.0
+RADAR = (2.5, -1.0)  # looks along y
+
+
+def frames_of(path):
+    """The three people nearest to the radar, a frame each; millimetres seen from the radar."""
+    frames = {}
+    with gzip.open(path, "rt") as text:
+        for row in csv.DictReader(text):
+            x, y = float(row["x_m"]) - RADAR[0], float(row["y_m"]) - RADAR[1]
+            frames.setdefault(row["t_s"], []).append((round(x * 1000), round(y * 1000)))
+    for people in frames.values():
+        seen = [p for p in people if abs(p[0]) <= 8000 and 0 <= p[1] <= 8000]
+        yield sorted(seen, key=lambda p: math.hypot(*p))[:3]
+
+
+def encoded(people):
+    def number(value):
+        return abs(value) | (0x8000 if value >= 0 else 0)
+
+    targets = [struct.pack("<HHHH", number(x), number(y), 0, 320) for x, y in people]
+    return b"\xaa\xff\x03\x00" + b"".join(targets).ljust(24, b"\0") + b"\x55\xcc"
+
+
+def distances(people):
+    """(client, bystander) in centimetres; None: there is none."""
+    floor = [(RADAR[0] + x / 1000, RADAR[1] + y / 1000) for x, y in people]
+    behind = [p for p in floor if math.dist(p, ZONE) <= ZONE_M]
+    if not behind:
+        return None, None
+    employee = min(behind, key=lambda p: math.dist(p, ZONE))
+    others = [p for p in floor if p not in behind and math.dist(p, DESK) <= REACH_M]
+    if not others:
+        return None, None
+    client = min(others, key=lambda p: math.dist(p, employee))
+    left = [p for p in others if p is not client]
+    near = min((math.dist(p, client) for p in left), default=None)
+    return math.dist(employee, client), near
+
+
+def centimetres(metres):
+    return math.floor(metres * 100 + 0.5)
+
+
+def play(program, source, config, frames):
+    """What the driver makes of the frames: [(measure, centimetres)] in the order of time."""
+    leader, line = os.openpty()
+    tty.setraw(line)
+    os.write(leader, b"".join(encoded(people) for people in frames))
+    done = subprocess.run(
+        [program, config, f"{source}/config/measures.yaml", "Europe/Berlin", "0", "0",
+         f"drivers.0.path={os.ttyname(line)}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, check=False)  # a live line does not end
+    os.close(leader)
+    os.close(line)
+    assert "\nO " not in done.stdout, done.stdout[-300:]
+    found = [line.split(" ") for line in done.stdout.splitlines() if line.startswith("S ")]
+    return sorted((int(at), measure, int(value)) for _, measure, _, at, value, _ in found)
+
+
+def main():
+    program, source, data = sys.argv[1:]
+    path = f"{data}/distance/cocktail_party.csv.gz"
+    if not os.path.exists(path):
+        print(f"{path} is not on this machine")
+        return 77
+    frames = list(frames_of(path))[::5][:FRAMES]
+    told = 0
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+        config.write(f"""drivers:
+  - driver: ld2450
+    path: overwritten
+    x_m: {RADAR[0]}
+    y_m: {RADAR[1]}
+    counters:
+      - {{counter: desk-1, x: {DESK[0]}, y: {DESK[1]}, reach: {REACH_M},
+         employee_zone: {{x: {ZONE[0]}, y: {ZONE[1]}, radius: {ZONE_M}}}}}
+""")
+        config.flush()
+        for begin in range(0, len(frames), CHUNK):
+            chunk = frames[begin:begin + CHUNK]
+            expected, now = [], 1795424400000
+            for i, people in enumerate(chunk):
+                at = now - (len(chunk) - 1 - i) * 100
+                client, near = distances(people)
+                if near is not None:
+                    expected.append((at, "distance.bystander", centimetres(near)))
+                if client is not None:
+                    expected.append((at, "distance.client", centimetres(client)))
+            found = play(program, source, config.name, chunk)
+            assert len(found) == len(expected), (begin, len(found), len(expected))
+            for one, other in zip(found, expected):
+                assert one[:2] == other[:2] and abs(one[2] - other[2]) <= 1, (one, other)
+            told += len(found)
+    assert told > FRAMES / 2, told
+    print(f"{len(frames)} frames of {path}: {told} distances as computed")
+    return 0
+
+
+sys.exit(main())
