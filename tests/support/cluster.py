@@ -147,6 +147,7 @@ class Cluster:
         pid = os.getpid()
         self.host = f"127.{64 + (pid >> 16 & 63)}.{pid >> 8 & 255}.{pid & 255 or 1}"
         self.port = 7310 + 10 * self.number
+        self.gateways_connect = self.gateways_endpoint  # elsewhere: through a proxy
         self.keys = self.folder / "keys"
         self.config = self.folder / "config"
         shutil.copytree(config, self.config)
@@ -186,7 +187,7 @@ class Cluster:
         """End everything, gateways first, Redis last. Says what was wrong."""
         problems = []
         order = sorted(self.processes.values(), key=lambda p: (
-            p.name == "redis", p.name == "broker", p.name.startswith("worker")))
+            p.name.startswith("redis"), p.name == "broker", p.name.startswith("worker")))
         for process in order:
             try:
                 if process.running() and process.stop() != 0:
@@ -212,28 +213,37 @@ class Cluster:
         return self.folder / "redis.sock"
 
     def start_redis(self, *options):
-        folder = self.folder / "redis"
+        return self.start_redis_server("redis", self.redis_path, "--port", "0", *options)
+
+    def start_redis_server(self, name, path, *options):
+        """One that listens on the socket `path`, with a log of its own in the folder `name`."""
+        folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        process = self.start("redis", [
-            "redis-server", "--port", "0", "--unixsocket", self.redis_path, "--dir", folder,
+        process = self.start(name, [
+            "redis-server", "--unixsocket", path, "--dir", folder,
             "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
-            "--maxmemory-policy", "noeviction", "--daemonize", "no", *options])
-        until(lambda: self._redis_answers(process), "Redis answers")
+            "--maxmemory-policy", "noeviction", "--daemonize", "no",
+            "--enable-debug-command", "yes", *options])
+        until(lambda: self._redis_answers(process, path), "Redis answers")
         return process
 
-    def _redis_answers(self, process):
+    def _redis_answers(self, process, path):
         if not process.running():
             raise Failure("Redis has ended")
         try:
-            return self.redis("PING") == "PONG"
+            return self.redis_at(path, "PING") == "PONG"
         except (OSError, EOFError, RuntimeError):  # not there yet, or loading
             return False
 
     def redis(self, *words):
         """One command; the reply as text, int, list or None."""
+        return self.redis_at(self.redis_path, *words)
+
+    @staticmethod
+    def redis_at(path, *words):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
-            connection.connect(str(self.redis_path))
+            connection.connect(str(path))
             out = b"*%d\r\n" % len(words)
             for word in words:
                 word = str(word).encode()
@@ -283,14 +293,14 @@ class Cluster:
         until(lambda: self._alive(process) and self.status(), "the broker answers")
         return process
 
-    def start_worker(self, name, wait=True, **settings):
+    def start_worker(self, name, wait=True, program="tresen-worker", **settings):
         self.key(f"worker.{name}")
         path = self.folder / f"worker-{name}.yaml"
         write_yaml(path, {
             "worker": name, "brokers": [self.workers_endpoint], "config_dir": str(self.config),
             "keys_dir": str(self.keys), "redis_path": str(self.redis_path),
             **self.worker_settings, **settings})
-        process = self.start(f"worker-{name}", [BUILD / "tresen-worker", "--config", path])
+        process = self.start(f"worker-{name}", [BUILD / program, "--config", path])
         if wait:
             until(lambda: self._alive(process) and self._ready(name), f"worker {name} is ready")
         return process
@@ -306,7 +316,7 @@ class Cluster:
         path = self.folder / f"{name}.yaml"
         write_yaml(path, {
             "branch": branch, "gateway": gateway, "config_dir": str(self.config),
-            "brokers": [self.gateways_endpoint], "keys_dir": str(self.keys),
+            "brokers": [self.gateways_connect], "keys_dir": str(self.keys),
             "spool": str(self.folder / f"{name}.spool"),
             "pseudonym_key": str(self.folder / f"pseudonym.{branch}.key"),
             **self.gateway_settings, **settings, "drivers": drivers})
@@ -324,7 +334,7 @@ class Cluster:
         """An example of config/gateways, playing its recording on a fixed day."""
         name = f"gateway.{branch}.{gateway}"
         self.key(name)
-        sets = {"config_dir": self.config, "brokers": json.dumps([self.gateways_endpoint]),
+        sets = {"config_dir": self.config, "brokers": json.dumps([self.gateways_connect]),
                 "keys_dir": self.keys, "spool": self.folder / f"{name}.spool",
                 "pseudonym_key": self.folder / f"pseudonym.{branch}.key",
                 **self.gateway_settings}

@@ -1,0 +1,97 @@
+"""A TCP proxy that can part two programs from each other, wholly or one way only."""
+
+import socket
+import threading
+
+UP, DOWN = "up", "down"  # from whoever connects, and to it
+
+
+class Proxy:
+    """Listens on one address and passes everything on to another."""
+
+    def __init__(self, listen, target):
+        self._target = target
+        self._changed = threading.Condition()
+        self._held = frozenset()  # directions in which nothing passes
+        self._refusing = False
+        self._connections = set()
+        self._listener = socket.create_server(listen, backlog=1024)
+        self._run(self._accept)
+
+    @staticmethod
+    def _run(function, *arguments):
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
+    def hold(self, *directions):
+        """Nothing passes in these directions. Nobody is told, as when a cable is pulled."""
+        with self._changed:
+            self._held = frozenset(directions)
+
+    def cut(self):
+        """End all connections, and every new one at once."""
+        with self._changed:
+            self._refusing = True
+        self._end_all()
+
+    def heal(self, keep=True):
+        """Everything passes again. What was held is delivered late, or (keep false) is lost
+        together with its connection."""
+        if not keep:
+            self._end_all()
+        with self._changed:
+            self._held, self._refusing = frozenset(), False
+            self._changed.notify_all()
+
+    def close(self):
+        self._listener.close()
+        self.cut()
+        self.heal()
+
+    def _end_all(self):
+        with self._changed:
+            ended, self._connections = self._connections, set()
+        for connection in ended:
+            _end(connection)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            self._run(self._connect, client)
+
+    def _connect(self, client):
+        try:
+            server = None if self._refusing else socket.create_connection(self._target, timeout=5)
+        except OSError:  # the other side is not there
+            server = None
+        if server is None:
+            client.close()
+            return
+        server.settimeout(None)
+        with self._changed:
+            self._connections |= {client, server}
+        self._run(self._pass, client, server, UP)
+        self._run(self._pass, server, client, DOWN)
+
+    def _pass(self, source, sink, direction):
+        try:
+            while data := source.recv(65536):
+                with self._changed:
+                    self._changed.wait_for(lambda: direction not in self._held)
+                sink.sendall(data)
+        except OSError:
+            pass
+        with self._changed:
+            self._connections -= {source, sink}
+        _end(source)
+        _end(sink)
+
+
+def _end(connection):
+    """Wakes whoever reads from it; the file descriptor goes with the last reference."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # it has ended already
+        pass
