@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-static const struct bench_path *const paths[] = {&bench_load, NULL};
+static const struct bench_path *const paths[] = {&bench_load, &bench_direct, &bench_direct_best,
+                                                 &bench_memcpy, NULL};
 
 static void list_paths(FILE *out, bool yaml) {
     if (yaml) return;

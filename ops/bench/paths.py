@@ -20,6 +20,9 @@ class Bench:
         self.log = os.path.join(folder, "log")
         os.makedirs(self.log, exist_ok=True)
 
+    def observations(self):
+        return len(self.branches) * len(self.measures) * self.encounters * 3000
+
     def driver(self, path, **settings):
         settings = {"config_dir": self.config, "encounters": self.encounters,
                     "window": self.window, "batch_observations": self.batch, **settings}
@@ -151,10 +154,60 @@ def tresen(bench, workers=1, rate=0, append_only=False, **settings):
         processes = [driver, broker, *all_workers, redis.process]
         result = measure(driver, processes,
                          lambda: all_final(redis, bench, [broker, *all_workers, redis.process]))
-        bytes_in = int(redis.info("stats")["total_net_input_bytes"])
-        result["redis_bytes_per_obs"] = bytes_in / result["observations"]
+        result["redis_bytes_per_obs"] = redis.bytes_in() / result["observations"]
         check_totals(redis, bench)
         return result
     finally:
         for process in reversed(started):
             process.stop()
+
+
+# ---------------------------------------------------------------------- what else could be done
+
+
+def with_redis(bench, path, check=None, **settings):
+    redis = Redis(bench.folder, bench.log)
+    started = [redis]
+    try:
+        driver = bench.driver(path, redis_path=redis.path, **settings)
+        started.append(driver)
+        result = measure(driver, [driver, redis.process])
+        result["redis_bytes_per_obs"] = redis.bytes_in() / result["observations"]
+        if check:
+            check(redis)
+        return result
+    finally:
+        for process in reversed(started):
+            process.stop()
+
+
+def direct_check(redis, bench, result):
+    """Every observation is in one of the bands."""
+    total = 0
+    for branch in bench.branches:
+        rows = redis.call("HGETALL", f"b:{{{branch}}}")
+        fields = dict(zip(rows[::2], rows[1::2]))
+        total += sum(int(value) for field, value in fields.items() if field.isdigit())
+    if total != result["observations"]:
+        raise Failed(f"direct: {total} observations counted, not {result['observations']}")
+
+
+def direct(bench):
+    expected = {"observations": bench.observations()}
+    return with_redis(bench, "direct", lambda redis: direct_check(redis, bench, expected))
+
+
+def direct_best(bench):
+    return with_redis(bench, "direct-best")
+
+
+def alone(bench, path):
+    driver = bench.driver(path)
+    try:
+        return measure(driver, [driver])
+    finally:
+        driver.stop()
+
+
+def memcpy(bench):
+    return alone(bench, "memcpy")

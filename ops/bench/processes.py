@@ -130,6 +130,9 @@ class Redis:
         rows = self.call("INFO", section).decode().split("\r\n")
         return dict(row.split(":", 1) for row in rows if ":" in row)
 
+    def bytes_in(self):
+        return int(self.info("stats")["total_net_input_bytes"])
+
     def stop(self):
         self.file.close()
         self.socket.close()
