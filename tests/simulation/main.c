@@ -101,6 +101,12 @@ static bool stage_make(struct stage *stage, uint64_t seed) {
         simulate_run(number, &stage->world, NULL, &stage->expected, PLANT_NONE, false);
     if (!calm.clean) printf("world of seed %" PRIu64 " without faults: %s\n", seed, calm.failure);
     stage->sound = calm.clean;
+    // Sometimes a branch has less room than it needs: who is ahead has to wait. Nobody goes on when
+    // twice its room is full, so that all it ever takes must fit into that.
+    struct chance chance = chance_of(number, 4);
+    if (chance_permille(&chance, 200))
+        stage->world.policy.branch_bytes_max =
+            calm.most_bytes * chance_range(&chance, 65, 85) / 100;
     return stage->sound;
 }
 

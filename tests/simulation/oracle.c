@@ -190,6 +190,7 @@ void oracle_after(struct simulation *s, const struct store_call *call, struct by
         check_cells(s, call, model);
     }
     check_counts(s, call, model);
+    if (model->appended > s->most_bytes) s->most_bytes = model->appended;
     oracle_store_changed(s, call->branch);
 }
 

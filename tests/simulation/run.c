@@ -290,11 +290,13 @@ struct finding simulate_run(uint64_t seed, const struct world *world,
     s->trace = tracing;
     s->chance = chance_of(seed, 2);
     s->now_ms = 1;
-    s->redis.functions = false;
     set_up(s);
     run(s);
-    struct finding outcome = {
-        .clean = !s->failure[0], .simulated_ms = s->now_ms, .steps = s->steps, .hash = s->hash};
+    struct finding outcome = {.clean = !s->failure[0],
+                              .simulated_ms = s->now_ms,
+                              .steps = s->steps,
+                              .hash = s->hash,
+                              .most_bytes = s->most_bytes};
     memcpy(outcome.failure, s->failure, sizeof outcome.failure);
     memcpy(outcome.faults, s->faults, sizeof outcome.faults);
     tear_down(s);

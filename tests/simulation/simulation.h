@@ -275,7 +275,8 @@ struct simulation {
     size_t truth_count[GATEWAYS];
     const struct expectation *expected; // NULL: this is the run without faults
     struct expectation *become;
-    uint64_t hash; // of all that happened
+    uint64_t hash;       // of all that happened
+    uint64_t most_bytes; // that any branch ever took
     char failure[512];
 };
 
@@ -353,7 +354,7 @@ void oracle_end(struct simulation *s);
 struct finding {
     bool clean;
     char failure[512];
-    uint64_t simulated_ms, steps, hash;
+    uint64_t simulated_ms, steps, hash, most_bytes;
     uint64_t faults[FAULT_COUNT];
 };
 /// With expected NULL nothing breaks, and what the cells become is written to *become.

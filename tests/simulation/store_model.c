@@ -598,6 +598,7 @@ static void keep_piece(struct model *m, const struct fold_piece *piece) {
     memcpy(m->log + m->log_size, piece->data.data, piece->data.size);
     m->log_size += piece->data.size;
     m->bytes += piece->data.size;
+    m->appended += piece->data.size;
 }
 
 static void apply_piece(struct model *m, const struct fold_piece *piece, int64_t now,

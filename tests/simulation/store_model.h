@@ -102,7 +102,7 @@ struct model {
     struct model_encounter encounters[MODEL_ENCOUNTERS];
     struct model_cell cells[MODEL_CELLS];
     bool set_known;
-    uint64_t bytes;
+    uint64_t bytes, appended; // appended: ever
     struct model_chunk chunks[MODEL_CHUNKS];
     size_t log_size;
     uint8_t log[MODEL_LOG];

@@ -231,8 +231,6 @@ void world_make(struct world *world, uint64_t seed) {
     world->policy.settle_after_ms = chance_range(&chance, 2000, 12000);
     world->policy.settle_pause_ms = chance_range(&chance, 200, 2000);
     world->policy.lease_ms = chance_range(&chance, 2000, 6000);
-    if (chance_permille(&chance, 150)) // a minute must fit, or nobody can go on
-        world->policy.branch_bytes_max = chance_range(&chance, 5000, 10000);
     world->poisoned = chance_permille(&chance, 150);
     world->branch_count = chance_range(&chance, 1, WORLD_BRANCHES);
     for (size_t b = 0; b < world->branch_count; b++) {
