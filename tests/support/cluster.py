@@ -246,7 +246,7 @@ class Cluster:
             connection.connect(str(path))
             out = b"*%d\r\n" % len(words)
             for word in words:
-                word = str(word).encode()
+                word = word if isinstance(word, bytes) else str(word).encode()
                 out += b"$%d\r\n%s\r\n" % (len(word), word)
             connection.sendall(out)
             with connection.makefile("rb") as stream:

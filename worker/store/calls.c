@@ -184,13 +184,10 @@ static void put_dead(const struct fold_dead *dead, struct buffer *out) {
     put_long(out, dead->body);
 }
 
-void call_ingest(const struct fold *fold, struct buffer *out) {
-    assert(fold->gateway_count <= BRANCH_GATEWAYS_MAX && fold->fact_count <= UINT16_MAX &&
-           fold->gap_count <= UINT16_MAX && fold->dead_count <= UINT16_MAX);
-    buffer_put_u64(out, fold->configuration);
-    buffer_put_u8(out, (uint8_t)fold->gateway_count);
-    for (size_t i = 0; i < fold->gateway_count; i++)
-        put_gateway(&fold->gateways[i], out);
+/// All of a fold but its gateways.
+static void put_rest(const struct fold *fold, struct buffer *out) {
+    assert(fold->fact_count <= UINT16_MAX && fold->gap_count <= UINT16_MAX &&
+           fold->dead_count <= UINT16_MAX);
     buffer_put_u32(out, fold->chunk_count);
     buffer_put(out, fold->chunks.data, fold->chunks.size);
     buffer_put_u16(out, (uint16_t)fold->fact_count);
@@ -204,6 +201,15 @@ void call_ingest(const struct fold *fold, struct buffer *out) {
         put_dead(&fold->dead[i], out);
     for (size_t i = 0; i < FOLD_COUNT; i++)
         buffer_put_u32(out, fold->counts[i]);
+}
+
+void call_ingest(const struct fold *fold, struct buffer *out) {
+    assert(fold->gateway_count <= BRANCH_GATEWAYS_MAX);
+    buffer_put_u64(out, fold->configuration);
+    buffer_put_u8(out, (uint8_t)fold->gateway_count);
+    for (size_t i = 0; i < fold->gateway_count; i++)
+        put_gateway(&fold->gateways[i], out);
+    put_rest(fold, out);
 }
 
 enum { FLAG_UNFIT = 1, FLAG_LATER = 2 };
@@ -324,6 +330,30 @@ enum err settle_reply_read(struct bytes bytes, struct settle_reply *reply) {
     reply->final = reader_u8(&reader);
     reply->set_missing = reader_u8(&reader);
     return read_all(&reader);
+}
+
+void call_replay(const char *entry, const struct fold *fold, struct buffer *out) {
+    assert(fold->dead_count == 0);
+    buffer_put_u64(out, fold->configuration);
+    put_text(out, entry);
+    put_rest(fold, out);
+}
+
+enum err replay_reply_read(struct bytes bytes, struct replay_reply *reply) {
+    struct reader reader = reader_of(bytes);
+    *reply = (struct replay_reply){0};
+    enum err err = reply_read(&reader, &reply->head);
+    if (err) return err;
+    if (reply->head.status == STORE_UNCONFIGURED) return read_all(&reader);
+    reply->too_late_observations = reader_u32(&reader);
+    reply->too_late_facts = reader_u32(&reader);
+    reply->orphan_facts = reader_u32(&reader);
+    return read_all(&reader);
+}
+
+void call_drop(uint64_t configuration, const char *entry, struct buffer *out) {
+    buffer_put_u64(out, configuration);
+    put_text(out, entry);
 }
 
 void call_publish(const struct name *set, struct bytes json, struct buffer *out) {

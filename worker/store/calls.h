@@ -203,6 +203,18 @@ struct settle_reply {
 void call_settle(const struct settle_call *call, struct buffer *out);
 MUST_CHECK enum err settle_reply_read(struct bytes bytes, struct settle_reply *reply);
 
+// replay (a dead letter is applied and gone), drop (it is gone) -> reply; STORE_STALE: no such
+// entry
+
+/// Of the fold only minutes, facts, gaps and counts; no position moves.
+void call_replay(const char *entry, const struct fold *fold, struct buffer *out);
+struct replay_reply {
+    struct reply head;
+    uint32_t too_late_observations, too_late_facts, orphan_facts; // left out, and counted
+};
+MUST_CHECK enum err replay_reply_read(struct bytes bytes, struct replay_reply *reply);
+void call_drop(uint64_t configuration, const char *entry, struct buffer *out);
+
 // publish (the text of a set, for readers) -> reply
 
 void call_publish(const struct name *set, struct bytes json, struct buffer *out);

@@ -395,42 +395,93 @@ local function tallied(tally)
   return struct.pack('<I4I4I4', tally.observations, tally.facts, tally.orphans)
 end
 
-local function ingest(keys, args)
-  local text = args[1]
-  local configuration, at = struct.unpack('<c8', text)
-  local b = branch_open(keys, configuration)
-  if not b then return head(nil, UNCONFIGURED) end
-  local tally = { observations = 0, facts = 0, orphans = 0 }
-  local fold, chunks, bytes, facts, gaps, dead, left_out
-  fold, at = read_gateways(b, text, at)
-  chunks, bytes, at = read_chunks(b, text, at)
-  facts, at = read_facts(b, text, at)
-  gaps, at = read_gaps(b, text, at)
-  dead, at = read_dead(b, text, at)
-  left_out, at = read_left_out(text, at)
+-- All of a fold that is not of its gateways' positions.
+local function read_rest(b, text, at)
+  local f = {}
+  f.chunks, f.bytes, at = read_chunks(b, text, at)
+  f.facts, at = read_facts(b, text, at)
+  f.gaps, at = read_gaps(b, text, at)
+  f.dead, at = read_dead(b, text, at)
+  f.left_out, at = read_left_out(text, at)
   check_end(text, at)
-  if any(fold, unfit) then return head(b, UNFIT) .. tallied(tally) .. positions(b, fold, unfit) end
-  if bytes > 0 and b.bytes + bytes > b.r.bytes_max then
-    local ahead = ahead_of_slowest(b, bytes)
-    if any(fold, ahead) then return head(b, LATER) .. tallied(tally) .. positions(b, fold, ahead) end
-  end
+  return f
+end
 
-  move_positions(b, fold)
-  for i = 1, #facts do apply_fact(b, facts[i], tally) end
-  for i = 1, #chunks do apply_chunk(b, chunks[i], tally) end
+-- What becomes of it, in memory; says what came too late.
+local function apply_rest(b, f)
+  local tally = { observations = 0, facts = 0, orphans = 0 }
+  for i = 1, #f.facts do apply_fact(b, f.facts[i], tally) end
+  for i = 1, #f.chunks do apply_chunk(b, f.chunks[i], tally) end
   for _, id in ipairs(b.loaded) do
     local e = b.encounters[id]
     if e.changed then move_on(b, e) end
   end
   advance(b)
-  local room = check_letters(b, dead, gaps)
+  f.room = check_letters(b, f.dead, f.gaps)
   count(b, 'too_late_observations', tally.observations)
   count(b, 'too_late_facts', tally.facts)
   count(b, 'orphan_facts', tally.orphans)
-  for i, name in ipairs(LEFT_OUT) do count(b, name, left_out[i]) end
+  for i, name in ipairs(LEFT_OUT) do count(b, name, f.left_out[i]) end
+  return tallied(tally)
+end
 
-  write_chunks(b, chunks)
-  write_letters(b, dead, room, gaps)
+local function write_rest(b, f)
+  write_chunks(b, f.chunks)
+  write_letters(b, f.dead, f.room, f.gaps)
   branch_write(b)
-  return head(b, OK) .. tallied(tally) .. positions(b, fold)
+end
+
+local NOTHING_LATE = '\0\0\0\0\0\0\0\0\0\0\0\0' -- tallied
+
+local function ingest(keys, args)
+  local text, fold = args[1], nil
+  local configuration, at = struct.unpack('<c8', text)
+  local b = branch_open(keys, configuration)
+  if not b then return head(nil, UNCONFIGURED) end
+  fold, at = read_gateways(b, text, at)
+  local f = read_rest(b, text, at)
+  if any(fold, unfit) then return head(b, UNFIT) .. NOTHING_LATE .. positions(b, fold, unfit) end
+  if f.bytes > 0 and b.bytes + f.bytes > b.r.bytes_max then
+    local ahead = ahead_of_slowest(b, f.bytes)
+    if any(fold, ahead) then return head(b, LATER) .. NOTHING_LATE .. positions(b, fold, ahead) end
+  end
+  move_positions(b, fold)
+  local late = apply_rest(b, f)
+
+  write_rest(b, f)
+  return head(b, OK) .. late .. positions(b, fold)
+end
+
+-- replay, drop: what a person decides about a dead letter ----------------------------------------
+
+-- Its gateway's position has moved over it long ago and stays.
+local function replay(keys, args)
+  local configuration, entry, at = struct.unpack('<c8Bc0', args[1])
+  local b = branch_open(keys, configuration)
+  if not b then return head(nil, UNCONFIGURED) end
+  local f = read_rest(b, args[1], at)
+  check(#f.dead == 0, 'a dead letter brings no others')
+  if redis.call('HEXISTS', b.prefix .. 'dead', entry) == 0 then
+    return head(b, STALE) .. NOTHING_LATE
+  end
+  if f.bytes > 0 and b.bytes + f.bytes > b.r.bytes_max then return head(b, LATER) .. NOTHING_LATE end
+  local late = apply_rest(b, f)
+  count(b, 'dead_replayed', 1)
+
+  redis.call('HDEL', b.prefix .. 'dead', entry)
+  write_rest(b, f)
+  return head(b, OK) .. late
+end
+
+local function drop(keys, args)
+  local configuration, entry, at = struct.unpack('<c8Bc0', args[1])
+  check_end(args[1], at)
+  local b = branch_open(keys, configuration)
+  if not b then return head(nil, UNCONFIGURED) end
+  if redis.call('HEXISTS', b.prefix .. 'dead', entry) == 0 then return head(b, STALE) end
+  count(b, 'dead_discarded', 1)
+
+  redis.call('HDEL', b.prefix .. 'dead', entry)
+  branch_write(b)
+  return head(b, OK)
 end

@@ -80,3 +80,14 @@ enum err contribution_read(struct bytes bytes, struct contribution *contribution
     }
     return contribution->outcome >= 1 && contribution->outcome <= OUTCOMES ? ERR_NONE : ERR_FORMAT;
 }
+
+enum err dead_letter_read(struct bytes bytes, struct dead_letter *letter) {
+    struct reader reader = reader_of(bytes);
+    *letter = (struct dead_letter){.at_ms = (int64_t)reader_u64(&reader)};
+    struct bytes tag = reader_take(&reader, sizeof letter->tag.bytes);
+    letter->reason = reader_short(&reader);
+    letter->body = reader_take(&reader, reader_u32(&reader));
+    if (reader.failed || reader_left(&reader) > 0) return ERR_FORMAT;
+    memcpy(letter->tag.bytes, tag.data, tag.size);
+    return ERR_NONE;
+}

@@ -25,6 +25,14 @@ struct record_cells {
 };
 MUST_CHECK enum err record_cells_read(struct bytes bytes, struct record_cells *cells);
 
+/// A dead letter; reason and body lie in the bytes.
+struct dead_letter {
+    int64_t at_ms; // store's time
+    struct tag tag;
+    struct bytes reason, body;
+};
+MUST_CHECK enum err dead_letter_read(struct bytes bytes, struct dead_letter *letter);
+
 /// Field `contribution`. standards has room for `capacity` (ERR_FULL); contribution->standards
 /// points to it.
 MUST_CHECK enum err contribution_read(struct bytes bytes, struct contribution *contribution,

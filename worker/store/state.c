@@ -75,7 +75,7 @@ enum err store_state_read(struct bytes registry, struct bytes state, struct stor
     enum err err = read_registry(registry, out);
     if (!err) {
         struct reader reader = reader_of(state);
-        reader_take(&reader, CONFIGURATION_SIZE);
+        out->configuration = reader_u64(&reader);
         out->bytes = reader_u64(&reader);
         out->active_ms = read_i64(&reader);
         read_i64(&reader); // seen

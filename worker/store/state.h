@@ -26,8 +26,9 @@ struct store_gateway {
     uint32_t clock_error_ms;
 };
 struct store_state {
-    uint64_t bytes;    // of minute logs
-    int64_t active_ms; // the store's time while there were calls; KEYS.md
+    uint64_t configuration; // calls name it
+    uint64_t bytes;         // of minute logs
+    int64_t active_ms;      // the store's time while there were calls; KEYS.md
     size_t counter_count, gateway_count;
     struct store_counter *counters;
     struct store_gateway *gateways;

@@ -139,6 +139,14 @@ static void ingest(struct buffer *argument) {
     call("tresen_v1_ingest", "ingest", argument);
 }
 
+static void dead_letter(struct buffer *argument) {
+    struct fold fold = {.configuration = stage.configuration, .counts = {0, 1, 0, 0}};
+    call_replay("desk:1:4", &fold, argument);
+    call("tresen_v1_replay", "replay", argument);
+    call_drop(stage.configuration, "desk:1:4", argument);
+    call("tresen_v1_drop", "drop", argument);
+}
+
 static void settle(struct buffer *argument) {
     struct contribution_standard standards[] = {{1, 250000, 1000000}, {5, -1, 0}};
     struct contribution contribution = {.outcome = OUTCOME_NORMAL,
@@ -184,6 +192,7 @@ Test(golden, the_page_is_what_happens) {
     same_but("gap", stored("LINDEX t:{musterstadt}:gaps 0"), (const int[]){1, NO_TIME});
     same_but("dead", stored("HGET t:{musterstadt}:dead desk:1:4"), (const int[]){0, NO_TIME});
     same("record", stored("HGET t:{musterstadt}:e:e1 record"));
+    dead_letter(&argument);
     struct take_call take = {.configuration = stage.configuration,
                              .lease = {{9, 9, 9, 9, 9, 9, 9, 9}},
                              .most = 8,
