@@ -69,8 +69,11 @@ static struct reply reply_head(const redisReply *reply) {
 /// Judge the first encounter that is taken; the others get its result.
 static void judge(struct direct *direct, struct taken *taken) {
     const struct catalogue *catalogue = &direct->bench->catalogue;
+    const struct branch *branch = direct->site->branch;
+    struct local_time local = zone_local(&branch->zone, taken->encounter.started_ms);
     const struct standard_set *set =
-        catalogue->sets[direct->site->branch - catalogue->branches.items];
+        standards_plan_at(&catalogue->plans[branch - catalogue->branches.items],
+                          local.year * 10000 + local.month * 100 + local.day);
     struct minutes_reader *reader =
         minutes_reader_new(WORKLOAD_SAMPLES * (size_t)BRANCH_GATEWAYS_MAX);
     struct judgement *judgements = calloc(set->count, sizeof judgements[0]);

@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-static const struct bench_path *const paths[] = {&bench_load, &bench_direct, &bench_direct_best,
-                                                 &bench_memcpy, NULL};
+static const struct bench_path *const paths[] = {
+    &bench_load,   &bench_direct, &bench_direct_best, &bench_redis_streams, &bench_zmq,
+    &bench_memcpy, NULL};
 
 static void list_paths(FILE *out, bool yaml) {
     if (yaml) return;

@@ -201,12 +201,20 @@ def direct_best(bench):
     return with_redis(bench, "direct-best")
 
 
-def alone(bench, path):
-    driver = bench.driver(path)
+def redis_streams(bench):
+    return with_redis(bench, "redis-streams")
+
+
+def alone(bench, path, **settings):
+    driver = bench.driver(path, **settings)
     try:
         return measure(driver, [driver])
     finally:
         driver.stop()
+
+
+def zmq(bench):
+    return alone(bench, "zmq", endpoint=f"ipc://{bench.folder}/zmq")
 
 
 def memcpy(bench):

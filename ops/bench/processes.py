@@ -9,8 +9,26 @@ import subprocess
 import time
 
 
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
 class Failed(Exception):
     pass
+
+
+def children_of(pid):
+    children = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+            children += [int(child) for child in file.read().split()]
+    return children
+
+
+def cpu_of(pid):
+    """Of all threads of a process that lives or has just ended, in seconds."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 class Process:
@@ -29,16 +47,8 @@ class Process:
             raise Failed(f"{self.name} has ended with {self.popen.returncode}\n{end}")
 
     def cpu_s(self):
-        """Of all its threads, to the nanosecond where the kernel tells it."""
-        total = 0
-        tasks = f"/proc/{self.popen.pid}/task"
-        for task in os.listdir(tasks):
-            try:
-                with open(f"{tasks}/{task}/schedstat", encoding="ascii") as file:
-                    total += int(file.read().split()[0])
-            except FileNotFoundError:  # a thread that has just ended
-                pass
-        return total / 1e9
+        """Its own and that of its children."""
+        return sum(cpu_of(pid) for pid in (self.popen.pid, *children_of(self.popen.pid)))
 
     def peak_bytes(self):
         with open(f"/proc/{self.popen.pid}/status", encoding="ascii") as file:
