@@ -7,9 +7,12 @@
 //           looked at: no sample, not watched. One that is neither listed in `values` nor a number
 //           is counted `bad_answer`, a row that cannot be placed `bad_row`; both are left out.
 //   order   by beginning; equal ones as they stand.
+//   follow  the file is looked at again and again: rows that were added are handed over as they
+//           come, in the order of the file, and the watermark follows the clock late_ms behind.
+//           Whoever writes the file replaces it (rename) or appends whole lines.
 //   time    local times of the branch, moved as `day` and shift_days say from the first row's date.
 //
-// Cursor: how many rows, in that order, have been handed over.
+// Cursor: how many rows, in that order (with follow: of the file), have been handed over.
 
 #include "sensors-gw/drivers/driver.h"
 #include "sensors-gw/drivers/lines.h"
@@ -19,6 +22,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     LINE_MAX_BYTES = 8192,
@@ -27,6 +31,7 @@ enum {
     ANSWERS_MAX = 32,
     CHOICES_MAX = 16,
     SECOND_MS = 1000,
+    LOOK_MS = 1000,
 };
 
 struct form_settings {
@@ -37,7 +42,8 @@ struct form_settings {
     char date[COLUMN_SIZE], from[COLUMN_SIZE], to[COLUMN_SIZE], counter[COLUMN_SIZE];
     char counter_prefix[ID_MAX + 1], sure[COLUMN_SIZE];
     double confidence;
-    uint64_t every_s;
+    uint64_t every_s, late_ms;
+    bool follow;
     const struct node *answers;
 };
 
@@ -58,6 +64,11 @@ static const struct setting settings_rows[] = {
     SETTING_U64(struct form_settings, every_s, 30, 1, 3600,
                 "Seconds between the samples of an answer: at most the `gap_s` of the standards "
                 "that use it, or coverage is lost."),
+    SETTING_BOOL(struct form_settings, follow, false,
+                 "Wait for more sheets instead of ending with the last: for a file that grows."),
+    SETTING_U64(struct form_settings, late_ms, 14400000, 1000, 604800000,
+                "With follow: milliseconds from the beginning of a visit to its sheet at most. "
+                "Lower finishes encounters earlier, higher loses fewer late sheets."),
     SETTING_TREE(struct form_settings, answers, true,
                  "List of {column, measure, values: {yes: 1, no: 0}}; without values the answer is "
                  "a number in the measure's unit."),
@@ -96,7 +107,9 @@ struct form {
     int64_t shift_days;
     struct visit *visits; // by beginning
     size_t visit_count, next;
-    uint64_t bad_rows, bad_answers; // told with the first turn
+    uint64_t bad_rows, bad_answers, told_rows, told_answers;
+    struct timespec changed; // the file, when it was read last
+    off_t size;
     struct problem remark;
     bool playing; // play_* are set
     uint64_t play_mono_ms;
@@ -267,7 +280,7 @@ static int by_beginning(const void *left, const void *right) {
     return (a->line > b->line) - (a->line < b->line);
 }
 
-static enum err read_file(struct form *form, struct problem *problem) {
+static enum err read_rows(struct form *form, struct problem *problem) {
     struct lines *lines = NULL;
     struct line line;
     enum err err = lines_open_file(form->settings->path, LINE_MAX_BYTES, &lines, problem);
@@ -276,12 +289,38 @@ static enum err read_file(struct form *form, struct problem *problem) {
         if (!err || err == ERR_RANGE) err = read_row(form, &line, err, problem);
     }
     lines_close(lines);
-    if (err != ERR_END) return err;
+    return err == ERR_END ? ERR_NONE : err;
+}
+
+/// The whole file, anew.
+static enum err read_file(struct form *form, struct problem *problem) {
+    const char *path = form->settings->path;
+    struct stat status;
+    form->visit_count = form->column_count = 0;
+    form->bad_rows = form->bad_answers = 0;
+    if (stat(path, &status) == 0) {
+        form->changed = status.st_mtim;
+        form->size = status.st_size;
+    }
+    enum err err = read_rows(form, problem);
+    if (err) return err;
     if (form->column_count == 0)
-        return problem_set(problem, ERR_FORMAT, "%s: a header line is needed",
-                           form->settings->path);
-    qsort(form->visits, form->visit_count, sizeof *form->visits, by_beginning);
+        return problem_set(problem, ERR_FORMAT, "%s: a header line is needed", path);
+    if (!form->settings->follow)
+        qsort(form->visits, form->visit_count, sizeof *form->visits, by_beginning);
+    if (form->next > form->visit_count)
+        return problem_set(problem, ERR_CONFLICT,
+                           "%s: fewer visits than have been handed over; the spool holds the place "
+                           "of another file, begin with a new one",
+                           path);
     return ERR_NONE;
+}
+
+static bool has_changed(const struct form *form) {
+    struct stat status;
+    return stat(form->settings->path, &status) == 0 &&
+           (status.st_size != form->size || status.st_mtim.tv_sec != form->changed.tv_sec ||
+            status.st_mtim.tv_nsec != form->changed.tv_nsec);
 }
 
 // ------------------------------------------------------------------ visits
@@ -313,10 +352,11 @@ static uint32_t visit_append(const struct form *form, struct source *source,
     return count;
 }
 
+/// What is new of them: a file that is followed is read again.
 static void tell_oddities(struct form *form, struct driver_turn *turn) {
-    for (; form->bad_rows > 0; form->bad_rows--)
+    for (; form->told_rows < form->bad_rows; form->told_rows++)
         batching_oddity(turn->source, "bad_row");
-    for (; form->bad_answers > 0; form->bad_answers--)
+    for (; form->told_answers < form->bad_answers; form->told_answers++)
         batching_oddity(turn->source, "bad_answer");
     turn->remark = form->remark;
     form->remark = (struct problem){0};
@@ -329,10 +369,14 @@ static void mark(const struct form *form, struct driver_turn *turn, int64_t wate
         turn->cursor.bytes[i] = (uint8_t)((uint64_t)form->next >> (i * 8));
 }
 
-static enum err form_read(void *state, struct driver_turn *turn, struct problem *problem) {
-    struct form *form = state;
-    (void)problem;
-    tell_oddities(form, turn);
+static int64_t last_ms(const struct form *form) {
+    int64_t latest_ms = TIME_NONE;
+    for (size_t i = 0; i < form->visit_count; i++)
+        if (form->visits[i].to_ms > latest_ms) latest_ms = form->visits[i].to_ms;
+    return latest_ms;
+}
+
+static enum err play(struct form *form, struct driver_turn *turn) {
     for (uint32_t used = 0; form->next < form->visit_count; form->next++) {
         const struct visit *visit = &form->visits[form->next];
         bool due = is_due(form, visit, turn);
@@ -342,11 +386,28 @@ static enum err form_read(void *state, struct driver_turn *turn, struct problem 
         }
         used += visit_append(form, turn->source, visit);
     }
-    int64_t last_ms = TIME_NONE;
-    for (size_t i = 0; i < form->visit_count; i++)
-        if (form->visits[i].to_ms > last_ms) last_ms = form->visits[i].to_ms;
-    if (last_ms != TIME_NONE) mark(form, turn, last_ms);
+    if (form->visit_count > 0) mark(form, turn, last_ms(form));
     return ERR_END;
+}
+
+static enum err follow(struct form *form, struct driver_turn *turn, struct problem *problem) {
+    enum err err = has_changed(form) ? read_file(form, problem) : ERR_NONE;
+    if (err) return err;
+    tell_oddities(form, turn);
+    for (uint32_t used = 0; form->next < form->visit_count && used < turn->budget; form->next++)
+        used += visit_append(form, turn->source, &form->visits[form->next]);
+    bool more = form->next < form->visit_count;
+    // What is there already may be older than what the clock will promise.
+    mark(form, turn, more ? 0 : turn->utc_ms - (int64_t)form->settings->late_ms);
+    turn->wake_ms = turn->now_ms + LOOK_MS;
+    return more ? ERR_NONE : ERR_AGAIN;
+}
+
+static enum err form_read(void *state, struct driver_turn *turn, struct problem *problem) {
+    struct form *form = state;
+    if (form->settings->follow) return follow(form, turn, problem);
+    tell_oddities(form, turn);
+    return play(form, turn);
 }
 
 // ------------------------------------------------------------------ open and close
@@ -364,16 +425,13 @@ static enum err form_open(void *state, const struct driver_context *context,
     if (err) return err;
     form->visits = calloc(VISITS_MAX, sizeof *form->visits);
     if (!form->visits) return problem_set(problem, ERR_NOMEM, "out of memory");
-    err = read_file(form, problem);
-    if (err || cursor->size == 0) return err;
     struct reader reader = reader_of((struct bytes){cursor->bytes, cursor->size});
-    uint64_t next = reader_u64(&reader);
-    if (reader.failed || next > form->visit_count)
+    if (cursor->size > 0) form->next = (size_t)reader_u64(&reader);
+    if (reader.failed)
         return problem_set(problem, ERR_CONFLICT,
-                           "%s: the spool holds the place of another file; begin with a new one",
+                           "%s: the spool holds the place of another driver; begin with a new one",
                            form->settings->path);
-    form->next = (size_t)next;
-    return ERR_NONE;
+    return read_file(form, problem);
 }
 
 static size_t form_brings(const void *state, struct id *measures, size_t most) {
