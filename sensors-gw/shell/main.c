@@ -2,8 +2,10 @@
 
 #include "common/io/log.h"
 #include "common/settings/command.h"
+#include "sensors-gw/shell/check_peer.h"
 #include "sensors-gw/shell/gateway.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 static int run(const struct gateway_settings *settings, const struct driver_entries *drivers,
@@ -23,20 +25,27 @@ static int run(const struct gateway_settings *settings, const struct driver_entr
     return status;
 }
 
-int main(int argc, char **argv) {
+/// What the program does instead of being a gateway, by its first argument.
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} tools[] = {{"check-peer", check_peer}};
+
+static int gateway_main(int argc, char **argv) {
     static struct command_line line;
     static struct gateway_settings settings;
     static struct driver_entries drivers;
     static struct site site;
     const char *new_spool = NULL;
-    umask(077); // spool and key are nobody else's
     const struct command_option options[] = {
         {"--new-spool", NULL, &new_spool,
          "Begin a new spool with all that this one still holds: after it was fenced, cloned, put "
          "back from a copy, or damaged."},
         {0}};
     const struct command command = {.name = "tresen-gateway",
-                                    .summary = "Publishes what the sensors of a branch see.",
+                                    .summary = "Publishes what the sensors of a branch see. "
+                                               "tresen-gateway TOOL --help tells of its tools: "
+                                               "check-peer.",
                                     .settings = gateway_settings,
                                     .options = options,
                                     .more = driver_entries_help};
@@ -53,4 +62,11 @@ int main(int argc, char **argv) {
     site_free(&site);
     int shared = command_exit(&line, step);
     return step == COMMAND_GO ? status : shared;
+}
+
+int main(int argc, char **argv) {
+    umask(077); // spool and key are nobody else's
+    for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof *tools; i++)
+        if (strcmp(argv[1], tools[i].name) == 0) return tools[i].run(argc - 1, argv + 1);
+    return gateway_main(argc, argv);
 }

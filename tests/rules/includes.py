@@ -33,7 +33,8 @@ ALLOWED = {
     | {"worker/catalogue", "worker/core", "worker/engine", "worker/standards", "worker/store"},
     "sensors-gw/core": PURE_COMMON,
     "sensors-gw/drivers": PURE_COMMON | {"common/settings", "sensors-gw/core"},
-    "sensors-gw/shell": COMMON | {"sensors-gw/core", "sensors-gw/drivers"},
+    "sensors-gw/exam": PURE_COMMON,
+    "sensors-gw/shell": COMMON | {"sensors-gw/core", "sensors-gw/drivers", "sensors-gw/exam"},
     "ops/bench": PURE_COMMON | {"common/registry", "worker/core", "worker/store"},
     "ops/ctl": COMMON
     | {"worker/catalogue", "worker/core", "worker/engine", "worker/standards", "worker/store",
