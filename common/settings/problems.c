@@ -25,6 +25,11 @@ void problems_add(struct problems *problems, enum err err, const char *where, co
         va_end(arguments);
     }
     one_line(problem->text);
+    for (size_t i = 0; i + 1 < problems->count; i++) // what holds for many branches is told once
+        if (strcmp(problems->items[i].text, problem->text) == 0) {
+            problems->count--;
+            return;
+        }
 }
 
 enum err problems_err(const struct problems *problems) {

@@ -15,7 +15,7 @@ struct problems {
     struct problem items[PROBLEMS_MAX];
 };
 
-/// Add "what; way out". `where` ("file.yaml:3:7", "--set speed=x") comes in front, unless NULL.
+/// Add "what; way out", unless the same sentence is there. `where` ("file.yaml:3:7", "--set speed=x") comes in front, unless NULL.
 void problems_add(struct problems *problems, enum err err, const char *where, const char *format,
                   ...) PRINTF_LIKE(4, 5);
 

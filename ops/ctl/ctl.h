@@ -21,6 +21,7 @@ struct ctl {
     bool json;          // --json
     const char *day;    // --day, or NULL
     const char *dir;    // --dir, or NULL
+    const char *lang;   // --lang, or NULL
     const char *wait_s; // --seconds, or NULL
     int count;          // arguments of the command
     char **arguments;
@@ -55,3 +56,8 @@ int ctl_dead_drop(struct ctl *ctl);
 int ctl_keys_new(struct ctl *ctl);
 int ctl_standards_check(struct ctl *ctl);
 int ctl_standards_list(struct ctl *ctl);
+int ctl_standards_explain(struct ctl *ctl);
+int ctl_standards_trace(struct ctl *ctl);
+int ctl_standards_test(struct ctl *ctl);
+int ctl_standards_diff(struct ctl *ctl);
+int ctl_standards_notice(struct ctl *ctl);

@@ -36,6 +36,20 @@ const struct ctl_command ctl_commands[] = {
      0, 1, ctl_standards_check},
     {"standards list", "[BRANCH]", "The standards, their norms and values.", 0, 1,
      ctl_standards_list},
+    {"standards explain", "BRANCH [OFFERING] [--day YYYY-MM-DD]",
+     "Which layer set each figure that holds there, and where it is written.", 1, 2,
+     ctl_standards_explain},
+    {"standards trace", "STANDARD [--lang de|en]", "Why there is this standard: norm and value.", 1,
+     1, ctl_standards_trace},
+    {"standards test", "[CONFIG_DIR]",
+     "Run the examples that stand with the standards; says how many there are of each verdict.", 0,
+     1, ctl_standards_test},
+    {"standards diff", "CONFIG_DIR CONFIG_DIR [--day YYYY-MM-DD]",
+     "What changes in which branches from the first folder to the second.", 2, 2,
+     ctl_standards_diff},
+    {"standards notice", "BRANCH [--day YYYY-MM-DD] [--lang de|en]",
+     "A notice for those who work there: what is measured, judged, and not judged. Markdown.", 1, 1,
+     ctl_standards_notice},
     {NULL, NULL, NULL, 0, 0, NULL}};
 
 int ctl_fail(const char *format, ...) {
@@ -95,6 +109,7 @@ int main(int argc, char **argv) {
     const struct command_option options[] = {
         {"--json", NULL, &json, "Print for machines."},
         {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
+        {"--lang", "de|en", &ctl.lang, "Language of texts (default: en)."},
         {"--dir", "DIR", &ctl.dir, "keys new: the folder, instead of keys_dir."},
         {"--seconds", "N", &ctl.wait_s, "wait: give up after so many seconds (default: never)."},
         {NULL, NULL, NULL, NULL}};

@@ -84,6 +84,7 @@ struct rule {
     struct words excuses[EXCUSES_MAX];
     char *source;
     struct scope where;
+    unsigned examples[VERDICT_COUNT];              // how many are judged so
     struct days days;                              // in which this version of the standard holds
     struct bounds adaptable_least, adaptable_most; // where a culture may move the bound
     char place[NODE_WHERE_SIZE];                   // FILE:LINE:COLUMN of its bound

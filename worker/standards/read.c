@@ -182,7 +182,7 @@ static void rule_add(struct reading *reading, const struct node *node) {
                      "there is room for %d standards; remove retired ones", STANDARDS_MAX);
         good = false;
     }
-    good = good && trial_run(reading, &rule.standard, node);
+    good = good && trial_run(reading, &rule, node);
     if (!good) {
         rule_free(&rule);
         return;
@@ -378,4 +378,16 @@ void standards_free(struct standards *standards) {
     free(standards->overlays);
     free(standards->rules);
     free(standards);
+}
+
+bool standards_examples(const struct standards *standards, size_t place,
+                        struct standards_examples *out) {
+    if (place >= standards->rule_count) return false;
+    const struct rule *rule = &standards->rules[place];
+    *out = (struct standards_examples){.id = rule->standard.id};
+    for (int i = 0; i < VERDICT_COUNT; i++) {
+        out->verdicts[i] = rule->examples[i];
+        out->count += rule->examples[i];
+    }
+    return true;
 }

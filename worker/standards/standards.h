@@ -42,6 +42,15 @@ MUST_CHECK enum err standards_read(const struct standards_file *files, size_t co
 const struct problems *standards_warnings(const struct standards *standards);
 void standards_free(struct standards *standards); // accepts NULL
 
+/// How many examples a standard has, and what they were judged.
+struct standards_examples {
+    struct name id;
+    unsigned count, verdicts[VERDICT_COUNT];
+};
+/// Of the standard (or version of one) at a place in the canonical order; false: no more.
+bool standards_examples(const struct standards *standards, size_t place,
+                        struct standards_examples *out);
+
 /// Where and when: standards and overlays may hold at some branches, in some regions or countries,
 /// from some day or until some day only.
 struct standards_place {

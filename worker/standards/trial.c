@@ -352,22 +352,23 @@ static bool run_one(struct trial *trial, const struct node *node) {
 }
 
 /// What the examples must show at least.
-static bool enough(struct reading *reading, const struct standard *standard,
-                   const struct node *tests, unsigned seen) {
+static bool enough(struct reading *reading, const struct rule *rule, const struct node *tests) {
+    const struct standard *standard = &rule->standard;
+    const unsigned *seen = rule->examples;
     const char *missing = NULL;
-    if (!(seen & (1u << VERDICT_NOT_MET | 1u << VERDICT_PARTLY_MET)))
-        missing = "not_met (or partly_met)";
-    if (!(seen & 1u << VERDICT_MET)) missing = "met";
-    if (!(seen & 1u << VERDICT_INSUFFICIENT_EVIDENCE) && standard_senses(standard))
+    if (seen[VERDICT_NOT_MET] + seen[VERDICT_PARTLY_MET] == 0) missing = "not_met (or partly_met)";
+    if (seen[VERDICT_MET] == 0) missing = "met";
+    if (seen[VERDICT_INSUFFICIENT_EVIDENCE] == 0 && standard_senses(standard))
         missing = "insufficient_evidence";
-    if (!(seen & 1u << VERDICT_EXCUSED) && standard->excuse_count > 0) missing = "excused";
+    if (seen[VERDICT_EXCUSED] == 0 && standard->excuse_count > 0) missing = "excused";
     if (missing)
         node_problem(tests, reading->problems, ERR_MISSING,
                      "standard %s has no example that is %s; add one", standard->id.text, missing);
     return !missing;
 }
 
-bool trial_run(struct reading *reading, const struct standard *standard, const struct node *node) {
+bool trial_run(struct reading *reading, struct rule *rule, const struct node *node) {
+    const struct standard *standard = &rule->standard;
     const struct node *tests = node_need(node, "tests", reading->problems);
     if (!tests || !node_list(tests, 1, TRIALS_MAX, reading->problems)) return false;
     struct trial *trial = malloc(sizeof *trial);
@@ -376,16 +377,15 @@ bool trial_run(struct reading *reading, const struct standard *standard, const s
         return false;
     }
     bool good = true;
-    unsigned seen = 0;
     for (const struct node *test = tests->first; test; test = test->next) {
         memset(trial, 0, sizeof *trial);
         trial->reading = reading;
         trial->standard = standard;
         if (run_one(trial, test))
-            seen |= 1u << trial->judgement.verdict;
+            rule->examples[trial->judgement.verdict]++;
         else
             good = false;
     }
     free(trial);
-    return good && enough(reading, standard, tests, seen);
+    return good && enough(reading, rule, tests);
 }

@@ -5,5 +5,6 @@
 
 /// Judges each example of a standard by the engine. A standard needs one that meets it, one that
 /// does not, and, when it needs sensors, one with too little evidence.
+/// rule->examples counts them.
 /// false: an example is malformed, missing, or judged otherwise; reported.
-bool trial_run(struct reading *reading, const struct standard *standard, const struct node *node);
+bool trial_run(struct reading *reading, struct rule *rule, const struct node *node);

@@ -1,0 +1,51 @@
+#include "ops/ctl/sets.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+bool sets_load(const char *folder, struct catalogue *catalogue) {
+    static struct problems problems;
+    problems = (struct problems){0};
+    bool fine = catalogue_load(folder, catalogue, &problems);
+    if (!fine) problems_print(&problems, stderr);
+    return fine;
+}
+
+bool sets_branch(const struct catalogue *catalogue, const char *name, size_t *place) {
+    for (size_t i = 0; i < catalogue->branches.count; i++) {
+        if (strcmp(catalogue->branches.items[i].id.text, name) != 0) continue;
+        *place = i;
+        return true;
+    }
+    ctl_fail("there is no branch %s in the configuration", name);
+    return false;
+}
+
+bool sets_day(const struct ctl *ctl, const struct standards_plan *plan, int32_t *day) {
+    int year, month, number, read = 0;
+    *day = plan->sets[plan->count - 1].from;
+    if (!ctl->day) return true;
+    if (strlen(ctl->day) != 10 ||
+        sscanf(ctl->day, "%4d-%2d-%2d%n", &year, &month, &number, &read) != 3 || read != 10 ||
+        year < 1970 || month < 1 || month > 12 || number < 1 || number > 31) {
+        ctl_fail("%s is no day; write such as 2026-12-01", ctl->day);
+        return false;
+    }
+    *day = year * 10000 + month * 100 + number;
+    return true;
+}
+
+const char *sets_language(const struct ctl *ctl) {
+    if (!ctl->lang || strcmp(ctl->lang, "en") == 0) return "en";
+    if (strcmp(ctl->lang, "de") == 0) return "de";
+    ctl_fail("there is no language %s; write de or en", ctl->lang);
+    return NULL;
+}
+
+json_t *sets_standards(const struct standard_set *set) {
+    json_t *text = json_loadb(set->json, set->json_size, 0, NULL);
+    json_t *array = json_incref(json_object_get(text, "standards"));
+    json_decref(text);
+    return array;
+}

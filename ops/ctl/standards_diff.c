@@ -1,0 +1,132 @@
+// tresenctl standards diff: what changes for whom between two configuration folders.
+
+#include "ops/ctl/sets.h"
+
+#include <string.h>
+
+enum {
+    PATH_MAX_SIZE = 512,
+    FORM = JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(12)
+};
+
+/// One difference, remembered under its sentence with the branches where it holds.
+static void differ(json_t *found, const char *branch, const char *path, const json_t *before,
+                   const json_t *after) {
+    char *old = before ? json_dumps(before, FORM) : NULL;
+    char *new = after ? json_dumps(after, FORM) : NULL;
+    json_t *sentence =
+        json_sprintf("%s: %s -> %s", path, old ? old : "nothing", new ? new : "nothing");
+    const char *key = json_string_value(sentence);
+    json_t *branches = key ? json_object_get(found, key) : NULL;
+    if (key && !branches) {
+        branches = json_array();
+        json_object_set_new(found, key, branches);
+    }
+    json_array_append_new(branches, json_string(branch));
+    json_decref(sentence);
+    free(old);
+    free(new);
+}
+
+/// Walks over both values; maps are entered, everything else is compared as a whole.
+static void compare(json_t *found, const char *branch, const char *path, const json_t *before,
+                    const json_t *after) {
+    if (json_equal(before, after)) return;
+    if (!json_is_object(before) || !json_is_object(after)) {
+        differ(found, branch, path, before, after);
+        return;
+    }
+    json_t *keys = json_object();
+    json_object_update(keys, (json_t *)before);
+    json_object_update(keys, (json_t *)after);
+    const char *key;
+    json_t *any;
+    json_object_foreach(keys, key, any) {
+        char inner[PATH_MAX_SIZE];
+        snprintf(inner, sizeof inner, "%s.%s", path, key);
+        compare(found, branch, inner, json_object_get(before, key), json_object_get(after, key));
+    }
+    json_decref(keys);
+}
+
+/// The standards of a set by id.
+static json_t *by_id(const struct standard_set *set) {
+    json_t *object = json_object(), *array = set ? sets_standards(set) : NULL, *item;
+    size_t i;
+    json_array_foreach(array, i, item) {
+        json_object_set(object, json_string_value(json_object_get(item, "id")), item);
+    }
+    json_decref(array);
+    return object;
+}
+
+static const struct standards_plan *plan_of(const struct catalogue *catalogue, const char *branch) {
+    for (size_t i = 0; i < catalogue->branches.count; i++)
+        if (strcmp(catalogue->branches.items[i].id.text, branch) == 0) return &catalogue->plans[i];
+    return NULL;
+}
+
+static bool compare_branch(const struct ctl *ctl, json_t *found, const char *branch,
+                           const struct standards_plan *before,
+                           const struct standards_plan *after) {
+    const struct standard_set *sets[2] = {NULL, NULL};
+    const struct standards_plan *plans[2] = {before, after};
+    for (int i = 0; i < 2; i++) {
+        int32_t day;
+        if (!plans[i]) continue;
+        if (!sets_day(ctl, plans[i], &day)) return false;
+        sets[i] = standards_plan_at(plans[i], day);
+    }
+    json_t *old = by_id(sets[0]), *new = by_id(sets[1]), *item;
+    const char *id;
+    json_object_foreach(old, id, item) {
+        json_t *other = json_object_get(new, id);
+        if (other)
+            compare(found, branch, id, item, other);
+        else
+            differ(found, branch, id, json_object_get(item, "status"), NULL);
+    }
+    json_object_foreach(new, id, item) {
+        if (!json_object_get(old, id))
+            differ(found, branch, id, NULL, json_object_get(item, "status"));
+    }
+    json_decref(old);
+    json_decref(new);
+    return true;
+}
+
+static void print_differences(const json_t *found) {
+    const char *sentence;
+    json_t *branches, *branch;
+    size_t i;
+    json_object_foreach((json_t *)found, sentence, branches) {
+        printf("%s\n   ", sentence);
+        json_array_foreach(branches, i, branch) printf(" %s", json_string_value(branch));
+        putchar('\n');
+    }
+    if (json_object_size(found) == 0) puts("no difference");
+}
+
+int ctl_standards_diff(struct ctl *ctl) {
+    struct catalogue before, after;
+    json_t *found = json_object();
+    bool good = sets_load(ctl->arguments[0], &before);
+    good &= sets_load(ctl->arguments[1], &after);
+    for (size_t i = 0; good && i < before.branches.count; i++) {
+        const char *branch = before.branches.items[i].id.text;
+        good = compare_branch(ctl, found, branch, &before.plans[i], plan_of(&after, branch));
+    }
+    for (size_t i = 0; good && i < after.branches.count; i++) {
+        const char *branch = after.branches.items[i].id.text;
+        if (!plan_of(&before, branch))
+            good = compare_branch(ctl, found, branch, NULL, &after.plans[i]);
+    }
+    if (good && ctl->json)
+        ctl_print_json(json_incref(found));
+    else if (good)
+        print_differences(found);
+    json_decref(found);
+    catalogue_free(&before);
+    catalogue_free(&after);
+    return good ? CTL_OK : CTL_FAILED;
+}

@@ -1,0 +1,169 @@
+// tresenctl standards notice: what is measured and judged in a branch, for those who work there.
+
+#include "ops/ctl/sets.h"
+
+#include <string.h>
+
+/// The sentences around the standards' own, in one language.
+struct phrases {
+    const char *title, *judged, *idle, *norm, *value, *bound, *least, *most, *watched, *clock,
+        *several, *evidence, *attribution, *none;
+    const char *dimensions[DIMENSION_COUNT], *attributions[ATTRIBUTION_COUNT];
+    const char *idle_reasons[REASON_COUNT];
+};
+
+static const struct phrases german = {
+    .title = "Was in der Filiale %s gemessen und beurteilt wird",
+    .judged = "Beurteilt wird",
+    .idle = "Nicht beurteilt wird hier",
+    .norm = "Norm",
+    .value = "Wert",
+    .bound = "Grenze",
+    .least = "mindestens",
+    .most = "höchstens",
+    .watched = "Gemessen durch",
+    .clock = "die Zeiten des Vorgangs selbst, ohne Sensor",
+    .several = "mehrere Prüfungen zusammen",
+    .evidence = "Beurteilt nur, wenn der Sensor mindestens %.0f %% der Zeit beobachtet hat",
+    .attribution = "Beeinflussbar durch",
+    .none = "nichts",
+    .dimensions = {"Mimik und Gestik", "Wortwahl", "Abstand", "Erscheinung", "Zeit", "Sicherheit"},
+    .attributions = {"Mitarbeiter", "Team", "Organisation und Technik", "Kunden"},
+    .idle_reasons = {[REASON_AGREEMENT] = "keine Vereinbarung erlaubt es",
+                     [REASON_FORBIDDEN] = "es ist verboten",
+                     [REASON_SUSPENDED] = "es ist zurzeit ausgesetzt",
+                     [REASON_SHADOW] = "es wird erprobt"},
+};
+
+static const struct phrases english = {
+    .title = "What is measured and judged in the branch %s",
+    .judged = "Judged are",
+    .idle = "Not judged here are",
+    .norm = "Norm",
+    .value = "Value",
+    .bound = "Bound",
+    .least = "at least",
+    .most = "at most",
+    .watched = "Measured by",
+    .clock = "the encounter's own times, without a sensor",
+    .several = "several checks together",
+    .evidence = "Judged only if the sensor watched at least %.0f %% of the time",
+    .attribution = "Can be influenced by",
+    .none = "nothing",
+    .dimensions = {"Expression", "Wording", "Distance", "Appearance", "Time", "Safety"},
+    .attributions = {"employees", "the team", "organisation and machines", "clients"},
+    .idle_reasons = {[REASON_AGREEMENT] = "no agreement permits it",
+                     [REASON_FORBIDDEN] = "it is forbidden",
+                     [REASON_SUSPENDED] = "it is suspended for a while",
+                     [REASON_SHADOW] = "it is on trial"},
+};
+
+static const char *text_of(const json_t *item, const char *language) {
+    const char *text = json_string_value(json_object_get(json_object_get(item, "text"), language));
+    return text ? text : "";
+}
+
+/// The text of the norm or value (`list`) with this id.
+static const char *statement(const json_t *set, const char *list, const json_t *id,
+                             const char *language) {
+    const json_t *item;
+    size_t i;
+    json_array_foreach(json_object_get(set, list), i, item) {
+        if (json_equal(json_object_get(item, "id"), id)) return text_of(item, language);
+    }
+    return "";
+}
+
+static void print_end(const char *word, int64_t steps, const struct standard *standard) {
+    bool counted = strcmp(standard->unit, "1") == 0; // a bare number
+    printf(" %s %g%s%s", word, (double)steps * standard->step, counted ? "" : " ",
+           counted ? "" : standard->unit);
+}
+
+static void print_bound(const struct phrases *phrases, const struct standard *standard) {
+    printf("  - %s:", phrases->bound);
+    if (standard->bound.least != BOUND_OPEN_LEAST)
+        print_end(phrases->least, standard->bound.least, standard);
+    if (standard->bound.most != BOUND_OPEN_MOST)
+        print_end(phrases->most, standard->bound.most, standard);
+    putchar('\n');
+}
+
+static void print_measured(const struct phrases *phrases, const struct standard *standard) {
+    if (standard->checks.count > 0) {
+        printf("  - %s: %s\n", phrases->watched, phrases->several);
+    } else if (standard->statistic == STATISTIC_DURATION) {
+        print_bound(phrases, standard);
+        printf("  - %s: %s\n", phrases->watched, phrases->clock);
+    } else {
+        print_bound(phrases, standard);
+        printf("  - %s: %s (%s)\n", phrases->watched, standard->measure.id.text,
+               statistic_names[standard->statistic]);
+        printf("  - ");
+        printf(phrases->evidence, standard->least_coverage_millionths / 1e4);
+        putchar('\n');
+    }
+}
+
+static void print_standard(const struct phrases *phrases, const char *language, const json_t *set,
+                           const json_t *item, const struct standard *standard) {
+    printf("- %s\n", text_of(item, language));
+    printf("  - %s: %s\n", phrases->norm,
+           statement(set, "norms", json_object_get(item, "norm"), language));
+    printf("  - %s: %s\n", phrases->value,
+           statement(set, "values", json_object_get(item, "value"), language));
+    print_measured(phrases, standard);
+    printf("  - %s: %s\n", phrases->attribution, phrases->attributions[standard->attribution]);
+}
+
+static void print_notice(const struct phrases *phrases, const char *language, const char *branch,
+                         const struct standard_set *set) {
+    json_t *text = json_loadb(set->json, set->json_size, 0, NULL);
+    const json_t *items = json_object_get(text, "standards");
+    printf("# ");
+    printf(phrases->title, branch);
+    printf("\n\n## %s\n", phrases->judged);
+    for (int d = 0; d < DIMENSION_COUNT; d++) {
+        bool headed = false;
+        for (size_t i = 0; i < set->count; i++) {
+            const struct standard *standard = &set->items[i];
+            if ((int)standard->dimension != d || !standard->permitted ||
+                standard->status != STATUS_ACTIVE)
+                continue;
+            if (!headed) printf("\n### %s\n\n", phrases->dimensions[d]);
+            headed = true;
+            print_standard(phrases, language, text, json_array_get(items, i), standard);
+        }
+    }
+    printf("\n## %s\n\n", phrases->idle);
+    size_t idle = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct standard *standard = &set->items[i];
+        if (standard->permitted && standard->status == STATUS_ACTIVE) continue;
+        enum reason reason = standard->permitted ? REASON_SHADOW : standard->barred_by;
+        printf("- %s (%s)\n", text_of(json_array_get(items, i), language),
+               phrases->idle_reasons[reason]);
+        idle++;
+    }
+    if (idle == 0) printf("- %s\n", phrases->none);
+    json_decref(text);
+}
+
+int ctl_standards_notice(struct ctl *ctl) {
+    struct catalogue catalogue;
+    const char *language = sets_language(ctl);
+    size_t at;
+    int32_t day;
+    int status = CTL_FAILED;
+    if (!language) return CTL_FAILED;
+    if (sets_load(ctl->settings.config_dir, &catalogue) &&
+        sets_branch(&catalogue, ctl->arguments[0], &at) &&
+        sets_day(ctl, &catalogue.plans[at], &day)) {
+        const struct standard_set *set = standards_plan_at(&catalogue.plans[at], day);
+        print_notice(strcmp(language, "de") == 0 ? &german : &english, language, ctl->arguments[0],
+                     set);
+        status = CTL_OK;
+    }
+    catalogue_free(&catalogue);
+    return status;
+}
