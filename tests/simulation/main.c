@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { SEEDS_A_WORLD = 8 };
-
 static const char *const plants[PLANT_COUNT] = {
     [PLANT_NONE] = "none",
     [PLANT_ACK_BEFORE_REPLY] = "ack-before-reply",
@@ -82,34 +80,6 @@ static bool read_options(int count, char **arguments, struct options *options) {
     return true;
 }
 
-/// The world of a seed and what becomes of it without faults; neighbours share one.
-struct stage {
-    uint64_t number;
-    bool made, sound; // sound: the run without faults was clean
-    struct world world;
-    struct expectation expected;
-};
-
-static bool stage_make(struct stage *stage, uint64_t seed) {
-    uint64_t number = seed / SEEDS_A_WORLD;
-    if (stage->made && stage->number == number) return stage->sound;
-    stage->number = number;
-    stage->made = true;
-    world_make(&stage->world, number);
-    memset(&stage->expected, 0, sizeof stage->expected);
-    struct finding calm =
-        simulate_run(number, &stage->world, NULL, &stage->expected, PLANT_NONE, false);
-    if (!calm.clean) printf("world of seed %" PRIu64 " without faults: %s\n", seed, calm.failure);
-    stage->sound = calm.clean;
-    // Sometimes a branch has less room than it needs: who is ahead has to wait. Nobody goes on when
-    // twice its room is full, so that all it ever takes must fit into that.
-    struct chance chance = chance_of(number, 4);
-    if (chance_permille(&chance, 200))
-        stage->world.policy.branch_bytes_max =
-            calm.most_bytes * chance_range(&chance, 65, 85) / 100;
-    return stage->sound;
-}
-
 static uint64_t monotonic_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -137,8 +107,11 @@ static bool run_seed(struct stage *stage, uint64_t seed, const struct options *o
         tally->failed++;
         return false;
     }
-    struct finding outcome =
-        simulate_run(seed, &stage->world, &stage->expected, NULL, options->plant, options->trace);
+    struct finding outcome = simulate_run(&(struct run){.seed = seed,
+                                                        .world = &stage->world,
+                                                        .expected = &stage->expected,
+                                                        .plant = options->plant,
+                                                        .trace = options->trace});
     tally->seeds++;
     tally->simulated_ms += outcome.simulated_ms;
     tally->steps += outcome.steps;

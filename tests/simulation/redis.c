@@ -61,6 +61,17 @@ static bool turned_away(struct simulation *s, struct store_call *call) {
     return turned;
 }
 
+static void shadow(struct simulation *s, const struct store_call *call, enum model_call what,
+                   struct bytes argument, const char *error) {
+    if (!s->shadow) return;
+    const char *differs = s->shadow->call(
+        s->shadow->context, &s->world->branches[call->branch], what, argument, store_ms(s),
+        &s->redis.branches[call->branch], error, buffer_bytes(&s->reply));
+    if (differs)
+        wrong(s, "call %d of branch %zu: the model and Redis differ: %s", (int)what, call->branch,
+              differs);
+}
+
 static void carry_out(struct simulation *s, struct store_call *call) {
     static const char *const names[] = {"configure", "ask", "ingest", "take", "settle", "publish"};
     struct model *model = &s->redis.branches[call->branch];
@@ -75,6 +86,7 @@ static void carry_out(struct simulation *s, struct store_call *call) {
     oracle_before(s, call);
     const char *error = model_call(model, what, argument, store_ms(s), &s->reply);
     assert(!s->reply.failed);
+    shadow(s, call, what, argument, error);
     trace(s, "store: %s of branch %zu by worker %u: %s", names[what], call->branch, call->worker,
           error ? error : store_status_name((enum store_status)s->reply.data[0]));
     if (error)
@@ -117,7 +129,9 @@ static void publish(struct simulation *s, const struct store_call *settled) {
     call->goal = MODEL_PUBLISH;
     call->abandoned = true;
     buffer_init(&call->argument, 4096);
-    call_publish(&(struct name){"set"}, bytes_of_text("{}"), &call->argument);
+    struct name set;
+    memcpy(set.text, world_standards()->hash_text, sizeof set.text);
+    call_publish(&set, bytes_of_text(world_standards()->json), &call->argument);
     redis_call(s, call);
 }
 
@@ -190,6 +204,7 @@ void redis_fall_back(struct simulation *s) {
     if (s->redis.snapshot_count == 0) return;
     size_t round = chance_below(&s->chance, (uint32_t)s->redis.snapshot_count);
     trace(s, "the store falls back");
+    s->shadow = NULL; // it cannot follow
     break_connections(s);
     for (size_t i = 0; i < s->world->branch_count; i++) {
         model_copy(&s->redis.branches[i], snapshot_at(s, round, i));
@@ -201,6 +216,7 @@ void redis_fall_back(struct simulation *s) {
 
 void redis_empty(struct simulation *s) {
     trace(s, "the store is emptied");
+    if (s->shadow) s->shadow->empty(s->shadow->context);
     break_connections(s);
     for (size_t i = 0; i < s->world->branch_count; i++) {
         model_empty(&s->redis.branches[i], s->plant);

@@ -242,8 +242,19 @@ struct expectation {
     size_t counts[WORLD_BRANCHES];
 };
 
+/// A second store that is told every call, too, and must answer the same.
+struct store_shadow {
+    void *context;
+    /// model: after the call. NULL: the same, else what differs.
+    const char *(*call)(void *context, const struct branch *branch, enum model_call what,
+                        struct bytes argument, int64_t now_ms, const struct model *model,
+                        const char *error, struct bytes reply);
+    void (*empty)(void *context);
+};
+
 struct simulation {
     uint64_t seed;
+    const struct store_shadow *shadow; // NULL: none, or not any more
     bool faulty, trace;
     enum plant plant;
     struct chance chance; // of the network and the processes
@@ -357,7 +368,24 @@ struct finding {
     uint64_t simulated_ms, steps, hash, most_bytes;
     uint64_t faults[FAULT_COUNT];
 };
-/// With expected NULL nothing breaks, and what the cells become is written to *become.
-struct finding simulate_run(uint64_t seed, const struct world *world,
-                            const struct expectation *expected, struct expectation *become,
-                            enum plant plant, bool tracing);
+/// What is not needed is NULL or 0.
+struct run {
+    uint64_t seed;
+    const struct world *world;
+    const struct expectation *expected; // NULL: nothing breaks
+    struct expectation *become;         // then the cells go there
+    const struct store_shadow *shadow;
+    enum plant plant;
+    bool trace;
+};
+struct finding simulate_run(const struct run *run);
+
+/// The world of a seed and what becomes of it without faults; neighbours share one.
+struct stage {
+    uint64_t number;
+    bool made, sound; // sound: the run without faults was clean
+    struct world world;
+    struct expectation expected;
+};
+/// false: not even the run without faults is clean.
+bool stage_make(struct stage *stage, uint64_t seed);
