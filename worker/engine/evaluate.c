@@ -10,6 +10,17 @@
 #include <math.h>
 #include <string.h>
 
+/// The evidence last looked at: neighbours in a set often ask of the same samples of a phase.
+struct seen {
+    const struct series *series; // NULL: nothing yet
+    struct span phase;
+    int64_t largest_gap_ms;
+    uint8_t least_confidence;
+    int64_t covered_ms;
+    size_t point_count;
+    struct point points[POINTS_MAX];
+};
+
 /// What all standards of one call look at.
 struct subject {
     const struct standard_set *set;
@@ -18,6 +29,7 @@ struct subject {
     const struct series *series;
     size_t series_count;
     const struct engine_context *context;
+    struct seen *seen;
 };
 
 static struct judgement no_judgement(enum verdict verdict, enum reason reason) {
@@ -193,12 +205,35 @@ static struct span worst_span(const struct observed *observed) {
     return observed->phase;
 }
 
+/// Whether `seen` holds just this evidence. Events differ by their labels, too.
+static bool seen_already(const struct seen *seen, const struct observed *observed) {
+    return seen->series == observed->series && observed->series->measure->kind == MEASURE_SAMPLES &&
+           seen->phase.from_ms == observed->phase.from_ms &&
+           seen->phase.to_ms == observed->phase.to_ms &&
+           seen->largest_gap_ms == observed->standard->largest_gap_ms &&
+           seen->least_confidence == observed->standard->least_confidence;
+}
+
+/// How much of the phase is covered, and the points to show for it.
+static void look(struct seen *seen, struct observed *observed, struct judgement *out) {
+    const struct standard *standard = observed->standard;
+    if (!seen_already(seen, observed)) {
+        seen->series = observed->series;
+        seen->phase = observed->phase;
+        seen->largest_gap_ms = standard->largest_gap_ms;
+        seen->least_confidence = standard->least_confidence;
+        seen->covered_ms = evidence_covered_ms(standard, observed->series, observed->phase);
+        seen->point_count =
+            evidence_points(standard, observed->series, observed->phase, seen->points);
+    }
+    observed->covered_ms = seen->covered_ms;
+    out->point_count = seen->point_count;
+    memcpy(out->points, seen->points, seen->point_count * sizeof seen->points[0]);
+}
+
 /// Everything that is observed; whether it is enough; what it says.
 static void judge_observed(const struct observed *observed, struct judgement *out) {
     struct figure measured;
-    if (observed->series)
-        out->point_count =
-            evidence_points(observed->standard, observed->series, observed->phase, out->points);
     bool measurable =
         observed->covered_ms > 0 && statistic_figure(observed, AS_MEASURED, &measured);
     if (measurable) judge(observed, measured, out);
@@ -250,7 +285,7 @@ static void observe(const struct subject *subject, struct observed *observed,
         if (observed->series) {
             observed->error_ms =
                 (int64_t)observed->series->clock_error_ms + subject->context->clock_error_ms;
-            observed->covered_ms = evidence_covered_ms(standard, observed->series, observed->phase);
+            look(subject->seen, observed, out);
         }
         judge_observed(observed, out);
     }
@@ -350,6 +385,7 @@ void engine_evaluate(const struct standard_set *set, const struct encounter *enc
         engine_error(set, REASON_BAD_DATA, out, scores);
         return;
     }
+    struct seen seen = {.series = NULL};
     struct subject subject = {
         .set = set,
         .encounter = encounter,
@@ -357,6 +393,7 @@ void engine_evaluate(const struct standard_set *set, const struct encounter *enc
         .series = series,
         .series_count = series_count,
         .context = context,
+        .seen = &seen,
     };
     for (size_t i = 0; i < set->count; i++)
         evaluate_one(&subject, variant(&subject, &set->items[i]), &out[i]);

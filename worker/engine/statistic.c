@@ -130,12 +130,29 @@ static bool quantile_reaches(const struct observed *o, enum leaning leaning,
     return leaning == HIGHEST ? below < rank : up_to >= rank;
 }
 
-/// Found by halving the range of values, so that nothing needs sorting or memory.
+enum { COUNTED_VALUES = 1024 };
+
+/// The quantile as measured of values that lie close together, by counting each of them.
+static int64_t quantile_counted(const struct observed *o, const struct summary *summary) {
+    uint32_t counts[COUNTED_VALUES] = {0};
+    struct usables usables = usables_of(o->standard, o->series);
+    for (struct usable sample; usables_next(&usables, &sample);)
+        if (span_holds(o->phase, sample.at_ms)) counts[sample.value - summary->least]++;
+    int64_t rank = (summary->count * o->standard->percent + 99) / 100, up_to = 0;
+    for (int64_t value = 0;; value++) {
+        up_to += counts[value];
+        if (up_to >= rank) return summary->least + value;
+    }
+}
+
+/// Otherwise found by halving the range of values, so that nothing needs sorting or memory.
 static bool quantile(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct reach reach = reach_of(o, leaning);
     if (summarise(o, reach.sure).count == 0) return false;
     struct summary summary = summarise(o, reach.possible);
     int64_t low = summary.least, high = summary.most;
+    if (leaning == AS_MEASURED && high - low < COUNTED_VALUES)
+        low = high = quantile_counted(o, &summary);
     while (low < high) {
         int64_t middle = low + (high - low + (leaning == HIGHEST)) / 2;
         if (quantile_reaches(o, leaning, &reach, middle) == (leaning == HIGHEST))
