@@ -3,6 +3,7 @@
 #include "common/io/log.h"
 #include "common/settings/command.h"
 #include "sensors-gw/shell/check_peer.h"
+#include "sensors-gw/shell/drivers_tool.h"
 #include "sensors-gw/shell/gateway.h"
 
 #include <string.h>
@@ -29,7 +30,7 @@ static int run(const struct gateway_settings *settings, const struct driver_entr
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-} tools[] = {{"check-peer", check_peer}};
+} tools[] = {{"check-peer", check_peer}, {"drivers", drivers_tool}};
 
 static int gateway_main(int argc, char **argv) {
     static struct command_line line;
@@ -45,7 +46,7 @@ static int gateway_main(int argc, char **argv) {
     const struct command command = {.name = "tresen-gateway",
                                     .summary = "Publishes what the sensors of a branch see. "
                                                "tresen-gateway TOOL --help tells of its tools: "
-                                               "check-peer.",
+                                               "drivers, check-peer.",
                                     .settings = gateway_settings,
                                     .options = options,
                                     .more = driver_entries_help};

@@ -87,11 +87,11 @@ class CheckPeer(unittest.TestCase):
         pause_ms = int(SILENCE_S * 1000)
         config.write_text(json.dumps({
             "branch": "musterstadt", "gateway": "floor", "config_dir": str(ROOT / "config"),
-            "broker": ["filled in"], "batch_observations": 1, "batch_linger_ms": 20,
+            "brokers": ["filled in"], "batch_observations": 1, "batch_linger_ms": 20,
             "idle_ask_ms": pause_ms, "answer_timeout_ms": pause_ms, "refused_wait_ms": pause_ms,
             "drivers": [{"driver": "jsonl", "path": str(recording)}]}))
         self.keeps_all(BUILD / "tresen-gateway", "--config", config, "--set",
-                       'broker=["{broker}"]', "--set", "keys_dir={keys}", "--set",
+                       'brokers=["{broker}"]', "--set", "keys_dir={keys}", "--set",
                        "spool={dir}/spool", "--set", "pseudonym_key={dir}/pseudonym.key",
                        more=("--set", "as=gateway.musterstadt.floor"))
 

@@ -1,0 +1,58 @@
+"""The steps of sensors-gw/README.md, run as they stand there, one after the other."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import BUILD, PATIENCE, ROOT, main  # noqa: E402
+
+README = ROOT / "sensors-gw" / "README.md"
+
+
+class Afternoon(unittest.TestCase):
+    def test_every_step_does_what_the_page_says(self):
+        steps = re.findall(r"^```sh\n(.*?)^```$", README.read_text(), re.M | re.S)
+        self.assertGreaterEqual(len(steps), 8)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="tresen-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        for name, target in (("build", BUILD), ("config", ROOT / "config"),
+                             ("sensors-gw", ROOT / "sensors-gw")):
+            (folder / name).symlink_to(target.resolve())
+        # A loopback address of its own, so that it can run beside anything else.
+        pid = os.getpid()
+        host = f"127.{128 + (pid >> 16 & 63)}.{pid >> 8 & 255}.{pid & 255 or 1}"
+        script = "set -eu -o pipefail\n" + "\necho '--- next step'\n".join(steps)
+        script = script.replace("127.0.0.1", host).replace("python3", "/usr/bin/python3")
+        process = subprocess.Popen(["bash", "-c", script], cwd=folder, text=True,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            out, errors = process.communicate(timeout=200 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # its own session: nobody else's
+            out, errors = process.communicate()
+            self.fail(f"a step does not end\n{out[-3000:]}{errors[-3000:]}")
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.assertEqual(process.returncode, 0, out[-3000:] + errors[-3000:])
+        self.assertEqual(out.count("--- next step"), len(steps) - 1)
+        self.assertIn('"measure": "queue.length"', out)
+        for driver in ("jsonl", "queue", "tracks"):
+            self.assertRegex(out, rf"(?m)^{driver} +\S")
+        position = re.search(r"^beispiel/door .* ago +1 +(\d+) ", out, re.M)
+        self.assertGreater(int(position.group(1)), 0)
+        self.assertEqual(len(re.findall(r"(?m)^ *\d+  pass ", out)), 14, out)
+
+
+if __name__ == "__main__":
+    main()
