@@ -19,4 +19,7 @@ const struct setting ctl_settings[] = {
                  "File whose first line is the password for Redis; empty: none is sent."),
     SETTING_U64(struct ctl_settings, answer_ms, 3000, 100, 60000,
                 "Milliseconds to wait for an answer of the broker or of Redis."),
+    SETTING_U64(struct ctl_settings, retention_days, 90, 1, 3650,
+                "Days after which seal removes what is known of single encounters: what law or "
+                "agreement allow at most. Sums stay."),
     SETTINGS_END};

@@ -114,9 +114,23 @@ static void differs(json_t *differences, const char *key, const char *what) {
     json_array_append_new(differences, json_string(text));
 }
 
+/// d:DAY:SET or h:COUNTER:DAYThour:SET
+static bool is_of_day(const char *key, const char *day) {
+    const char *at = strchr(key, ':');
+    if (at && key[0] == 'h') at = strchr(at + 1, ':');
+    return at && strncmp(at + 1, day, strlen(day)) == 0;
+}
+
+static bool is_sealed(const redisReply *days, const char *key) {
+    for (size_t i = 0; i < days->elements; i++)
+        if (is_of_day(key, days->element[i]->str)) return true;
+    return false;
+}
+
 /// One page of SCAN over the branch's cells of one kind ("h", "d"). false: said why.
 static bool scan_page(struct ledger *ledger, struct store_link *link, const char *branch,
-                      const char *kind, char cursor[32], json_t *differences) {
+                      const char *kind, char cursor[32], const redisReply *sealed,
+                      json_t *differences) {
     char pattern[KEY_SIZE];
     int prefix =
         snprintf(pattern, sizeof pattern, "t:{%s}:%s:*", branch, kind) - (int)strlen(kind) - 2;
@@ -127,7 +141,7 @@ static bool scan_page(struct ledger *ledger, struct store_link *link, const char
     if (!reply) return false;
     for (size_t i = 0; i < reply->element[1]->elements; i++) {
         const char *key = reply->element[1]->element[i]->str + prefix;
-        if (!json_object_get(ledger->places, key))
+        if (!json_object_get(ledger->places, key) && !is_sealed(sealed, key))
             differs(differences, key, "has no encounter that contributes to it");
     }
     snprintf(cursor, 32, "%s", reply->element[0]->str);
@@ -136,21 +150,23 @@ static bool scan_page(struct ledger *ledger, struct store_link *link, const char
 }
 
 static bool find_strays(struct ledger *ledger, struct store_link *link, const char *branch,
-                        json_t *differences) {
+                        const redisReply *sealed, json_t *differences) {
     static const char *const kinds[] = {"h", "d"};
     for (int i = 0; i < 2; i++) {
         char cursor[32] = "0";
         do {
-            if (!scan_page(ledger, link, branch, kinds[i], cursor, differences)) return false;
+            if (!scan_page(ledger, link, branch, kinds[i], cursor, sealed, differences))
+                return false;
         } while (strcmp(cursor, "0") != 0);
     }
     return true;
 }
 
-bool ledger_compare(struct ledger *ledger, struct store_link *link, const char *branch,
-                    json_t *differences, size_t *cells) {
-    *cells = ledger->count;
+// An encounter that is settled after its day was sealed is in sums with those that are gone.
+static bool compare_sums(const struct ledger *ledger, struct store_link *link, const char *branch,
+                         const redisReply *sealed, json_t *differences) {
     for (size_t i = 0; i < ledger->count; i++) {
+        if (is_sealed(sealed, ledger->sums[i].key)) continue;
         redisReply *reply = store_key_ask(link, "GET", branch, "%s", ledger->sums[i].key);
         if (!reply) return false;
         struct bytes bytes = reply_bytes(reply);
@@ -160,5 +176,15 @@ bool ledger_compare(struct ledger *ledger, struct store_link *link, const char *
             differs(differences, ledger->sums[i].key, "is not the sum of its contributions");
         freeReplyObject(reply);
     }
-    return find_strays(ledger, link, branch, differences);
+    return true;
+}
+
+bool ledger_compare(struct ledger *ledger, struct store_link *link, const char *branch,
+                    json_t *differences, size_t *cells) {
+    redisReply *sealed = store_key_ask(link, "SMEMBERS", branch, "sealed");
+    bool fine = sealed && compare_sums(ledger, link, branch, sealed, differences) &&
+                find_strays(ledger, link, branch, sealed, differences);
+    if (sealed) freeReplyObject(sealed);
+    *cells = ledger->count;
+    return fine;
 }

@@ -12,6 +12,7 @@ void ledger_free(struct ledger *ledger); // accepts NULL
 bool ledger_add(struct ledger *ledger, const struct record_cells *where,
                 const struct contribution *contribution);
 /// Compare with the store: append a sentence for each cell that differs, is missing, or stands
-/// there without any contribution. false: said on stderr why it could not be done.
+/// there without any contribution. Cells of sealed days are not compared. false: said on stderr why
+/// it could not be done.
 bool ledger_compare(struct ledger *ledger, struct store_link *link, const char *branch,
                     json_t *differences, size_t *cells);

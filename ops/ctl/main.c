@@ -30,6 +30,10 @@ const struct ctl_command ctl_commands[] = {
      "Apply one, after the reason has been mended; it is then no dead letter any more.", 2, 2,
      ctl_dead_replay},
     {"dead drop", "BRANCH ENTRY", "Remove one for good; it stays counted.", 2, 2, ctl_dead_drop},
+    {"seal", "BRANCH... [--day YYYY-MM-DD]",
+     "Remove what is known of single encounters up to this day, or older than retention_days; the "
+     "sums stay. To be run daily.",
+     1, 1000, ctl_seal},
     {"keys new", "NAME [--dir DIR]",
      "Make the key pair of broker, worker.NAME or gateway.BRANCH.NAME.", 1, 1, ctl_keys_new},
     {"standards check", "[CONFIG_DIR]", "Check a configuration folder; says what is wrong, where.",

@@ -356,6 +356,20 @@ void call_drop(uint64_t configuration, const char *entry, struct buffer *out) {
     put_text(out, entry);
 }
 
+void call_seal(uint64_t configuration, const char *day, struct buffer *out) {
+    buffer_put_u64(out, configuration);
+    put_text(out, day);
+}
+
+enum err seal_reply_read(struct bytes bytes, struct seal_reply *reply) {
+    struct reader reader = reader_of(bytes);
+    *reply = (struct seal_reply){0};
+    enum err err = reply_read(&reader, &reply->head);
+    if (err) return err;
+    if (reply->head.status != STORE_UNCONFIGURED) reply->encounters = reader_u32(&reader);
+    return read_all(&reader);
+}
+
 void call_publish(const struct name *set, struct bytes json, struct buffer *out) {
     put_text(out, set->text);
     put_long(out, json);

@@ -215,6 +215,16 @@ struct replay_reply {
 MUST_CHECK enum err replay_reply_read(struct bytes bytes, struct replay_reply *reply);
 void call_drop(uint64_t configuration, const char *entry, struct buffer *out);
 
+// seal (the records of a day's encounters go, its sums stay) -> reply, how many;
+// STORE_STALE: some encounter of the day is not final, or its counter's mark is not behind it
+
+void call_seal(uint64_t configuration, const char *day, struct buffer *out);
+struct seal_reply {
+    struct reply head;
+    uint32_t encounters;
+};
+MUST_CHECK enum err seal_reply_read(struct bytes bytes, struct seal_reply *reply);
+
 // publish (the text of a set, for readers) -> reply
 
 void call_publish(const struct name *set, struct bytes json, struct buffer *out);

@@ -275,6 +275,38 @@ local function settle(keys, args)
   return head(b, OK) .. struct.pack('<BB', final and 1 or 0, set_missing and 1 or 0)
 end
 
+-- seal: a day's records go, its sums stay --------------------------------------------------------
+
+local UNLINK_MAX = 1000 -- keys in one command
+
+-- What arrives for them later begins before the mark and is too late; so sums never count it twice.
+local function seal(keys, args)
+  local configuration, day, at = struct.unpack('<c8Bc0', args[1])
+  check_end(args[1], at)
+  check(string.match(day, '^%d%d%d%d%-%d%d%-%d%d$'), 'bad day')
+  local b = branch_open(keys, configuration)
+  if not b then return head(nil, UNCONFIGURED) end
+  local ids, names = redis.call('SMEMBERS', b.prefix .. 'day:' .. day), {}
+  for i = 1, #ids do
+    local e = encounter_of(b, ids[i])
+    check(e, 'encounter ' .. ids[i] .. ' is missing')
+    if e.state ~= FINAL or begin_of(e) >= b.counters[e.place].mark then
+      return head(b, STALE) .. struct.pack('<I4', 0)
+    end
+    names[i] = b.prefix .. 'e:' .. ids[i]
+  end
+  if #ids > 0 then need(b, 'sealed', 'set') end
+  count(b, 'sealed', #ids)
+
+  if #ids > 0 then redis.call('SADD', b.prefix .. 'sealed', day) end
+  for i = 1, #names, UNLINK_MAX do
+    redis.call('UNLINK', unpack(names, i, math.min(#names, i + UNLINK_MAX - 1)))
+  end
+  redis.call('UNLINK', b.prefix .. 'day:' .. day)
+  branch_write(b)
+  return head(b, OK) .. struct.pack('<I4', #ids)
+end
+
 -- publish: the text of a set of standards, for readers -------------------------------------------
 
 local function publish(keys, args)
@@ -295,5 +327,6 @@ redis.register_function('tresen_v1_ingest', ingest)
 redis.register_function('tresen_v1_take', take)
 redis.register_function('tresen_v1_settle', settle)
 redis.register_function('tresen_v1_publish', publish)
+redis.register_function('tresen_v1_seal', seal)
 redis.register_function('tresen_v1_replay', replay)
 redis.register_function('tresen_v1_drop', drop)

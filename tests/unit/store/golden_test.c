@@ -205,6 +205,8 @@ Test(golden, the_page_is_what_happens) {
     same("cell", stored("GET t:{musterstadt}:d:2023-11-15:5e7"));
     // active, seen, heard
     same_but("state", stored("GET t:{musterstadt}:state"), (const int[]){16, 24, 128, NO_TIME});
+    call_seal(stage.configuration, "2023-11-15", &argument);
+    call("tresen_v1_seal", "seal", &argument);
     call_publish(&(struct name){"5e7"}, bytes_of_text("{}"), &argument);
     call("tresen_v1_publish", "publish", &argument);
     buffer_fini(&argument);

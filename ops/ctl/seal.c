@@ -1,0 +1,119 @@
+// tresenctl seal BRANCH... [--day DAY]: what is older than the retention goes, its sums stay.
+
+#include "common/io/clock.h"
+#include "ops/ctl/card.h"
+#include "worker/store/state.h"
+
+#include <string.h>
+
+enum { CALL_MAX = 256 };
+
+/// The last day to seal: --day, or the one retention_days before today. false: not a day.
+static bool last_day(const struct ctl *ctl, char day[DAY_TEXT_SIZE]) {
+    char text[TIME_TEXT_SIZE];
+    int64_t at_ms = clock_utc_ms() - (int64_t)ctl->settings.retention_days * DAY_MS;
+    if (ctl->day) {
+        int size = snprintf(text, sizeof text, "%sT00:00:00Z", ctl->day);
+        if (time_parse(text, (size_t)size < sizeof text ? (size_t)size : 0, &at_ms)) return false;
+    }
+    time_text(at_ms, text);
+    snprintf(day, DAY_TEXT_SIZE, "%.10s", text);
+    return true;
+}
+
+/// 0: not configured; said so.
+static uint64_t configuration_of(struct store_link *link, const char *branch) {
+    uint64_t configuration = 0;
+    redisReply *reply = store_key_ask(link, "GET", branch, "state");
+    if (!reply) return 0;
+    struct reader reader = reader_of(reply_bytes(reply));
+    configuration = reader_u64(&reader);
+    if (reader.failed) ctl_fail("branch %s is not configured in the store", branch);
+    freeReplyObject(reply);
+    return configuration;
+}
+
+/// One call. false: said why not.
+static bool seal_day(struct store_link *link, const char *branch, uint64_t configuration,
+                     const char *day, struct seal_reply *answer) {
+    char key[STORE_KEY_SIZE];
+    struct id id = {0};
+    struct buffer argument;
+    snprintf(id.text, sizeof id.text, "%s", branch);
+    store_key(&id, key);
+    buffer_init(&argument, CALL_MAX);
+    call_seal(configuration, day, &argument);
+    const struct bytes words[] = {bytes_of_text("FCALL"), bytes_of_text("tresen_v1_seal"),
+                                  bytes_of_text("1"), bytes_of_text(key), buffer_bytes(&argument)};
+    redisReply *reply =
+        argument.failed ? NULL : store_ask(link, sizeof words / sizeof *words, words);
+    buffer_fini(&argument);
+    if (!reply) return false;
+    enum err err = seal_reply_read(reply_bytes(reply), answer);
+    freeReplyObject(reply);
+    if (err) ctl_fail("the store's reply is not one");
+    return !err;
+}
+
+/// Append what became of each day of the branch up to `last`. false: said why not.
+static bool seal_branch(struct store_link *link, const char *branch, const char *last,
+                        json_t *out) {
+    uint64_t configuration = configuration_of(link, branch);
+    json_t *days = configuration ? card_days(link, branch, NULL) : NULL;
+    const json_t *item;
+    size_t i;
+    bool fine = days != NULL;
+    json_array_foreach(days, i, item) {
+        const char *day = json_string_value(item);
+        struct seal_reply answer;
+        if (!fine || strcmp(day, last) > 0) break;
+        fine = seal_day(link, branch, configuration, day, &answer);
+        if (!fine || (answer.head.status == STORE_OK && answer.encounters == 0)) continue;
+        json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:I}", "branch", branch, "day", day,
+                                             "sealed", answer.head.status == STORE_OK, "encounters",
+                                             (json_int_t)answer.encounters));
+    }
+    json_decref(days);
+    return fine;
+}
+
+static void print(const json_t *out) {
+    const char *branch, *day;
+    const json_t *item;
+    json_int_t encounters;
+    int sealed;
+    size_t i;
+    json_array_foreach(out, i, item) {
+        if (json_unpack((json_t *)item, "{s:s, s:s, s:b, s:I}", "branch", &branch, "day", &day,
+                        "sealed", &sealed, "encounters", &encounters))
+            continue;
+        if (sealed)
+            printf("%s %s: %lld encounters are gone, their sums stay\n", branch, day,
+                   (long long)encounters);
+        else
+            printf("%s %s: not yet, some encounter is not final\n", branch, day);
+    }
+    if (json_array_size(out) == 0) printf("nothing is old enough\n");
+}
+
+int ctl_seal(struct ctl *ctl) {
+    char last[DAY_TEXT_SIZE];
+    if (!last_day(ctl, last)) return ctl_fail("%s is no day: YYYY-MM-DD", ctl->day);
+    for (int i = 0; i < ctl->count; i++)
+        if (!id_valid(ctl->arguments[i], strlen(ctl->arguments[i])))
+            return ctl_fail("%s is no name of a branch", ctl->arguments[i]);
+    struct store_link *link = store_link_open(ctl);
+    if (!link) return CTL_FAILED;
+    json_t *out = json_array();
+    bool fine = true;
+    for (int i = 0; i < ctl->count && fine; i++)
+        fine = seal_branch(link, ctl->arguments[i], last, out);
+    store_link_close(link);
+    if (ctl->json) {
+        ctl_print_json(out);
+    } else {
+        print(out);
+        json_decref(out);
+    }
+    return fine ? CTL_OK : CTL_FAILED;
+}
