@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the example day of the branch musterstadt: a made-up day, along which real faces and the
-times of real phrases are played (see senses.py).
+"""Writes the example day of the branch musterstadt: a made-up day, along which real faces, ways of
+real people and the times of real phrases are played (see README.md and senses.py).
 
     timetable.py [--out FOLDER] [--day 2026-11-23] [--seed 1] [--hours 3]
 
   desk.csv       the queue system's log: a row a ticket, by desk (so not in the order of time)
   floor.csv.gz   where people stand, twice a second: employees behind their desks, clients before
-                 them, and sometimes somebody who comes too close
+                 them, and sometimes somebody who comes too close or walks by
   eye-N.csv.gz   the employee's face at desk N, twice a second while somebody is served
   ear.jsonl.gz   which formulas were heard, and how loud it was, a second each
   form.csv       sheets of a supervisor who walks from desk to desk
@@ -28,6 +28,7 @@ import senses
 OPENS_S = 9 * 3600
 ZONE = "Europe/Berlin"
 RATE_HZ = 2
+WALK_STEP_S = 0.4
 DESKS = 4
 DESK_SPACING_M = 3.0
 EMPLOYEE_Y_M = -0.50  # behind the desk, whose front edge is y = 0
@@ -137,6 +138,34 @@ class Person:
         return f"{second:.1f},{self.number},{self.x + self.dx:.2f},{self.y + self.dy:.2f}\n"
 
 
+class Walker:
+    """Somebody who walks by behind a client, as a person of walks.csv once walked; it looks like a
+    Person to the floor."""
+
+    def __init__(self, way, number, middle, begin):
+        self.way, self.number, self.middle, self.begin = way, number, middle, begin
+        self.end = begin + (len(way) - 1) * WALK_STEP_S
+
+    def row(self, second):
+        at = max(0.0, second - self.begin) / WALK_STEP_S
+        i = min(int(at), len(self.way) - 2)
+        along, beside = (a + (b - a) * (at - i) for a, b in zip(self.way[i], self.way[i + 1]))
+        return (f"{second:.1f},{self.number},{self.middle[0] + along:.2f},"
+                f"{self.middle[1] + beside:.2f}\n")
+
+
+def walkers(rng, clients):
+    """Behind one of three clients somebody walks by."""
+    ways = {}
+    for row in senses.rows_of("walks.csv"):
+        ways.setdefault(row["walk"], []).append((float(row["along_m"]), float(row["beside_m"])))
+    for number, client in enumerate(clients, 1000):
+        if rng.random() < 1 / 3:
+            way = ways[rng.choice(sorted(ways))]
+            begin = client.begin + rng.uniform(0, max(0, client.end - client.begin - 15))
+            yield Walker(way, number, (client.x, client.y + rng.uniform(0.6, 1.8)), begin)
+
+
 def client_and_company(rng, ticket, number):
     """The client of a service and, in one of six, a person who waits too close behind."""
     x, distance = ticket["desk"] * DESK_SPACING_M, rng.gauss(ticket["employee"][2], 0.09)
@@ -170,6 +199,8 @@ def write_floor(path, rng, tickets, away, seconds):
         if "done" in t:
             people += client_and_company(rng, t, number)
             number += 2
+    # With a generator of their own, so that they change nobody else.
+    people += walkers(random.Random(len(people)), [p for p in people if p.number % 2 == 0])
     employees = [Person(rng, desk + 1, desk * DESK_SPACING_M, EMPLOYEE_Y_M, 0, seconds)
                  for desk in range(DESKS)]
     last = max([seconds] + [t["done"] + 60 for t in tickets if "done" in t])
