@@ -724,15 +724,26 @@ static struct model_encounter *next_due(struct model *m, int64_t now) {
     return best;
 }
 
+/// The next one that this call has made due.
+static struct model_encounter *next_made_due(struct model *m, int64_t now) {
+    for (size_t i = 0; i < m->encounter_count; i++) {
+        struct model_encounter *e = &m->encounters[i];
+        if (!e->deleted && !e->loaded && e->changed && e->new_due == PLACE_SET && e->due_at <= now)
+            return e;
+    }
+    return NULL;
+}
+
 static void lease_out(struct model *m, struct model_encounter *e, const uint8_t lease[8],
                       int64_t now, struct buffer *out) {
     put_taken(m, e, out);
-    e->loaded = e->changed = true;
+    e->changed = true;
     if (e->tries == m->tries_max) m->counts.crashed++;
-    memcpy(e->lease, lease, sizeof e->lease);
-    if (e->tries < 255) e->tries++;
     e->new_due = PLACE_SET;
     e->due_at = now + (int64_t)m->lease_ms;
+    if (e->tries > 0) e->due_at += (int64_t)((lease[0] + 256u * lease[1]) * m->lease_ms / 65536);
+    memcpy(e->lease, lease, sizeof e->lease);
+    if (e->tries < 255) e->tries++;
 }
 
 static const char *take(struct model *m, struct reader *in, int64_t now, struct buffer *out) {
@@ -744,13 +755,14 @@ static const char *take(struct model *m, struct reader *in, int64_t now, struct 
     advance(m, now);
     struct buffer taken;
     buffer_init(&taken, 1 << 22);
-    for (struct model_encounter *e;
-         count < most && taken.size <= bytes_max && (e = next_due(m, now)); count++)
-        lease_out(m, e, lease, now, &taken);
-    for (size_t i = 0; i < m->encounter_count && count < most && taken.size <= bytes_max; i++) {
-        struct model_encounter *e = &m->encounters[i]; // become due by this call
-        if (e->deleted || e->loaded || !e->changed || e->new_due != PLACE_SET || e->due_at > now)
-            continue;
+    bool alone = false;
+    for (size_t seen = 0; seen < most && taken.size <= bytes_max && !alone; seen++) {
+        struct model_encounter *e = next_due(m, now);
+        if (!e) e = next_made_due(m, now);
+        if (!e) break;
+        e->loaded = true;
+        if (e->tries > 0 && count > 0) continue; // it is taken alone
+        alone = e->tries > 0;
         lease_out(m, e, lease, now, &taken);
         count++;
     }

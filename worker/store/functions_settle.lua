@@ -45,6 +45,11 @@ local function pack_taken(b, e, crashed)
     .. pack_minutes(b, e)
 end
 
+-- Up to as much again, by chance: what two branches lost at once is not due at once again and again.
+local function spread(lease, ms)
+  return math.floor(struct.unpack('<I2', lease) * ms / 65536)
+end
+
 local function take(keys, args)
   local configuration, lease, most, bytes_max, at = struct.unpack('<c8c8BI4', args[1])
   check_end(args[1], at)
@@ -57,13 +62,17 @@ local function take(keys, args)
     if bytes > bytes_max then break end
     local e = b.encounters[id]
     check(e.state == ENDED or e.state == SETTLED, 'encounter ' .. id .. ' cannot be due')
-    local crashed = e.tries >= b.r.tries_max
-    parts[#parts + 1] = pack_taken(b, e, crashed)
-    bytes = bytes + #parts[#parts]
-    change(b, e)
-    if e.tries == b.r.tries_max then count(b, 'crashed', 1) end
-    e.lease, e.tries = lease, math.min(255, e.tries + 1)
-    e.due, e.due_kept = b.now + b.r.lease, false
+    -- Whoever took it before may have died of it: it goes alone, so that no other is blamed.
+    local alone = e.tries > 0
+    if not alone or #parts == 0 then
+      parts[#parts + 1] = pack_taken(b, e, e.tries >= b.r.tries_max)
+      bytes = bytes + #parts[#parts]
+      change(b, e)
+      if e.tries == b.r.tries_max then count(b, 'crashed', 1) end
+      e.due, e.due_kept = b.now + b.r.lease + (alone and spread(lease, b.r.lease) or 0), false
+      e.lease, e.tries = lease, math.min(255, e.tries + 1)
+      if alone then break end
+    end
   end
 
   branch_write(b)
