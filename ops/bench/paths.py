@@ -1,5 +1,6 @@
 """One run of each path: starts what it needs, measures it, checks what must have come out."""
 
+import copy
 import json
 import os
 import struct
@@ -19,6 +20,13 @@ class Bench:
         self.encounters, self.window, self.batch = encounters, window, batch
         self.log = os.path.join(folder, "log")
         os.makedirs(self.log, exist_ok=True)
+
+        self.fifth = 2000  # batches a second: of what Tresen takes, once that was measured
+
+    def shorter(self, encounters):
+        other = copy.copy(self)
+        other.encounters = encounters
+        return other
 
     def observations(self):
         return len(self.branches) * len(self.measures) * self.encounters * 3000
