@@ -2,6 +2,7 @@
 
 #include "ops/ctl/card.h"
 #include "worker/engine/spread.h"
+#include "worker/standards/standard.h"
 
 #include <string.h>
 
@@ -57,6 +58,22 @@ static json_t *dimension_json(const struct card *card, enum dimension dimension)
     return object;
 }
 
+/// The verdicts of all standards of one severity: what must not drown in a mean.
+static json_t *severity_json(const struct card *card, enum severity severity) {
+    uint32_t verdicts[VERDICTS] = {0};
+    json_t *object = json_object();
+    for (size_t i = 0; i < card->row_count; i++) {
+        const struct card_row *row = &card->rows[i];
+        if (strcmp(standard_text(row->standard, "severity"), severity_names[severity]) != 0)
+            continue;
+        for (int v = 0; v < VERDICTS; v++)
+            verdicts[v] += row->sum.verdicts[v];
+    }
+    json_object_set_new(object, "verdicts", verdicts_json(verdicts));
+    set_share(object, verdicts);
+    return object;
+}
+
 static json_t *outcomes_json(const struct cell *total) {
     json_t *object = json_object();
     for (int i = 0; i < OUTCOMES; i++)
@@ -83,6 +100,11 @@ static json_t *card_json(const char *branch, const struct card *card) {
                         mean(card->total.score_sum[0], card->total.score_count[0]));
     json_object_set_new(object, "scored", json_integer(card->total.score_count[0]));
     json_object_set_new(object, "dimensions", dimensions);
+    json_object_set_new(object, "severities",
+                        json_pack("{s:o, s:o}", severity_names[SEVERITY_CRITICAL],
+                                  severity_json(card, SEVERITY_CRITICAL),
+                                  severity_names[SEVERITY_AUTO_FAIL],
+                                  severity_json(card, SEVERITY_AUTO_FAIL)));
     return object;
 }
 
@@ -150,6 +172,18 @@ static void print_score(const json_t *card) {
         printf("\nNo encounter has enough evidence for a score");
 }
 
+/// "critical: 3 violations in 240 judgements".
+static void print_severity(const json_t *card, enum severity severity, const char *what) {
+    const json_t *verdicts = json_object_get(
+        json_object_get(json_object_get(card, "severities"), severity_names[severity]), "verdicts");
+    json_int_t violated = json_integer_value(json_object_get(verdicts, "not_met"));
+    json_int_t judged = violated + json_integer_value(json_object_get(verdicts, "met")) +
+                        json_integer_value(json_object_get(verdicts, "partly_met"));
+    if (judged > 0)
+        printf("\n%s: %lld violations in %lld judgements%s", severity_names[severity],
+               (long long)violated, (long long)judged, what);
+}
+
 static void print_card(const json_t *card) {
     const json_t *days = json_object_get(card, "days"), *dimensions, *dimension;
     size_t count = json_array_size(days), i;
@@ -165,6 +199,9 @@ static void print_card(const json_t *card) {
            "other", "share met (95 %)", "coverage");
     dimensions = json_object_get(card, "dimensions");
     json_array_foreach(dimensions, i, dimension) print_dimension(dimension);
+    print_severity(card, SEVERITY_CRITICAL, "");
+    print_severity(card, SEVERITY_AUTO_FAIL, ", each to be confirmed by a person");
+    putchar('\n');
 }
 
 int ctl_scorecard(struct ctl *ctl) {

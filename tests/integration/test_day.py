@@ -90,6 +90,16 @@ class Day(Case):
             self.assertEqual({key: count for key, count in one["verdicts"].items() if count},
                              dict(sums[one["id"]]), one["id"])
 
+    def test_1_grave_standards_are_also_counted_by_themselves(self):
+        sums = collections.Counter()
+        for dimension in self.card["dimensions"]:
+            for one in dimension["standards"]:
+                if one["severity"] == "critical":
+                    sums.update(one["verdicts"])
+        critical = self.card["severities"]["critical"]
+        self.assertGreater(sum(critical["verdicts"].values()), 0)
+        self.assertEqual(critical["verdicts"], dict(sums))
+
     def test_1_the_audit_is_clean(self):
         self.cluster.ctl("audit", BRANCH)
 
