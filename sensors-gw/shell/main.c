@@ -5,6 +5,7 @@
 #include "sensors-gw/shell/check_peer.h"
 #include "sensors-gw/shell/drivers_tool.h"
 #include "sensors-gw/shell/gateway.h"
+#include "sensors-gw/shell/probe.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +31,7 @@ static int run(const struct gateway_settings *settings, const struct driver_entr
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-} tools[] = {{"check-peer", check_peer}, {"drivers", drivers_tool}};
+} tools[] = {{"check-peer", check_peer}, {"drivers", drivers_tool}, {"probe", probe}};
 
 static int gateway_main(int argc, char **argv) {
     static struct command_line line;
@@ -46,7 +47,7 @@ static int gateway_main(int argc, char **argv) {
     const struct command command = {.name = "tresen-gateway",
                                     .summary = "Publishes what the sensors of a branch see. "
                                                "tresen-gateway TOOL --help tells of its tools: "
-                                               "drivers, check-peer.",
+                                               "drivers, probe, check-peer.",
                                     .settings = gateway_settings,
                                     .options = options,
                                     .more = driver_entries_help};
