@@ -32,8 +32,9 @@ local POLICY_FORMAT, POLICY_SIZE = '<I8I8I8I8I8I8I8I4I4I4', 68
 -- As an argument of Redis, which prints a number with its fraction and five times as slowly.
 local function decimal(number) return string.format('%d', number) end
 
-local function fail(text) error('tresen: ' .. text, 0) end
-local function check(condition, text) if not condition then fail(text) end end
+local function fail(...) error('tresen: ' .. table.concat({ ... }), 0) end
+-- The parts of the text become one only if it is needed.
+local function check(condition, ...) if not condition then fail(...) end end
 local function check_end(text, at) check(at == #text + 1, 'the argument is of another length') end
 
 -- A branch in memory -------------------------------------------------------------------------
@@ -209,7 +210,7 @@ end
 local function need(b, name, kind)
   if b.types[name] then return end
   local is = redis.call('TYPE', b.prefix .. name).ok
-  check(is == 'none' or is == kind, name .. ' is a ' .. is .. ', not a ' .. kind)
+  check(is == 'none' or is == kind, name, ' is a ', is, ', not a ', kind)
   b.types[name] = true
 end
 
@@ -219,7 +220,7 @@ local function count(b, name, by)
   if not b.adds[name] then
     need(b, 'counters', 'hash')
     local was = tonumber(redis.call('HGET', b.prefix .. 'counters', name) or 0)
-    check(was, 'counters: ' .. name .. ' is not a number')
+    check(was, 'counters: ', name, ' is not a number')
     b.adds[name] = was
   end
   b.adds[name] = b.adds[name] + by
@@ -278,7 +279,7 @@ local function encounter_unpack(id, text)
   e.state, e.withdrawn, e.several, e.tries, e.lease, e.issued, e.called, e.started, e.ended,
     e.outcome, e.counter, e.gateway, e.offering, e.employee, e.language, at =
     struct.unpack(ENCOUNTER_FORMAT, text)
-  check(at == #text + 1, 'encounter ' .. id .. ' is damaged')
+  check(at == #text + 1, 'encounter ', id, ' is damaged')
   return e
 end
 
@@ -305,7 +306,7 @@ local function is_judged(e) return e.state == SETTLED or e.lease ~= NO_LEASE end
 
 local function remember(b, e)
   e.place = b.r.places[e.counter]
-  check(e.place, 'encounter ' .. e.id .. ' is of an unknown counter')
+  check(e.place, 'encounter ', e.id, ' is of an unknown counter')
   e.home = e.home or e.counter -- in whose sets it is
   b.encounters[e.id] = e
   b.loaded[#b.loaded + 1] = e.id
@@ -398,7 +399,7 @@ local function advance(b)
                              decimal(passed), 'LIMIT', '0', SLICE)
       for _, id in ipairs(ids) do
         local e = encounter_of(b, id)
-        check(e, 'encounter ' .. id .. ' is missing')
+        check(e, 'encounter ', id, ' is missing')
         move_on(b, e)
       end
       b.reread.wait[place] = true

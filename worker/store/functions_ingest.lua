@@ -20,7 +20,7 @@ local function read_names(text, at, total)
   local names, seen = {}, {}
   for i = 1, total do
     names[i], at = struct.unpack('<Bc0', text, at)
-    check(string.match(names[i], '^[a-z0-9-]+$') and not seen[names[i]], 'bad name ' .. names[i])
+    check(string.match(names[i], '^[a-z0-9-]+$') and not seen[names[i]], 'bad name ', names[i])
     seen[names[i]] = true
   end
   return names, at
@@ -37,7 +37,7 @@ local function read_configuration(text)
   c.gateways, at = read_names(text, at, total)
   for i = 1, #c.gateways do
     c.serves[i], at = struct.unpack('c' .. #c.counters, text, at)
-    check(string.match(c.serves[i], '^[01]*$'), 'bad counters of ' .. c.gateways[i])
+    check(string.match(c.serves[i], '^[01]*$'), 'bad counters of ', c.gateways[i])
   end
   check_end(text, at)
   return c
@@ -321,7 +321,7 @@ local function touch_judged(b, name, from, to)
                          decimal(from - b.r.encounter_max), decimal(to))
   for _, id in ipairs(ids) do
     local e = encounter_of(b, id)
-    check(e, 'encounter ' .. id .. ' is missing')
+    check(e, 'encounter ', id, ' is missing')
     if is_judged(e) and begin_of(e) <= to and end_of(e) >= from then touch(b, e) end
   end
 end

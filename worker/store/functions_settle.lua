@@ -8,7 +8,7 @@ local function due_now(b, most)
                          most)
   b.reread.due = #due < most -- so that it is true again, whatever happened to it
   for _, id in ipairs(due) do
-    check(encounter_of(b, id), 'encounter ' .. id .. ' is missing')
+    check(encounter_of(b, id), 'encounter ', id, ' is missing')
     ids[#ids + 1], seen[id] = id, true
   end
   for _, id in ipairs(b.loaded) do -- become due by this call
@@ -61,7 +61,7 @@ local function take(keys, args)
   for _, id in ipairs(due_now(b, most)) do
     if bytes > bytes_max then break end
     local e = b.encounters[id]
-    check(e.state == ENDED or e.state == SETTLED, 'encounter ' .. id .. ' cannot be due')
+    check(e.state == ENDED or e.state == SETTLED, 'encounter ', id, ' cannot be due')
     -- Whoever took it before may have died of it: it goes alone, so that no other is blamed.
     local alone = e.tries > 0
     if not alone or #parts == 0 then
@@ -120,10 +120,12 @@ local function contribution_unpack(text)
 end
 
 local function cell_unpack(name, text, total)
-  check(#text == CELL_HEAD_SIZE + total * CELL_STANDARD_SIZE, name .. ' is of another length')
+  check(#text == CELL_HEAD_SIZE + total * CELL_STANDARD_SIZE, name, ' is of another length')
   local values = { struct.unpack(format_of(total).cell, text) }
   values[#values] = nil -- the position behind it
-  for i = 1, #values do check(values[i] < NEVER, name .. ' is damaged') end
+  for i = 1, #values do
+    if values[i] >= NEVER then fail(name, ' is damaged') end
+  end
   return values
 end
 
@@ -148,7 +150,7 @@ local function cell_of(b, cells, name, total)
     end
     cells[name] = cell
   end
-  check(cell.total == total, name .. ' is of another length')
+  check(cell.total == total, name, ' is of another length')
   return cell
 end
 
@@ -182,7 +184,7 @@ local function add_to_cells(b, cells, where, text, sign)
     add(values, c, total, sign)
     if sign < 0 then
       for k = 1, #values do
-        check(values[k] >= 0, names[i] .. ' is not the sum of its contributions')
+        if values[k] < 0 then fail(names[i], ' is not the sum of its contributions') end
       end
     end
   end
@@ -298,7 +300,7 @@ local function seal(keys, args)
   local ids, names = redis.call('SMEMBERS', b.prefix .. 'day:' .. day), {}
   for i = 1, #ids do
     local e = encounter_of(b, ids[i])
-    check(e, 'encounter ' .. ids[i] .. ' is missing')
+    check(e, 'encounter ', ids[i], ' is missing')
     if e.state ~= FINAL or begin_of(e) >= b.counters[e.place].mark then
       return head(b, STALE) .. struct.pack('<I4', 0)
     end
@@ -324,7 +326,7 @@ local function publish(keys, args)
   check_end(args[1], at)
   check(string.match(set, '^[%w_.:-]+$'), 'bad name of the set')
   local kind = redis.call('TYPE', prefix .. 'sets').ok
-  check(kind == 'none' or kind == 'set', 'sets is a ' .. kind .. ', not a set')
+  check(kind == 'none' or kind == 'set', 'sets is a ', kind, ', not a set')
   redis.call('SET', prefix .. 'set:' .. set, json, 'NX')
   redis.call('SADD', prefix .. 'sets', set)
   return head(nil, OK)
