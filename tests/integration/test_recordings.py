@@ -7,6 +7,7 @@ import json
 import pathlib
 import sys
 import unittest
+import zoneinfo
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import recompute  # noqa: E402
@@ -216,6 +217,22 @@ class Recordings(Case):
                  and verdict["verdict"] in ("partly_met", "not_met")}
         self.assertGreater(len(longer), 100)
         self.assertEqual(found, longer)
+
+    def test_the_banks_days(self):
+        calls, _ = recompute.bank_encounters(self.log)
+        zone = zoneinfo.ZoneInfo("Asia/Jerusalem")
+        days = collections.defaultdict(lambda: collections.defaultdict(collections.Counter))
+        for call in calls.values():
+            start = call["started"] if call["started"] is not None else call["issued"]
+            day = datetime.datetime.fromtimestamp(start / 1000, zone).date().isoformat()
+            for name, (verdict, _, _) in recompute.judge(call, {}, []).items():
+                days[day][name][verdict] += 1
+        self.assertGreaterEqual(len(days), 14)
+        for day, sums in days.items():
+            card = self.cluster.json("scorecard", BANK, "--day", day)
+            found = {one["id"]: {key: count for key, count in one["verdicts"].items() if count}
+                     for dimension in card["dimensions"] for one in dimension["standards"]}
+            self.assertEqual(found, {name: dict(counts) for name, counts in sums.items()}, day)
 
     def test_the_audit_is_clean(self):
         self.cluster.ctl("audit", BANK, *self.places)
