@@ -44,6 +44,7 @@ int ctl_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 int ctl_print_json(json_t *json);
 
 int ctl_status(struct ctl *ctl);
+int ctl_gateways(struct ctl *ctl);
 int ctl_wait(struct ctl *ctl);
 int ctl_drain(struct ctl *ctl);
 int ctl_scorecard(struct ctl *ctl);

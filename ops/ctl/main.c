@@ -9,6 +9,9 @@
 
 const struct ctl_command ctl_commands[] = {
     {"status", "", "Broker, workers, gateways, branches, and who was refused.", 0, 0, ctl_status},
+    {"gateways", "[BRANCH]",
+     "Gateways alone: since when silent, how far applied, what they still hold or dropped.", 0, 1,
+     ctl_gateways},
     {"wait", "BRANCH... [--seconds N]",
      "Wait until the recordings of these branches are read, applied and judged; shows progress.", 1,
      1000, ctl_wait},

@@ -91,6 +91,11 @@ class Examples:
         self.write(100)
         self.wait()
         self.assertGreater(self.state(), 0)
+        self.assertEqual([(entry["gateway"], entry["position"])
+                          for entry in self.cluster.json("gateways", BRANCH)],
+                         [(self.name, self.written)])
+        self.assertRegex(self.cluster.ctl("gateways"), rf"(?m)^{BRANCH}/{self.name} +yes ")
+        self.assertEqual(self.cluster.ctl_run("gateways", "nowhere").returncode, 1)
 
     def test_2_killed_it_goes_on_where_it_was(self):
         self.write(300)
