@@ -255,22 +255,21 @@ bool pack_is_array(const struct reader *reader) {
     return take(&ahead, &item) == KIND_ARRAY;
 }
 
-/// Take a key and see that the map did not have it yet.
-static bool take_key(struct reader *reader, struct bytes keys[], size_t count) {
-    union item key;
-    if (take(reader, &key) != KIND_TEXT) return false;
+/// Remember a key; false: the map has it already.
+static bool key_is_new(struct bytes keys[], size_t count, struct bytes key) {
     for (size_t i = 0; i < count; i++)
-        if (keys[i].size == key.bytes.size &&
-            memcmp(keys[i].data, key.bytes.data, key.bytes.size) == 0)
-            return false;
-    keys[count] = key.bytes;
+        if (keys[i].size == key.size && memcmp(keys[i].data, key.data, key.size) == 0) return false;
+    keys[count] = key;
     return true;
 }
 
 static bool skip_pairs(struct reader *reader, unsigned depth, size_t count) {
     struct bytes keys[PACK_KEYS_MAX];
+    union item key;
     for (size_t i = 0; i < count; i++)
-        if (!take_key(reader, keys, i) || !pack_skip(reader, depth)) return false;
+        if (take(reader, &key) != KIND_TEXT || !key_is_new(keys, i, key.bytes) ||
+            !pack_skip(reader, depth))
+            return false;
     return true;
 }
 
@@ -293,26 +292,33 @@ static inline const struct pack_key *row_key(const void *rows, size_t row_size, 
     return (const struct pack_key *)(const void *)((const char *)rows + index * row_size);
 }
 
+/// The row of a key, looked for from *row on, where most senders have it; false: none.
+static bool find_row(const void *rows, size_t row_size, size_t count, struct bytes key,
+                     size_t *row) {
+    for (size_t tried = 0; tried < count; tried++, *row = *row + 1 < count ? *row + 1 : 0) {
+        const struct pack_key *known = row_key(rows, row_size, *row);
+        if (known->size == key.size && memcmp(known->text, key.data, key.size) == 0) return true;
+    }
+    return false;
+}
+
 bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
                 size_t count, struct reader values[]) {
     for (size_t i = 0; i < count; i++)
         values[i] = (struct reader){0};
-    union item item;
+    union item item, key;
     if (take(reader, &item) != KIND_MAP || depth == 0) return false;
-    struct bytes keys[PACK_KEYS_MAX];
-    size_t row = 0; // most senders keep the order of the rows: look on from the last one found
+    struct bytes unknown[PACK_KEYS_MAX]; // a known one that comes twice finds its row taken
+    size_t row = 0, unknown_count = 0;
     for (size_t i = 0; i < item.count; i++) {
-        if (!take_key(reader, keys, i)) return false;
+        if (take(reader, &key) != KIND_TEXT) return false;
+        bool known = find_row(rows, row_size, count, key.bytes, &row);
+        if (known ? values[row].at != NULL : !key_is_new(unknown, unknown_count++, key.bytes))
+            return false;
         struct reader value = *reader;
         if (!pack_skip(reader, depth - 1)) return false;
         value.end = reader->at;
-        for (size_t tried = 0; tried < count; tried++, row = row + 1 < count ? row + 1 : 0) {
-            const struct pack_key *key = row_key(rows, row_size, row);
-            if (key->size != keys[i].size || memcmp(key->text, keys[i].data, key->size) != 0)
-                continue;
-            values[row] = value;
-            break;
-        }
+        if (known) values[row] = value;
     }
     return true;
 }
