@@ -3,6 +3,7 @@
 #include "worker/engine/evaluate.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,8 @@ struct trial {
     struct encounter encounter;
     size_t series_count;
     struct series series[PARTS_MAX + 1];
-    struct sensed sensed[PARTS_MAX + 1];
     struct judgement judgement;
+    struct sensed sensed[PARTS_MAX + 1]; // last: large, and only as far as series say in use
 };
 
 static bool time_read(struct trial *trial, const struct node *given, const char *key,
@@ -378,7 +379,7 @@ bool trial_run(struct reading *reading, struct rule *rule, const struct node *no
     }
     bool good = true;
     for (const struct node *test = tests->first; test; test = test->next) {
-        memset(trial, 0, sizeof *trial);
+        memset(trial, 0, offsetof(struct trial, sensed));
         trial->reading = reading;
         trial->standard = standard;
         if (run_one(trial, test))
