@@ -18,7 +18,7 @@ local NORMAL, TIMEOUT = 1, 5 -- outcomes
 local DEPARTED, HERE = 1, 2 -- presence of a gateway
 local SLICE = 256 -- encounters of a counter that one call moves on; the next call goes on
 local SWEEP = 64 -- minutes of a counter that one call deletes; the next call goes on
-local KEPT_MAX = 64 -- branches whose state is kept parsed
+local KEPT_MAX = 256 -- branches whose state and registry are kept parsed
 local TICK, TICK_MAX = 1000, 60000 -- least and most ms by which a call moves the active time
 
 local COUNTER_FORMAT, COUNTER_SIZE = '<i8i8i8i8i8', 40
@@ -90,7 +90,7 @@ local function registry_of(text)
   local r = parsed[text]
   if not r then
     r = parse_registry(text)
-    if parsed_count == 64 then parsed, parsed_count = {}, 0 end
+    if parsed_count == KEPT_MAX then parsed, parsed_count = {}, 0 end
     parsed[text], parsed_count = r, parsed_count + 1
   end
   return r
