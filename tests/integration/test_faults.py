@@ -1,81 +1,16 @@
 """Faults in the middle of the play: whatever is killed, the scorecard is the undisturbed one."""
 
 import pathlib
-import shutil
 import signal
 import sys
-import tempfile
 import time
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PATIENCE, Cluster, made_up_day, main, until  # noqa: E402
-
-BRANCH, DAY = "musterstadt", "2024-11-25"
-GATEWAYS = ("desk", "floor")
-# Small batches and a narrow window: many round trips, so that there is a middle to hit. A gateway
-# reads on only while few batches are unapplied, so reading is in its middle, too.
-PLAY = ("batch_observations=24", "held_max=64", "batch_linger_ms=50")
+from cluster import PATIENCE, main, until  # noqa: E402
+from faulted_day import BRANCH, FaultedDay  # noqa: E402
 
 
-class Faults(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="tresen-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        cls.day = made_up_day(cls.folder / "day")
-        cls.pseudonym_key = cls.folder / f"pseudonym.{BRANCH}.key"
-        with Cluster() as cluster:
-            cls.start(cluster)
-            cluster.wait(BRANCH)
-            # The others use the same, so that even pseudonyms can be compared.
-            shutil.copy2(cluster.folder / cls.pseudonym_key.name, cls.folder)
-            cls.total = cluster.gateway_status(BRANCH, "floor")["position"]
-            cls.results = cls.read_results(cluster)
-            assert cluster.json("scorecard", BRANCH)["encounters"] > 50
-
-    @classmethod
-    def start(cls, cluster):
-        cluster.only_gateways(BRANCH, GATEWAYS)
-        cluster.start_redis()
-        cluster.start_broker(window=4)
-        for name in ("w1", "w2"):
-            cluster.start_worker(name)
-        for gateway in GATEWAYS:
-            cls.start_gateway(cluster, gateway)
-
-    @classmethod
-    def start_gateway(cls, cluster, gateway):
-        cluster.start_shipped_gateway(BRANCH, gateway, cls.day, DAY, *PLAY)
-
-    @staticmethod
-    def read_results(cluster):
-        cluster.ctl("audit", BRANCH)
-        return (cluster.ctl("--json", "scorecard", BRANCH),
-                cluster.ctl("--json", "explain", BRANCH))
-
-    def position(self, cluster):
-        entry = cluster.gateway_status(BRANCH, "floor")
-        return entry["position"] if entry else 0
-
-    def middle(self, cluster):
-        """Wait until a good tenth is acknowledged; it must be the middle then."""
-        at = until(lambda: self.position(cluster) * 100 // self.total >= 15
-                   and self.position(cluster), "the play is in its middle", every=0)
-        self.assertLess(at * 100, 90 * self.total, "too late for the middle")
-
-    def play(self, fault):
-        with Cluster() as cluster:
-            shutil.copy2(self.pseudonym_key, cluster.folder)
-            self.start(cluster)
-            self.middle(cluster)
-            fault(cluster)
-            cluster.wait(BRANCH)
-            card, explained = self.read_results(cluster)
-            self.assertEqual(card, self.results[0])
-            self.assertEqual(explained, self.results[1])
-            return cluster
-
+class Faults(FaultedDay):
     def test_a_worker_is_killed(self):
         def fault(cluster):
             busy = next((one["worker"] for one in cluster.status()["workers"]

@@ -1,0 +1,72 @@
+"""A spool without room while nothing is applied: it waits, or drops the oldest and says how many."""
+
+import pathlib
+import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import Cluster, main, until  # noqa: E402
+from faulted_day import BRANCH, DAY, GATEWAYS, FaultedDay  # noqa: E402
+
+# Small batches take more room than large ones: more than the spool has.
+FULL = ("batch_observations=8", "held_max=1000000", "batch_linger_ms=50", "spool_bytes_max=1048576")
+
+
+class SpoolFull(FaultedDay):
+    def fill(self, policy):
+        """Read as far as it goes with nobody to apply it; then let a worker come."""
+        cluster = Cluster()
+        self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
+        shutil.copy2(self.pseudonym_key, cluster.folder)
+        cluster.only_gateways(BRANCH, GATEWAYS)
+        cluster.start_redis()
+        cluster.start_broker()
+        for gateway in GATEWAYS:
+            cluster.start_shipped_gateway(BRANCH, gateway, self.day, DAY, *FULL,
+                                          f"spool_when_full={policy}")
+        return cluster
+
+    @staticmethod
+    def report(cluster):
+        entry = cluster.gateway_status(BRANCH, "floor") or {}
+        return entry.get("report") or {"spooled": 0, "held": 0, "dropped": 0, "ended": False}
+
+    def balance(self, cluster):
+        """What the audit says of the gateway, which must come to nothing."""
+        def look():
+            gateways = cluster.json("audit", BRANCH)["branches"][0]["gateways"]
+            one = next(gateway for gateway in gateways if gateway["gateway"] == "floor")
+            return one if one.get("difference") == 0 and one["held"] == 0 else None
+        return until(look, "spooled = applied + dead + dropped + held")
+
+    def test_drop_oldest_counts_what_it_drops(self):
+        cluster = self.fill("drop_oldest")
+        until(lambda: self.report(cluster)["dropped"] > 0 and self.report(cluster)["ended"],
+              "the spool is full, the recording at its end")
+        cluster.start_worker("w1")
+        cluster.wait(BRANCH)
+        one = self.balance(cluster)
+        self.assertEqual(one["spooled"], one["applied"] + one["dropped"])
+        self.assertEqual(one["lost"], one["dropped"], "the store counts the same gap")
+        self.assertRegex(cluster.ctl("status"), rf"{BRANCH}/floor .* {one['dropped']}\b")
+
+    def test_wait_drops_nothing(self):
+        cluster = self.fill("wait")
+        held = {}  # by session: each question to the broker is one, and tells
+
+        def stands():
+            entry = cluster.gateway_status(BRANCH, "floor")
+            if entry and entry["report"]:
+                held[entry["session"]] = entry["report"]["held"]
+            last = list(held.values())[-3:]
+            return len(last) == 3 and last[0] > 0 and len(set(last)) == 1
+        until(stands, "the spool is full")
+        self.assertFalse(self.report(cluster)["ended"], "there was room for everything")
+        cluster.start_worker("w1")
+        cluster.wait(BRANCH)
+        self.assertEqual(self.read_results(cluster), self.results)
+        self.assertEqual(self.balance(cluster)["dropped"], 0)
+
+
+if __name__ == "__main__":
+    main()
