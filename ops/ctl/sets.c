@@ -1,8 +1,8 @@
 #include "ops/ctl/sets.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 bool sets_load(const char *folder, struct catalogue *catalogue) {
     static struct problems problems;
@@ -22,10 +22,13 @@ bool sets_branch(const struct catalogue *catalogue, const char *name, size_t *pl
     return false;
 }
 
-bool sets_day(const struct ctl *ctl, const struct standards_plan *plan, int32_t *day) {
+bool sets_day(const struct ctl *ctl, const struct branch *branch, int32_t *day) {
     int year, month, number, read = 0;
-    *day = plan->sets[plan->count - 1].from;
-    if (!ctl->day) return true;
+    if (!ctl->day) {
+        struct local_time now = zone_local(&branch->zone, (int64_t)time(NULL) * 1000);
+        *day = now.year * 10000 + now.month * 100 + now.day;
+        return true;
+    }
     if (strlen(ctl->day) != 10 ||
         sscanf(ctl->day, "%4d-%2d-%2d%n", &year, &month, &number, &read) != 3 || read != 10 ||
         year < 1970 || month < 1 || month > 12 || number < 1 || number > 31) {

@@ -10,9 +10,9 @@ bool sets_load(const char *folder, struct catalogue *catalogue);
 /// The place of a branch in the catalogue; false: there is none, told.
 bool sets_branch(const struct catalogue *catalogue, const char *name, size_t *place);
 
-/// The day of --day as a number such as 20261201; without it the last day on which anything
-/// changes, after which all is as it will stay. false: it is no day, told.
-bool sets_day(const struct ctl *ctl, const struct standards_plan *plan, int32_t *day);
+/// The day of --day as a number such as 20261201; without it today, where the branch is.
+/// false: it is no day, told.
+bool sets_day(const struct ctl *ctl, const struct branch *branch, int32_t *day);
 
 /// "de" or "en" of --lang; NULL: another language, told.
 const char *sets_language(const struct ctl *ctl);

@@ -60,23 +60,24 @@ static json_t *by_id(const struct standard_set *set) {
     return object;
 }
 
-static const struct standards_plan *plan_of(const struct catalogue *catalogue, const char *branch) {
-    for (size_t i = 0; i < catalogue->branches.count; i++)
-        if (strcmp(catalogue->branches.items[i].id.text, branch) == 0) return &catalogue->plans[i];
-    return NULL;
+/// The set of a branch on the day asked for; NULL: the folder has no such branch.
+static bool set_of(const struct ctl *ctl, const struct catalogue *catalogue, const char *branch,
+                   const struct standard_set **set) {
+    *set = NULL;
+    for (size_t i = 0; i < catalogue->branches.count; i++) {
+        int32_t day;
+        if (strcmp(catalogue->branches.items[i].id.text, branch) != 0) continue;
+        if (!sets_day(ctl, &catalogue->branches.items[i], &day)) return false;
+        *set = standards_plan_at(&catalogue->plans[i], day);
+    }
+    return true;
 }
 
 static bool compare_branch(const struct ctl *ctl, json_t *found, const char *branch,
-                           const struct standards_plan *before,
-                           const struct standards_plan *after) {
-    const struct standard_set *sets[2] = {NULL, NULL};
-    const struct standards_plan *plans[2] = {before, after};
-    for (int i = 0; i < 2; i++) {
-        int32_t day;
-        if (!plans[i]) continue;
-        if (!sets_day(ctl, plans[i], &day)) return false;
-        sets[i] = standards_plan_at(plans[i], day);
-    }
+                           const struct catalogue *before, const struct catalogue *after) {
+    const struct standard_set *sets[2];
+    if (!set_of(ctl, before, branch, &sets[0]) || !set_of(ctl, after, branch, &sets[1]))
+        return false;
     json_t *old = by_id(sets[0]), *new = by_id(sets[1]), *item;
     const char *id;
     json_object_foreach(old, id, item) {
@@ -112,15 +113,11 @@ int ctl_standards_diff(struct ctl *ctl) {
     json_t *found = json_object();
     bool good = sets_load(ctl->arguments[0], &before);
     good &= sets_load(ctl->arguments[1], &after);
-    for (size_t i = 0; good && i < before.branches.count; i++) {
-        const char *branch = before.branches.items[i].id.text;
-        good = compare_branch(ctl, found, branch, &before.plans[i], plan_of(&after, branch));
-    }
-    for (size_t i = 0; good && i < after.branches.count; i++) {
-        const char *branch = after.branches.items[i].id.text;
-        if (!plan_of(&before, branch))
-            good = compare_branch(ctl, found, branch, NULL, &after.plans[i]);
-    }
+    for (size_t i = 0; good && i < before.branches.count; i++)
+        good = compare_branch(ctl, found, before.branches.items[i].id.text, &before, &after);
+    for (size_t i = 0; good && i < after.branches.count; i++)
+        if (!branches_find(&before.branches, &after.branches.items[i].id))
+            good = compare_branch(ctl, found, after.branches.items[i].id.text, &before, &after);
     if (good && ctl->json)
         ctl_print_json(json_incref(found));
     else if (good)

@@ -70,7 +70,7 @@ int ctl_standards_explain(struct ctl *ctl) {
                                         .region = branch->region.text,
                                         .country = branch->country,
                                         .offering = offering};
-        if (sets_day(ctl, plan, &place.day)) {
+        if (sets_day(ctl, branch, &place.day)) {
             const struct standard_set *set = standards_plan_at(plan, place.day);
             if (!offering || offering_known(set, offering)) {
                 json_t *array = explained(&catalogue, set, &place);

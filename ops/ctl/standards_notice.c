@@ -158,7 +158,7 @@ int ctl_standards_notice(struct ctl *ctl) {
     if (!language) return CTL_FAILED;
     if (sets_load(ctl->settings.config_dir, &catalogue) &&
         sets_branch(&catalogue, ctl->arguments[0], &at) &&
-        sets_day(ctl, &catalogue.plans[at], &day)) {
+        sets_day(ctl, &catalogue.branches.items[at], &day)) {
         const struct standard_set *set = standards_plan_at(&catalogue.plans[at], day);
         print_notice(strcmp(language, "de") == 0 ? &german : &english, language, ctl->arguments[0],
                      set);
