@@ -227,3 +227,11 @@ def zmq(bench):
 
 def memcpy(bench):
     return alone(bench, "memcpy")
+
+
+def engine(bench):
+    return alone(bench, "engine")
+
+
+def engine_plain(bench):
+    return alone(bench, "engine-plain")
