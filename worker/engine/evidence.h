@@ -33,8 +33,14 @@ static inline bool usables_next(struct usables *usables, struct usable *out) {
     usables->at = i;
     if (i == count) return false;
     if (usables->series->measure->kind == MEASURE_EVENTS ||
-        (i + 1 < count && columns->t_ms[i + 1] == columns->t_ms[i]))
-        return usables_next_slowly(usables, out);
+        (i + 1 < count && columns->t_ms[i + 1] == columns->t_ms[i])) {
+        struct usables slow = *usables; // copies, so that the caller's own can stay in registers
+        struct usable found;
+        bool any = usables_next_slowly(&slow, &found);
+        usables->at = slow.at;
+        if (any) *out = found;
+        return any;
+    }
     *out = (struct usable){.at_ms = usables->series->base_ms + columns->t_ms[i],
                            .value = columns->value[i],
                            .confidence = columns->confidence[i]};
