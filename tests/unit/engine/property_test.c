@@ -223,6 +223,51 @@ Test(property, order_repetition_and_lateness_never_change_a_verdict) {
     cr_assert(gt(int, seen_verdicts[VERDICT_INSUFFICIENT_EVIDENCE], 100));
 }
 
+// not (a and b) is (not a) or (not b), down to the guard bands of what sensors saw.
+Test(property, a_not_reaches_down_to_the_figures) {
+    int seen_verdicts[VERDICT_COUNT] = {0};
+    for (int round = 0; round < 300; round++) {
+        static struct seen all[2];
+        static struct judgement out[STANDARDS];
+        struct standard parts[2] = {standards[random_below(STANDARDS)],
+                                    standards[random_below(STANDARDS)]};
+        struct standard pair[2] = {standards[0], standards[0]};
+        const struct check *of[2] = {(struct check[]){{CHECK_NOT, 4, 0},
+                                                      {CHECK_ALL, 3, 0},
+                                                      {CHECK_FIGURE, 1, 0},
+                                                      {CHECK_FIGURE, 1, 1},
+                                                      {0}},
+                                     (struct check[]){{CHECK_ANY, 5, 0},
+                                                      {CHECK_NOT, 2, 0},
+                                                      {CHECK_FIGURE, 1, 0},
+                                                      {CHECK_NOT, 2, 0},
+                                                      {CHECK_FIGURE, 1, 1}}};
+        for (int i = 0; i < 2; i++) {
+            pair[i].checks.count = i ? 5 : 4;
+            memcpy(pair[i].checks.items, of[i], 5 * sizeof *of[i]);
+            pair[i].parts = parts;
+            pair[i].part_count = 2;
+        }
+        struct scores scores;
+        struct buffer logs[MINUTES];
+        for (int i = 0; i < MINUTES; i++)
+            buffer_init(&logs[i], 1 << 20);
+        for (size_t i = 0; i < 2; i++)
+            see(&all[i], &measure_items[i], 1);
+        deliver(all, 2, 1, logs);
+        set = (struct standard_set){.count = 2, .items = pair};
+        judge(logs, out, &scores);
+        set = (struct standard_set){.count = STANDARDS, .items = standards};
+        cr_assert(eq(int, out[0].verdict, out[1].verdict), "round %d", round);
+        cr_assert(eq(i32, out[0].degree_millionths, out[1].degree_millionths), "round %d", round);
+        seen_verdicts[out[0].verdict]++;
+        for (int i = 0; i < MINUTES; i++)
+            buffer_fini(&logs[i]);
+    }
+    cr_assert(gt(int, seen_verdicts[VERDICT_MET], 20));
+    cr_assert(gt(int, seen_verdicts[VERDICT_NOT_MET], 20));
+}
+
 // A day on which all is well, every second; the sensor is off for an hour of it.
 Test(property, a_sensor_that_is_off_breaks_nothing_and_is_missed_exactly) {
     enum { DAY_SECONDS = 4 * 3600 };
