@@ -135,7 +135,8 @@ static void mend(struct listener *listener, struct source *source) {
 }
 
 int64_t listener_second_ms(const struct listener *listener, uint64_t second) {
-    return listener->begin_ms + (listener->live ? 0 : (int64_t)second * SECOND_MS);
+    int64_t seconds = (int64_t)(listener->live ? second - listener->second : second);
+    return listener->begin_ms + seconds * SECOND_MS;
 }
 
 enum err listener_next(struct listener *listener, struct driver_turn *turn, struct second *second,

@@ -81,7 +81,7 @@ MUST_CHECK enum err listener_next(struct listener *listener, struct driver_turn 
 
 /// Everything before this second has been handed over: moves the turn's cursor and the watermark.
 void listener_mark(const struct listener *listener, struct driver_turn *turn, uint64_t second);
-/// When a second of a recording begins.
+/// When a second begins; live: one not before the last gap.
 int64_t listener_second_ms(const struct listener *listener, uint64_t second);
 
 int listener_wait_fd(const struct listener *listener);
