@@ -54,6 +54,29 @@ class Afternoon(unittest.TestCase):
         self.assertGreater(int(position.group(1)), 0)
         self.assertEqual(len(re.findall(r"(?m)^ *\d+  pass ", out)), 14, out)
 
+    def test_probe_recognises_a_form(self):
+        day, folder = ROOT / "ops" / "day", pathlib.Path(tempfile.mkdtemp(prefix="tresen-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        made = {"radar": (b"\xaa\xff\x03\x00" + bytes(24) + b"\x55\xcc", "ld2450"),
+                "sound.wav": (b"RIFF\x24\0\0\0WAVEfmt ", "audio"),
+                "lines.jsonl": (b'{"watermark": 1}\n', "jsonl"),
+                "face.jsonl": (b'{"t": 1, "faceBlendshapes": []}\n', "vision"),
+                "face.csv": (b"frame, timestamp, confidence, pose_Ry, AU06_c, AU12_c\n", "vision"),
+                "words.txt": (b"nothing of the kind\n", None), "empty": (b"", None),
+                "noise": (bytes(range(256)), None)}
+        for name, (content, _) in made.items():
+            (folder / name).write_bytes(content)
+        expected = {folder / name: driver for name, (_, driver) in made.items()}
+        expected |= {day / "floor.csv.gz": "tracks", day / "form.csv": "form",
+                     day / "faces.csv": "vision", day / "desk.csv": None, folder / "none": None}
+        for path, driver in expected.items():
+            with self.subTest(path=path.name):
+                done = subprocess.run([BUILD / "tresen-gateway", "probe", "--seconds", "1", path],
+                                      capture_output=True, text=True, timeout=60, check=False)
+                found = re.search(r"driver (\w+);", done.stdout)
+                self.assertEqual(found and found.group(1), driver, done.stdout + done.stderr)
+                self.assertEqual(done.returncode, 0 if driver else 1)
+
 
 if __name__ == "__main__":
     main()
