@@ -16,6 +16,7 @@ struct pipeline_limits pipeline_limits_default(void) {
                                     .fold_jobs_max = 64,
                                     .take_max = 16,
                                     .take_bytes = 1 << 20,
+                                    .evidence_max = 1 << 20, // 4 h of 7 measures at 10 Hz
                                     .retry_least_ms = 50,
                                     .retry_most_ms = 2000,
                                     .refuse_ms = 5000,
@@ -43,7 +44,7 @@ static bool new_parts(struct pipeline *pipeline) {
     pipeline->ready = ring_new(branches);
     pipeline->retries = deadlines_new(branches);
     pipeline->ingest = ingest_new(&limits->ingest);
-    pipeline->minutes = minutes_reader_new(limits->ingest.observations);
+    pipeline->minutes = minutes_reader_new(limits->evidence_max);
     pipeline->judgements = calloc(most_standards(pipeline), sizeof *pipeline->judgements);
     return pipeline->lanes && pipeline->ready && pipeline->retries && pipeline->ingest &&
            pipeline->minutes && pipeline->judgements &&

@@ -19,6 +19,7 @@ struct pipeline_limits {
     uint32_t fold_jobs_max;                 // batches in one call
     uint32_t take_max;                      // encounters taken at a time
     uint32_t take_bytes;                    // of their minutes
+    uint32_t evidence_max;                  // observations of one encounter, repeated ones too
     uint32_t retry_least_ms, retry_most_ms; // pause after a call that the store did not take
     uint32_t refuse_ms; // pause asked of a gateway whose batches the store cannot take
     uint32_t drain_ms;  // calls on their way get so long when draining
