@@ -108,7 +108,7 @@ class CheckPeer(unittest.TestCase):
             program.write_text(text)
             return check(PYTHON, program, *self.arguments)
 
-        with concurrent.futures.ThreadPoolExecutor(5) as several:
+        with concurrent.futures.ThreadPoolExecutor(len(RULES)) as several:
             found = dict(zip(RULES, several.map(broken, RULES)))
         for rule, (rules, status, text) in found.items():
             with self.subTest(rule=rule):
