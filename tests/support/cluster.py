@@ -85,7 +85,7 @@ class Case(unittest.TestCase):
     def own_cluster(self):
         """For this test alone."""
         cluster = Cluster()
-        self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
+        self.addCleanup(lambda: cluster.end(failed=self.problems() > self.problems_before))
         return cluster
 
     @classmethod
@@ -98,10 +98,15 @@ class Case(unittest.TestCase):
         cls.set_up()
         cls.failed = False
 
+    def problems(self):
+        """How many there were until now; a cleanup cannot ask unittest whether its own test failed."""
+        return len(self.result.failures) + len(self.result.errors) if self.result else 0
+
     def run(self, result=None):
-        before = len(result.failures) + len(result.errors) if result else 0
+        self.result = result
+        self.problems_before = self.problems()
         result = super().run(result)
-        if result and len(result.failures) + len(result.errors) > before:
+        if self.problems() > self.problems_before:
             type(self).failed = True
         return result
 
@@ -320,7 +325,12 @@ class Cluster:
             "spool": str(self.folder / f"{name}.spool"),
             "pseudonym_key": str(self.folder / f"pseudonym.{branch}.key"),
             **self.gateway_settings, **settings, "drivers": drivers})
-        return self.start(name, [BUILD / "tresen-gateway", "--config", path])
+        return self.start_gateway_file(branch, gateway, path)
+
+    def start_gateway_file(self, branch, gateway, path):
+        """One whose settings stand in a file, with paths as from the cluster's folder."""
+        return self.start(f"gateway.{branch}.{gateway}",
+                          [BUILD / "tresen-gateway", "--config", path])
 
     def only_gateways(self, branch, names):
         """Take all others out of the branch's file: encounters wait for those that it names."""
