@@ -1,0 +1,139 @@
+"""A thousand gateways come at once, and again when their broker has died: all are served."""
+
+import pathlib
+import resource
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import PATIENCE, Cluster, main, until, write_yaml  # noqa: E402
+
+try:
+    import msgpack
+    import zmq
+except ImportError:  # Debian's python3-zmq and python3-msgpack
+    zmq = None
+
+BRANCHES, GATEWAYS = 50, 20
+SERVED_S = 5 * PATIENCE
+MEMORY_MB = 100
+COUNTER, WATERMARK_MS = "desk-1", 1_732_525_200_000
+
+
+class Gateway:
+    """The least a gateway is: it asks, and sends one batch each time it has connected."""
+
+    def __init__(self, branch, name):
+        self.branch, self.name = branch, name
+        self.public, self.secret = zmq.curve_keypair()
+        self.spool, self.session, self.epoch, self.position = bytes(16), 0, 0, -1
+        self.socket = None
+
+    def connect(self, context, endpoint, broker_key):
+        self.socket = context.socket(zmq.DEALER)
+        self.socket.linger = 0
+        self.socket.curve_serverkey, self.socket.curve_publickey = broker_key, self.public
+        self.socket.curve_secretkey = self.secret
+        self.socket.connect(endpoint)
+        self.session, self.position = self.session + 1, -1
+        self.send("ask", spool=self.spool, held=0, spooled=0)
+
+    def send(self, kind, **more):
+        self.socket.send(msgpack.packb({"v": 1, "type": kind, "session": self.session,
+                                        "epoch": self.epoch} | more))
+
+    def send_batch(self):
+        number = self.position + 1
+        body = {"watermark": WATERMARK_MS + number, "series": [],
+                "facts": [{"fact": "birth", "measures": [], "counters": [COUNTER]}]}
+        self.send("batch", number=number, tag=number.to_bytes(8, "big"), body=msgpack.packb(body))
+
+    def receive(self):
+        messages = msgpack.Unpacker()
+        messages.feed(self.socket.recv())
+        for answer in messages:
+            assert (answer["type"], answer.get("status")) == ("answer", "applied"), answer
+            if answer["session"] == self.session:
+                self.epoch, self.position = answer["epoch"], answer["number"]
+
+
+@unittest.skipIf(zmq is None, "python3-zmq and python3-msgpack are not installed")
+class Crowd(unittest.TestCase):
+    def setUp(self):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the programs inherit it
+        self.cluster = Cluster()
+        self.addCleanup(lambda: self.cluster.end(failed=not self._outcome.success))
+        self.context = zmq.Context()
+        self.context.max_sockets = 2 * BRANCHES * GATEWAYS
+        self.addCleanup(self.context.destroy)
+        self.cluster.keys.mkdir()
+        self.gateways = []
+        for b in range(BRANCHES):
+            made = [Gateway(f"branch-{b}", f"g-{g}") for g in range(GATEWAYS)]
+            self.gateways += made
+            write_yaml(self.cluster.config / "branches" / f"branch-{b}.yaml", {
+                "branch": f"branch-{b}", "name": f"branch {b}", "region": "north", "country": "DE",
+                "zone": "Europe/Berlin", "counters": [COUNTER],
+                "gateways": [{"gateway": one.name} for one in made]})
+        for number, one in enumerate(self.gateways):
+            one.spool = number.to_bytes(16, "big")
+            path = self.cluster.keys / f"gateway.{one.branch}.{one.name}.pub"
+            path.write_text(one.public.decode() + "\n")
+        self.cluster.start_redis()
+        self.cluster.start_broker()
+        for name in ("w1", "w2"):
+            self.cluster.start_worker(name)
+
+    def serve(self, waiting, done):
+        """Until done(gateway) is true of all; fails when it takes too long."""
+        poller = zmq.Poller()
+        by_socket = {one.socket: one for one in waiting}
+        for sock in by_socket:
+            poller.register(sock, zmq.POLLIN)
+        end = time.monotonic() + SERVED_S
+        while by_socket and time.monotonic() < end:
+            for sock, _ in poller.poll(100):
+                one = by_socket[sock]
+                one.receive()
+                if done(one):
+                    poller.unregister(sock)
+                    del by_socket[sock]
+        self.assertEqual(len(by_socket), 0, f"not served within {SERVED_S} s")
+
+    def come(self, times):
+        """All connect and send a batch; how long that took."""
+        began = time.monotonic()
+        key = (self.cluster.keys / "broker.pub").read_bytes().strip()
+        for one in self.gateways:
+            if one.socket:
+                one.socket.close()
+            one.connect(self.context, self.cluster.gateways_endpoint, key)
+        self.serve(self.gateways, lambda one: one.position == times - 1)
+        for one in self.gateways:
+            one.send_batch()
+        self.serve(self.gateways, lambda one: one.position == times)
+        return time.monotonic() - began
+
+    def memory_mb(self):
+        status = pathlib.Path(f"/proc/{self.cluster.processes['broker'].pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+    def test_all_are_served_when_they_come_and_when_they_come_again(self):
+        first_s = self.come(1)
+        first_mb = self.memory_mb()
+        self.cluster.processes["broker"].kill()
+        self.cluster.start_broker()
+        again_s = self.come(2)
+        again_mb = self.memory_mb()
+        print(f"{len(self.gateways)} gateways: {first_s:.1f} s and {first_mb:.0f} MB, "
+              f"after a restart {again_s:.1f} s and {again_mb:.0f} MB", file=sys.stderr)
+        if PATIENCE == 1:  # sanitizers take more
+            self.assertLess(max(first_mb, again_mb), MEMORY_MB)
+        counters = until(self.cluster.status, "the status of so many")["counters"]
+        self.assertEqual(counters["batches"], len(self.gateways))
+
+
+if __name__ == "__main__":
+    main()
