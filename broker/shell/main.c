@@ -7,6 +7,7 @@
 #include "common/settings/file.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { EXIT_CONFIGURATION = 78 };
 
@@ -17,10 +18,21 @@ static const struct command command = {
     .settings = broker_settings,
 };
 
+/// Each gateway takes a descriptor: as many as the system lets this process have. Debian gives a
+/// process 1024 at first, and far more if it asks.
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warning("descriptors", "reason=\"the limit cannot be raised\"");
+}
+
 static int run(const struct broker_settings *settings, const struct branches *branches) {
     struct loop *loop = NULL;
     struct broker *broker = NULL;
     struct problem problem = {0};
+    raise_descriptor_limit();
     if (loop_new(&loop)) {
         log_error("not_started", "reason=\"no memory or descriptors\"");
         return EXIT_FAILURE;
