@@ -221,7 +221,7 @@ def _at_counter(people, employees, counter):
 
 def judge(encounter, series, watched):
     """{standard: (verdict, measured as fraction in its unit or None, covered millionths or None)}"""
-    return {one["id"]: _judge_one(one, encounter, series, watched) for one in STANDARDS}
+    return {one["id"]: judge_one(one, encounter, series, watched) for one in STANDARDS}
 
 
 def _phase(standard, encounter):
@@ -230,7 +230,7 @@ def _phase(standard, encounter):
     return encounter["started"], encounter["ended"]
 
 
-def _judge_one(standard, encounter, series, watched):
+def judge_one(standard, encounter, series, watched):
     nothing = ("not_applicable", None, None)
     outcomes = standard.get("outcomes")
     if outcomes and encounter["outcome"] not in outcomes:
@@ -253,10 +253,10 @@ def _judge_one(standard, encounter, series, watched):
     samples = [(at, value) for at, value in
                series.get((standard.get("measure", "distance.client"), encounter["counter"]), [])
                if first <= at < encounter["ended"]]
-    held = _held(standard, samples, watched, begin, end)
+    held = stretches(standard, samples, watched, begin, end)
     covered = sum(to - at for at, to, _ in held)
     share = covered * MILLION // (end - begin)
-    if covered == 0 or covered < COVERAGE * (end - begin):
+    if covered == 0 or covered < standard.get("coverage", COVERAGE) * (end - begin):
         figures = _figures(standard, samples, held, begin, end) if covered else None
         return "insufficient_evidence", figures and figures[0], share
     figures = _figures(standard, samples, held, begin, end)
@@ -265,7 +265,7 @@ def _judge_one(standard, encounter, series, watched):
     return _decide(standard, *figures) + (share,)
 
 
-def _held(standard, samples, watched, begin, end):
+def stretches(standard, samples, watched, begin, end):
     """[(from, to, value)]: how long each sample speaks, where the sensor watched."""
     gap = standard.get("gap_ms", GAP_MS)
     spans = []
@@ -289,20 +289,20 @@ def _held(standard, samples, watched, begin, end):
     return held
 
 
-def _inside(value, band, margin=0):
+def in_band(value, band, margin=0):
     low, high = band
     return (low is None or value >= low - margin) and (high is None or value <= high + margin)
 
 
 def _share(held, band, margin):
-    inside = sum(to - at for at, to, value in held if _inside(value, band, margin))
+    inside = sum(to - at for at, to, value in held if in_band(value, band, margin))
     return Fraction(100 * inside, sum(to - at for at, to, _ in held))
 
 
 def _longest(held, band, margin):
     best, stretch = 0, None
     for at, to, value in held:
-        if _inside(value, band, margin):
+        if in_band(value, band, margin):
             continue
         stretch = (stretch[0], to) if stretch and stretch[1] == at else (at, to)
         best = max(best, stretch[1] - stretch[0])
@@ -311,7 +311,7 @@ def _longest(held, band, margin):
 
 def _figures(standard, samples, held, begin, end):
     """The figure as measured, as low and as high as the sensor's uncertainty lets it be."""
-    kind, u = standard["statistic"], UNCERTAINTY_CM
+    kind, u = standard["statistic"], standard.get("uncertainty", UNCERTAINTY_CM)
     if kind == "share":
         return tuple(_share(held, standard["band"], margin) for margin in (0, -u, u))
     if kind == "longest_outside":

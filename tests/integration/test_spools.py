@@ -1,0 +1,228 @@
+"""The shipped day, judged a second time: from what lies in the gateways' spools and the shipped
+standards, by recompute.py's exact fractions. Every verdict and every figure must be the same."""
+
+import collections
+import fractions
+import pathlib
+import sys
+
+import yaml
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import recompute  # noqa: E402
+from cluster import ROOT, Case, Failure, made_up_day, main  # noqa: E402
+from spools import Said  # noqa: E402
+
+BRANCH, DAY = "musterstadt", "2024-11-25"
+GATEWAYS = ("desk", "floor", "eye", "ear", "form")
+SECOND = 1000
+FIRST = "first_after_start"
+MILLION = recompute.MILLION
+
+
+def exact(number):
+    """As written in the file."""
+    return fractions.Fraction(str(number))
+
+
+def config(name):
+    return yaml.safe_load((ROOT / "config" / name).read_text())
+
+
+class Rule:
+    """A shipped standard in the words of recompute.py: whole multiples of its measure's resolution,
+    ms, percent."""
+
+    def __init__(self, standard, measures, phases):
+        self.id = standard["standard"]
+        self.statistic = standard["statistic"]
+        self.measure = measures.get(standard.get("measure"))
+        self.labels = standard.get("labels")
+        self.during = standard["during"]
+        self.applies = standard.get("applies", {})
+        self._phases = phases
+        self.resolution = exact(self.measure.get("resolution", 1)) if self.measure else exact(1)
+        self.scale = {"s": SECOND, "%": 1, "1": 1}.get(standard["unit"], 1 / self.resolution) \
+            if self.statistic in (FIRST, "duration", "share", "count") else 1 / self.resolution
+        evidence = standard.get("evidence", {})
+        self.confidence = 100 * exact(evidence.get("confidence", 0))
+        bound = {side: exact(value) * self.scale for side, value in standard["bound"].items()}
+        self.words = dict(
+            bound, id=self.id, statistic=self.statistic, percent=standard.get("percent"),
+            measure=standard.get("measure"), during=self.during,
+            coverage=exact(evidence.get("coverage", 0)),
+            gap_ms=int(exact(evidence.get("gap_s", 0)) * SECOND),
+            uncertainty=exact(self.measure.get("uncertainty", 0)) / self.resolution
+            if self.measure else 0,
+            degree=[(exact(x) * self.scale, exact(y)) for x, y in standard.get("degree", [])])
+        if "band" in standard:
+            self.words["band"] = tuple(
+                exact(standard["band"][side]) / self.resolution if side in standard["band"] else None
+                for side in ("least", "most"))
+
+    def judge(self, encounter, said):
+        """(verdict, figure or None, covered millionths or None)"""
+        if any(encounter.get(what) not in self.applies.get(f"{what}s", [encounter.get(what)])
+               for what in ("offering", "outcome")):
+            return "not_applicable", None, None
+        span = self._span(encounter)
+        if span[0] is None:
+            return "not_applicable", None, None
+        if self.statistic == "duration":
+            times = dict(encounter, issued=span[0], started=span[1]) \
+                if self.during != "service" else encounter
+            words = dict(self.words, during="service" if self.during == "service" else "waiting")
+            return recompute.judge_one(words, times, {}, [])
+        if span[1] is None or span[0] >= span[1]:
+            return "not_applicable", None, None
+        key = self.words["measure"], encounter["counter"]
+        members = [(at, value) for at, value, confidence in said.members(*key)
+                   if confidence >= self.confidence and (not self.labels or value in self.labels)]
+        if self.statistic in ("count", FIRST):
+            return self._marks(members, said.watched(*key), *span)
+        phase = dict(encounter, started=span[0], ended=span[1])
+        first = min(encounter[name] for name in ("issued", "started") if encounter[name] is not None)
+        members = [one for one in members if first <= one[0] < encounter["ended"]]
+        words = dict(self.words, during="service", measure=None)
+        return recompute.judge_one(words, dict(phase, issued=first),
+                                   {(None, encounter["counter"]): members}, said.watched(*key))
+
+    def _span(self, encounter):
+        if isinstance(self.during, dict):
+            return encounter[self.during["from"]], encounter[self.during["to"]]
+        started, ended = encounter["started"], encounter["ended"]
+        if self.during == "waiting":
+            return encounter["issued"], started
+        if started is None or self.during == "service":
+            return started, ended
+        length = SECOND * self._phases(encounter["offering"])[f"{self.during}_s"]
+        return (started, min(started + length, ended)) if self.during == "opening" \
+            else (max(ended - length, started), ended)
+
+    def _marks(self, members, watched, begin, end):
+        """How many, or how long until the first; with a band, until a sample in it."""
+        words = self.words
+        if "band" in words:
+            held = recompute.stretches(words, members, watched, begin, end)
+            covered = sum(to - at for at, to, _ in held)
+            marks = {margin: [at for at, value in members if begin <= at < end
+                              and recompute.in_band(value, words["band"], margin)]
+                     for margin in (0, words["uncertainty"])}
+        else:
+            covered = sum(max(0, min(to, end) - max(at, begin)) for at, to in watched)
+            heard = [at for at, _ in members if begin <= at < end]
+            marks = {0: heard, words["uncertainty"]: heard}
+        share = covered * MILLION // (end - begin)
+        enough = covered > 0 and covered >= words["coverage"] * (end - begin)
+
+        def figure(times):
+            if self.statistic == "count":
+                return fractions.Fraction(len(times))
+            return fractions.Fraction(times[0] - begin) if times else None
+        measured = figure(marks[0])
+        if not enough:
+            return "insufficient_evidence", measured if covered else None, share
+        kindest = figure(marks[words["uncertainty"]])
+        if not self._violates(measured):
+            return "met", measured, share
+        if not self._violates(kindest):
+            return "insufficient_evidence", measured, share
+        return "not_met", measured, share
+
+    def _violates(self, figure):
+        """None: never, which is later than any bound."""
+        if figure is None:
+            return "most" in self.words
+        return figure > self.words.get("most", figure) or figure < self.words.get("least", figure)
+
+
+def rules():
+    measures = {one["id"]: one for one in config("measures.yaml")}
+    offerings = config("offerings.yaml")
+    phases = {one["offering"]: one for one in offerings["offerings"]}
+    return [Rule(standard, measures, lambda offering: phases.get(offering, offerings["other"]))
+            for path in sorted((ROOT / "config" / "standards").glob("*.yaml"))
+            for standard in yaml.safe_load(path.read_text()) if standard["status"] == "active"]
+
+
+class Spools(Case):
+    @classmethod
+    def set_up(cls):
+        cls.new_cluster()
+        day = made_up_day(cls.cluster.folder / "day")
+        cls.cluster.start_redis()
+        cls.cluster.start_broker()
+        cls.cluster.start_worker("w1")
+        for gateway in GATEWAYS:
+            cls.cluster.start_shipped_gateway(BRANCH, gateway, day, DAY)
+        cls.cluster.wait(BRANCH)
+        cls.card = cls.cluster.json("scorecard", BRANCH)
+        cls.found = {one["encounter"]: one for one in cls.cluster.json("explain", BRANCH)}
+        cls.rules = rules()
+        cls.said = Said({one["id"]: exact(one["resolution"]) for one in config("measures.yaml")
+                         if "resolution" in one})
+        for gateway in GATEWAYS:
+            if cls.cluster.processes[f"gateway.{BRANCH}.{gateway}"].stop() != 0:
+                raise Failure(f"{gateway} did not stop well")
+            cls.said.read(cls.cluster.folder / f"gateway.{BRANCH}.{gateway}.spool")
+        times = dict.fromkeys(("issued", "called", "started", "ended"))
+        cls.encounters = {identity: {**times, **one}
+                          for identity, one in cls.said.encounters().items()}
+        cls.expected = {identity: {rule.id: rule.judge(one, cls.said) for rule in cls.rules}
+                        for identity, one in cls.encounters.items()}
+
+    def standards(self):
+        return {one["id"]: one for dimension in self.card["dimensions"]
+                for one in dimension["standards"]}
+
+    def test_encounters_by_outcome(self):
+        self.assertGreater(len(self.encounters), 80)
+        self.assertEqual(set(self.found), set(self.encounters))
+        outcomes = collections.Counter(one["outcome"] for one in self.encounters.values())
+        self.assertGreaterEqual(len(outcomes), 3)
+        self.assertEqual({name: count for name, count in self.card["outcomes"].items() if count},
+                         dict(outcomes))
+
+    def test_waits_over_the_limit(self):
+        most = next(rule for rule in self.rules if rule.id == "timing.wait").words["most"]
+        longer = sum((one["ended"] if one["started"] is None else one["started"]) - one["issued"]
+                     > most for one in self.encounters.values()
+                     if one["issued"] is not None and
+                     (one["started"] is not None or one["outcome"] == "abandoned"))
+        self.assertGreater(longer, 0)
+        verdicts = self.standards()["timing.wait"]["verdicts"]
+        self.assertEqual(verdicts["partly_met"] + verdicts["not_met"], longer)
+
+    def test_every_total_of_the_scorecard(self):
+        sums = collections.defaultdict(collections.Counter)
+        for verdicts in self.expected.values():
+            for standard, (verdict, _, _) in verdicts.items():
+                sums[standard][verdict] += 1
+        standards = self.standards()
+        self.assertEqual(set(standards), set(sums))
+        for name in ("wording.greeting", "wording.farewell", "wording.forbidden", "proxemics.mean"):
+            self.assertGreater(sums[name]["met"], 5)
+            self.assertGreater(sums[name]["partly_met"] + sums[name]["not_met"], 0)
+        for name, one in standards.items():
+            self.assertEqual({key: count for key, count in one["verdicts"].items() if count},
+                             dict(sums[name]), name)
+
+    def test_every_verdict_with_its_figure_and_coverage(self):
+        scales = {rule.id: rule.scale for rule in self.rules}
+        for identity, verdicts in self.expected.items():
+            found = {one["standard"]: one for one in self.found[identity]["verdicts"]}
+            self.assertEqual(set(found), set(verdicts))
+            for name, (verdict, figure, covered) in verdicts.items():
+                one, what = found[name], f"{identity} {name}: {found[name]}"
+                self.assertEqual(one["verdict"], verdict, what)
+                if figure is None:
+                    self.assertIsNone(one["measured"], what)
+                else:
+                    self.assertAlmostEqual(one["measured"], float(figure / scales[name]),
+                                           delta=1e-9 * max(1, abs(float(figure))), msg=what)
+                share = one["coverage"]
+                self.assertEqual(None if share is None else round(share * MILLION), covered, what)
+
+
+if __name__ == "__main__":
+    main()
