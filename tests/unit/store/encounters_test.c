@@ -176,6 +176,25 @@ Test(encounters, after_three_leases_that_ran_out_it_is_handed_out_as_crashed) {
     cr_assert(not(stage_take(&stage, 5, &taken)));
 }
 
+// What kills its worker would otherwise make those that were only beside it crash, too.
+Test(encounters, whoever_was_taken_in_vain_is_taken_alone) {
+    struct taken taken;
+    stage.policy.settle_after_ms = 0;
+    stage.policy.lease_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    tell("e2", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(eq(sz, stage_take_up_to(&stage, 1, 16, &taken), 2));
+    tell("e3", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t lease = 2; lease <= 3; lease++) {
+        cr_assert(eq(sz, stage_take_up_to(&stage, lease, 16, &taken), 1));
+        cr_assert(not(eq(str, taken.encounter.id.text, "e3")));
+        cr_assert(eq(int, stage_settle(&stage, &taken, lease, MET).head.status, STORE_OK));
+    }
+    cr_assert(eq(sz, stage_take_up_to(&stage, 4, 16, &taken), 1));
+    cr_assert(eq(str, taken.encounter.id.text, "e3"));
+}
+
 Test(encounters, a_withdrawn_one_takes_its_contribution_back) {
     struct taken taken;
     struct encounter encounter = stage_encounter("e1", 0, 0);

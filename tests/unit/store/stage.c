@@ -193,16 +193,23 @@ void stage_watermark(struct stage *stage, int64_t watermark_ms) {
         stage_ingest(stage, (struct stage_batch){.gateway = gateway, .watermark_ms = watermark_ms});
 }
 
-bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken) {
+size_t stage_take_up_to(struct stage *stage, uint8_t lease, uint8_t most, struct taken *taken) {
     struct buffer argument;
     struct take_reply reply;
-    struct take_call call = {.configuration = stage->configuration, .most = 1, .bytes = UINT32_MAX};
+    struct take_call call = {
+        .configuration = stage->configuration, .most = most, .bytes = UINT32_MAX};
     memset(call.lease.bytes, lease, LEASE_SIZE);
     buffer_init(&argument, 1 << 16);
     call_take(&call, &argument);
     enum err err = take_reply_read(stage_call(stage, "tresen_v1_take", &argument), &reply);
     buffer_fini(&argument);
-    return !err && reply.head.status == STORE_OK && take_reply_next(&reply, taken) == ERR_NONE;
+    if (err || reply.head.status != STORE_OK) return 0;
+    size_t count = reply.count;
+    return take_reply_next(&reply, taken) == ERR_NONE ? count : 0;
+}
+
+bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken) {
+    return stage_take_up_to(stage, lease, 1, taken) == 1;
 }
 
 struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,

@@ -57,6 +57,8 @@ struct ingest_reply stage_ingest(struct stage *stage, struct stage_batch batch);
 /// Every gateway promises this.
 void stage_watermark(struct stage *stage, int64_t watermark_ms);
 
+/// How many were taken; *taken is the first of them.
+size_t stage_take_up_to(struct stage *stage, uint8_t lease, uint8_t most, struct taken *taken);
 /// At most one; false: none is due. The lease is `lease` eight times.
 bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken);
 /// Settles with one standard of this verdict; withdrawn: nothing.
