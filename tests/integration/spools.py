@@ -1,6 +1,7 @@
 """What the gateways of a branch have said, read from their spools: SQLite, MessagePack and the packed
 columns of common/wire/PROTOCOL.md, section 6. Shares no code with the programs."""
 
+import bisect
 import collections
 import fractions
 import functools
@@ -72,8 +73,14 @@ class Said:
                 if identity not in self._withdrawn}
 
     @functools.cache
-    def members(self, measure, counter):
-        return sorted(self._members[measure, counter].values(), key=lambda one: one[0])
+    def _sorted(self, measure, counter):
+        return sorted(self._members[measure, counter].values(), key=_time)
+
+    def members(self, measure, counter, begin, end):
+        """[(time, value or label, confidence)] with begin <= time < end."""
+        members = self._sorted(measure, counter)
+        return members[bisect.bisect_left(members, begin, key=_time):
+                       bisect.bisect_left(members, end, key=_time)]
 
     @functools.cache
     def watched(self, measure, counter):
@@ -85,6 +92,10 @@ class Said:
             elif start < stop:
                 merged.append((start, stop))
         return merged
+
+
+def _time(member):
+    return member[0]
 
 
 def _nearest(value):

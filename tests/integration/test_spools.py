@@ -76,13 +76,13 @@ class Rule:
         if span[1] is None or span[0] >= span[1]:
             return "not_applicable", None, None
         key = self.words["measure"], encounter["counter"]
-        members = [(at, value) for at, value, confidence in said.members(*key)
+        first = min(encounter[name] for name in ("issued", "started") if encounter[name] is not None)
+        members = [(at, value)
+                   for at, value, confidence in said.members(*key, first, encounter["ended"])
                    if confidence >= self.confidence and (not self.labels or value in self.labels)]
         if self.statistic in ("count", FIRST):
             return self._marks(members, said.watched(*key), *span)
         phase = dict(encounter, started=span[0], ended=span[1])
-        first = min(encounter[name] for name in ("issued", "started") if encounter[name] is not None)
-        members = [one for one in members if first <= one[0] < encounter["ended"]]
         words = dict(self.words, during="service", measure=None)
         return recompute.judge_one(words, dict(phase, issued=first),
                                    {(None, encounter["counter"]): members}, said.watched(*key))
