@@ -12,8 +12,6 @@ const struct setting bench_settings[] = {
     SETTING_PATH(struct bench_settings, redis_path, "", "Unix socket of Redis."),
     SETTING_TEXT(struct bench_settings, endpoint, "",
                  "load: where the broker's gateways_endpoint is. zmq: where its own broker binds."),
-    SETTING_PATH(struct bench_settings, spool_dir, "",
-                 "load: folder of the gateways' spools on disk; empty: spools in memory."),
     SETTING_U64(struct bench_settings, encounters, 10, 1, 100000, "Encounters of each branch."),
     SETTING_U64(struct bench_settings, batch_observations, 32, 1, BATCH_OBSERVATIONS_MAX,
                 "Observations in a batch."),

@@ -6,7 +6,6 @@
 
 struct bench_settings {
     char config_dir[PATH_SIZE], redis_path[PATH_SIZE], endpoint[SETTING_TEXT_SIZE];
-    char spool_dir[PATH_SIZE];
     uint64_t encounters, batch_observations, window, rate, fold;
 };
 extern const struct setting bench_settings[];
