@@ -110,11 +110,16 @@ static bool inside(struct bounds band, int32_t value) {
 static int64_t quantile(const struct collected *samples, int percent) {
     static uint32_t counts[PLAIN_VALUES];
     int64_t rank = ((int64_t)samples->count * percent + 99) / 100, up_to = 0;
-    memset(counts, 0, sizeof counts);
+    int32_t least = INT32_MAX, most = INT32_MIN;
+    for (size_t i = 0; i < samples->count; i++) {
+        if (samples->value[i] < least) least = samples->value[i];
+        if (samples->value[i] > most) most = samples->value[i];
+    }
+    memset(counts, 0, (size_t)(most - least + 1) * sizeof counts[0]);
     for (size_t i = 0; i < samples->count; i++)
-        counts[(uint16_t)(samples->value[i] + PLAIN_VALUES / 2)]++;
-    for (int32_t value = 0; value < PLAIN_VALUES; value++)
-        if ((up_to += counts[value]) >= rank) return value - PLAIN_VALUES / 2;
+        counts[samples->value[i] - least]++;
+    for (int32_t value = least; value <= most; value++)
+        if ((up_to += counts[value - least]) >= rank) return value;
     return 0;
 }
 

@@ -16,6 +16,7 @@ struct seen {
     struct span phase;
     int64_t largest_gap_ms;
     uint8_t least_confidence;
+    struct unbroken unbroken;
     int64_t covered_ms;
     size_t point_count;
     struct point points[POINTS_MAX];
@@ -186,13 +187,11 @@ static struct span worst_span(const struct observed *observed) {
     case STATISTIC_MIN:
     case STATISTIC_MAX:
     case STATISTIC_QUANTILE:
-        evidence_longest_outside(standard, observed->series, observed->phase, standard->bound,
-                                 &worst);
+        statistic_longest_outside(observed, observed->phase, standard->bound, &worst);
         return worst;
     case STATISTIC_SHARE:
     case STATISTIC_LONGEST_OUTSIDE:
-        evidence_longest_outside(standard, observed->series, observed->phase, standard->band,
-                                 &worst);
+        statistic_longest_outside(observed, observed->phase, standard->band, &worst);
         return worst;
     case STATISTIC_DURATION:
     case STATISTIC_COUNT_EVENTS:
@@ -214,6 +213,16 @@ static bool seen_already(const struct seen *seen, const struct observed *observe
            seen->least_confidence == observed->standard->least_confidence;
 }
 
+static void look_closely(struct seen *seen, const struct standard *standard) {
+    if (seen->unbroken.columns) {
+        seen->covered_ms = unbroken_covered_ms(&seen->unbroken, seen->phase);
+        seen->point_count = unbroken_points(&seen->unbroken, seen->phase, seen->points);
+    } else {
+        seen->covered_ms = evidence_covered_ms(standard, seen->series, seen->phase);
+        seen->point_count = evidence_points(standard, seen->series, seen->phase, seen->points);
+    }
+}
+
 /// How much of the phase is covered, and the points to show for it.
 static void look(struct seen *seen, struct observed *observed, struct judgement *out) {
     const struct standard *standard = observed->standard;
@@ -222,10 +231,10 @@ static void look(struct seen *seen, struct observed *observed, struct judgement 
         seen->phase = observed->phase;
         seen->largest_gap_ms = standard->largest_gap_ms;
         seen->least_confidence = standard->least_confidence;
-        seen->covered_ms = evidence_covered_ms(standard, observed->series, observed->phase);
-        seen->point_count =
-            evidence_points(standard, observed->series, observed->phase, seen->points);
+        seen->unbroken = unbroken_of(standard, observed->series);
+        look_closely(seen, standard);
     }
+    observed->unbroken = seen->unbroken;
     observed->covered_ms = seen->covered_ms;
     out->point_count = seen->point_count;
     memcpy(out->points, seen->points, seen->point_count * sizeof seen->points[0]);

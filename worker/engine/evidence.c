@@ -146,8 +146,7 @@ size_t evidence_points(const struct standard *standard, const struct series *ser
     size_t wanted = total < POINTS_MAX ? total : POINTS_MAX;
     for (struct usable sample; kept < wanted && usables_next(&usables, &sample);) {
         if (!span_holds(phase, sample.at_ms)) continue;
-        size_t place = wanted > 1 ? kept * (total - 1) / (wanted - 1) : 0;
-        if (index++ != place) continue;
+        if (index++ != point_place(kept, wanted, total)) continue;
         bool events = series->measure->kind == MEASURE_EVENTS;
         points[kept++] = (struct point){
             .at_ms = sample.at_ms,

@@ -82,6 +82,11 @@ int64_t evidence_longest_outside(const struct standard *standard, const struct s
 size_t evidence_points(const struct standard *standard, const struct series *series,
                        struct span phase, struct point points[POINTS_MAX]);
 
+/// Which of `total` members is the one to show, of `wanted` that are evenly apart.
+static inline size_t point_place(size_t shown, size_t wanted, size_t total) {
+    return wanted > 1 ? shown * (total - 1) / (wanted - 1) : 0;
+}
+
 static inline bool bounds_hold(struct bounds bounds, int64_t value) {
     return bounds.least <= value && value <= bounds.most;
 }

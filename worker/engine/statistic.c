@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 static struct figure whole(wide value) {
     return (struct figure){.numerator = value, .denominator = 1};
@@ -41,12 +42,8 @@ static struct reach reach_of(const struct observed *o, enum leaning leaning) {
 }
 
 /// Sum, count and extremes of the usable samples of a span.
-struct summary {
-    int64_t count, sum;
-    int32_t least, most;
-};
-
 static struct summary summarise(const struct observed *o, struct span span) {
+    if (o->unbroken.columns) return unbroken_summary(&o->unbroken, span);
     struct summary summary = {.least = INT32_MAX, .most = INT32_MIN};
     struct usables usables = usables_of(o->standard, o->series);
     for (struct usable sample; usables_next(&usables, &sample);) {
@@ -66,9 +63,31 @@ static struct figure shifted(const struct observed *o, enum leaning leaning, int
     return (struct figure){.numerator = sum + shift, .denominator = count};
 }
 
+static void add_useful(const int32_t *value, struct range range, enum leaning leaning,
+                       const struct summary *so_far, struct summary *summary) {
+    for (size_t i = range.from; i < range.to; i++) {
+        if (((wide)value[i] * so_far->count - so_far->sum) * leaning <= 0) continue;
+        summary->count++;
+        summary->sum += value[i];
+    }
+}
+
+static struct summary unbroken_with_useful(const struct unbroken *unbroken, enum leaning leaning,
+                                           const struct reach *reach,
+                                           const struct summary *so_far) {
+    struct summary summary = unbroken_summary(unbroken, reach->sure);
+    struct range sure = unbroken_range(unbroken, reach->sure);
+    struct range possible = unbroken_range(unbroken, reach->possible);
+    const int32_t *value = unbroken->columns->value;
+    add_useful(value, (struct range){possible.from, sure.from}, leaning, so_far, &summary);
+    add_useful(value, (struct range){sure.to, possible.to}, leaning, so_far, &summary);
+    return summary;
+}
+
 /// The sure samples and those possible ones that lie on the leaning side of the mean `so_far`.
 static struct summary with_useful(const struct observed *o, enum leaning leaning,
                                   const struct reach *reach, const struct summary *so_far) {
+    if (o->unbroken.columns) return unbroken_with_useful(&o->unbroken, leaning, reach, so_far);
     struct summary summary = {0};
     struct usables usables = usables_of(o->standard, o->series);
     for (struct usable sample; usables_next(&usables, &sample);) {
@@ -110,34 +129,77 @@ static bool maximum(const struct observed *o, enum leaning leaning, struct figur
     return summary.count > 0;
 }
 
-/// Whether the quantile can lie at `value` or beyond it on the leaning side, when only those
-/// possible samples belong to the phase that help. Nearest rank: the least value with at least
-/// `percent` of the samples at or below it.
-static bool quantile_reaches(const struct observed *o, enum leaning leaning,
-                             const struct reach *reach, int64_t value) {
-    int64_t count = 0, up_to = 0, below = 0;
+/// How values lie about one.
+struct ranks {
+    int64_t count, up_to, below;
+};
+
+static struct ranks ranks_in(const int32_t *values, struct range range, int64_t value) {
+    int32_t up_to = 0, below = 0; // a series has fewer members
+    for (size_t i = range.from; i < range.to; i++) {
+        up_to += values[i] <= value;
+        below += values[i] < value;
+    }
+    return (struct ranks){(int64_t)(range.to - range.from), up_to, below};
+}
+
+static struct ranks unbroken_ranks(const struct unbroken *unbroken, enum leaning leaning,
+                                   const struct reach *reach, int64_t value) {
+    struct range sure = unbroken_range(unbroken, reach->sure);
+    struct range possible = unbroken_range(unbroken, reach->possible);
+    const struct range doubtful[] = {{possible.from, sure.from}, {sure.to, possible.to}};
+    struct ranks ranks = ranks_in(unbroken->columns->value, sure, value);
+    for (size_t i = 0; i < 2; i++) { // of these, only those that help
+        struct ranks other = ranks_in(unbroken->columns->value, doubtful[i], value);
+        ranks.count += leaning == HIGHEST ? other.count - other.below : other.up_to;
+        ranks.up_to += leaning == HIGHEST ? other.up_to - other.below : other.up_to;
+        ranks.below += leaning == HIGHEST ? 0 : other.below;
+    }
+    return ranks;
+}
+
+static struct ranks walked_ranks(const struct observed *o, enum leaning leaning,
+                                 const struct reach *reach, int64_t value) {
+    struct ranks ranks = {0};
     struct usables usables = usables_of(o->standard, o->series);
     for (struct usable sample; usables_next(&usables, &sample);) {
         bool helps = leaning == HIGHEST ? sample.value >= value : sample.value <= value;
         if (!span_holds(reach->sure, sample.at_ms) &&
             !(helps && span_holds(reach->possible, sample.at_ms)))
             continue;
-        count++;
-        up_to += sample.value <= value;
-        below += sample.value < value;
+        ranks.count++;
+        ranks.up_to += sample.value <= value;
+        ranks.below += sample.value < value;
     }
-    int64_t rank = (count * o->standard->percent + 99) / 100;
-    return leaning == HIGHEST ? below < rank : up_to >= rank;
+    return ranks;
+}
+
+/// Whether the quantile can lie at `value` or beyond it on the leaning side, when only those
+/// possible samples belong to the phase that help. Nearest rank: the least value with at least
+/// `percent` of the samples at or below it.
+static bool quantile_reaches(const struct observed *o, enum leaning leaning,
+                             const struct reach *reach, int64_t value) {
+    struct ranks ranks = o->unbroken.columns ? unbroken_ranks(&o->unbroken, leaning, reach, value)
+                                             : walked_ranks(o, leaning, reach, value);
+    int64_t rank = (ranks.count * o->standard->percent + 99) / 100;
+    return leaning == HIGHEST ? ranks.below < rank : ranks.up_to >= rank;
 }
 
 enum { COUNTED_VALUES = 1024 };
 
-/// The quantile as measured of values that lie close together, by counting each of them.
+/// The quantile of the phase's values, that lie close together, by counting each of them.
 static int64_t quantile_counted(const struct observed *o, const struct summary *summary) {
-    uint32_t counts[COUNTED_VALUES] = {0};
-    struct usables usables = usables_of(o->standard, o->series);
-    for (struct usable sample; usables_next(&usables, &sample);)
-        if (span_holds(o->phase, sample.at_ms)) counts[sample.value - summary->least]++;
+    uint32_t counts[COUNTED_VALUES];
+    memset(counts, 0, (size_t)(summary->most - summary->least + 1) * sizeof counts[0]);
+    if (o->unbroken.columns) {
+        struct range range = unbroken_range(&o->unbroken, o->phase);
+        for (size_t i = range.from; i < range.to; i++)
+            counts[o->unbroken.columns->value[i] - summary->least]++;
+    } else {
+        struct usables usables = usables_of(o->standard, o->series);
+        for (struct usable sample; usables_next(&usables, &sample);)
+            if (span_holds(o->phase, sample.at_ms)) counts[sample.value - summary->least]++;
+    }
     int64_t rank = (summary->count * o->standard->percent + 99) / 100, up_to = 0;
     for (int64_t value = 0;; value++) {
         up_to += counts[value];
@@ -151,8 +213,8 @@ static bool quantile(const struct observed *o, enum leaning leaning, struct figu
     if (summarise(o, reach.sure).count == 0) return false;
     struct summary summary = summarise(o, reach.possible);
     int64_t low = summary.least, high = summary.most;
-    if (leaning == AS_MEASURED && high - low < COUNTED_VALUES)
-        low = high = quantile_counted(o, &summary);
+    bool all_sure = leaning == AS_MEASURED || o->error_ms == 0;
+    if (all_sure && high - low < COUNTED_VALUES) low = high = quantile_counted(o, &summary);
     while (low < high) {
         int64_t middle = low + (high - low + (leaning == HIGHEST)) / 2;
         if (quantile_reaches(o, leaning, &reach, middle) == (leaning == HIGHEST))
@@ -171,6 +233,11 @@ struct times {
 
 static struct times times_in(const struct observed *o, struct bounds band, struct span span) {
     struct times times = {0};
+    if (o->unbroken.columns) {
+        times.inside_ms = unbroken_inside_ms(&o->unbroken, span, band);
+        times.outside_ms = unbroken_covered_ms(&o->unbroken, span) - times.inside_ms;
+        return times;
+    }
     struct holds holds = holds_of(o->standard, o->series, span);
     for (struct held held; holds_next(&holds, &held);) {
         int64_t length_ms = held.span.to_ms - held.span.from_ms;
@@ -193,11 +260,18 @@ static bool share(const struct observed *o, enum leaning leaning, struct figure 
     return out->denominator > 0;
 }
 
+int64_t statistic_longest_outside(const struct observed *o, struct span span, struct bounds band,
+                                  struct span *longest) {
+    return o->unbroken.columns
+               ? unbroken_longest_outside(&o->unbroken, span, band, longest)
+               : evidence_longest_outside(o->standard, o->series, span, band, longest);
+}
+
 static bool longest_outside(const struct observed *o, enum leaning leaning, struct figure *out) {
     struct bounds band = widened(o->standard->band, -leaning * o->standard->uncertainty);
     struct reach reach = reach_of(o, leaning);
     struct span span = leaning == HIGHEST ? reach.possible : reach.sure, stretch;
-    *out = whole(evidence_longest_outside(o->standard, o->series, span, band, &stretch));
+    *out = whole(statistic_longest_outside(o, span, band, &stretch));
     return true;
 }
 

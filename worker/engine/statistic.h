@@ -1,7 +1,7 @@
 #pragma once
 // The figure that a standard asks for, exactly, and how far its samples' uncertainty could move it.
 
-#include "worker/standards/standard.h"
+#include "worker/engine/unbroken.h"
 
 __extension__ typedef __int128 wide;
 
@@ -22,13 +22,18 @@ struct observed {
     const struct standard *standard;
     const struct series *series; // NULL: STATISTIC_DURATION
     struct span phase;
-    int64_t covered_ms; // of the phase
-    int64_t error_ms;   // of a time that compares two clocks
-    bool turned;        // the standard asks that the bound does not hold
+    struct unbroken unbroken; // the series, where it has no break
+    int64_t covered_ms;       // of the phase
+    int64_t error_ms;         // of a time that compares two clocks
+    bool turned;              // the standard asks that the bound does not hold
 };
 
 /// false: no usable sample to make the figure of.
 bool statistic_figure(const struct observed *observed, enum leaning leaning, struct figure *figure);
+
+/// As evidence_longest_outside, of a span of what is observed.
+int64_t statistic_longest_outside(const struct observed *observed, struct span span,
+                                  struct bounds band, struct span *longest);
 
 /// -1, 0, 1: the figure is below, at or above the limit.
 int figure_compare(struct figure figure, int64_t limit);

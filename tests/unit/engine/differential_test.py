@@ -85,7 +85,25 @@ def random_case(r):
     members = list(members)
     r.shuffle(members)  # order among equal times must not matter
     c["members"] = sorted(members, key=lambda m: m[0])
+    if not c["events"] and r.random() < 0.15:
+        make_unbroken(r, c)
     return c
+
+
+def make_unbroken(r, c):
+    """Many samples without a break: what the engine looks at by blocks."""
+    length = r.choice([40, 100, 200])
+    if NONE not in c["times"]:
+        c["times"] = [T0 + t for t in sorted(r.randint(0, length) for _ in range(4))]
+    c["spans"] = [(T0 - r.randint(15, 30), T0 + length + r.randint(-20, 30))]
+    c["gap"] = r.choice([3, 100])
+    c["members"] = []
+    at, value = c["spans"][0][0] + r.randint(-1, 30), r.randint(-9, 9)
+    while at < c["spans"][0][1] - r.randint(-1, 10) and len(c["members"]) < 250:
+        c["members"].append((at, value, 100))
+        at += r.choice([1, 1, 1, 2, 3])
+        if r.random() < 0.3:
+            value = max(-9, min(9, value + r.randint(-6, 6)))
 
 
 def line_of(c):
