@@ -7,6 +7,7 @@
 #include "sensors-gw/shell/gateway.h"
 #include "sensors-gw/shell/probe.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -66,8 +67,22 @@ static int gateway_main(int argc, char **argv) {
     return step == COMMAND_GO ? status : shared;
 }
 
+/// --driver NAME is short for a list of this one driver, whose settings are drivers.0.KEY: it
+/// becomes a --set, so that all tools understand it.
+static void expand_driver(int argc, char **argv) {
+    static char set[SETTING_TEXT_SIZE], option[] = "--set";
+    for (int i = 1; i + 1 < argc; i++) {
+        if (strcmp(argv[i], "--driver") != 0) continue;
+        snprintf(set, sizeof set, "drivers=[{driver: %s}]", argv[i + 1]);
+        argv[i] = option;
+        argv[i + 1] = set;
+        return;
+    }
+}
+
 int main(int argc, char **argv) {
     umask(077); // spool and key are nobody else's
+    expand_driver(argc, argv);
     for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof *tools; i++)
         if (strcmp(argv[1], tools[i].name) == 0) return tools[i].run(argc - 1, argv + 1);
     return gateway_main(argc, argv);

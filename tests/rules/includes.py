@@ -32,7 +32,9 @@ ALLOWED = {
     "worker/shell": COMMON
     | {"worker/catalogue", "worker/core", "worker/engine", "worker/standards", "worker/store"},
     "sensors-gw/core": PURE_COMMON,
-    "sensors-gw/drivers": PURE_COMMON | {"common/settings", "sensors-gw/core"},
+    "sensors-gw/simulate": {"common/base", "common/domain"},
+    "sensors-gw/drivers": PURE_COMMON
+    | {"common/settings", "sensors-gw/core", "sensors-gw/simulate"},
     "sensors-gw/exam": PURE_COMMON,
     "sensors-gw/shell": COMMON | {"sensors-gw/core", "sensors-gw/drivers", "sensors-gw/exam"},
     "ops/bench": PURE_COMMON | {"common/registry", "worker/core", "worker/store"},

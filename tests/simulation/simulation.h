@@ -9,7 +9,7 @@
 
 #include "sensors-gw/core/batching.h"
 #include "sensors-gw/core/session.h"
-#include "tests/simulation/chance.h"
+#include "common/base/chance.h"
 #include "tests/simulation/store_model.h"
 #include "tests/simulation/world.h"
 #include "worker/core/pipeline.h"

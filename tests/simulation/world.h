@@ -4,7 +4,7 @@
 
 #include "common/domain/batch.h"
 #include "common/registry/branches.h"
-#include "tests/simulation/chance.h"
+#include "common/base/chance.h"
 #include "worker/standards/standard.h"
 #include "worker/store/calls.h"
 
