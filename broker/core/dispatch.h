@@ -33,7 +33,7 @@ enum dispatch_input_kind {
     INPUT_BATCH,       // gateway, session, position (the batch's own), bytes, slot
     INPUT_ASK,         // gateway, session, slot
     INPUT_GATEWAY,     // gateway: connected anew; its session numbers begin again
-    INPUT_READY,       // worker, credit (absolute), fresh: another process than before
+    INPUT_READY,       // worker, credit (absolute), held; fresh: over another connection than before
     INPUT_DONE,        // worker, jobs, status, position (the store's), wait_ms, due_ms
     INPUT_GOODBYE,     // worker: gives back what it holds
     INPUT_DRAIN,       // worker: the operator wants it to leave
@@ -46,7 +46,7 @@ enum dispatch_input_kind {
 struct dispatch_input {
     enum dispatch_input_kind kind;
     uint64_t now_ms; // monotonic; never goes back
-    uint32_t gateway, worker, slot, bytes, credit;
+    uint32_t gateway, worker, slot, bytes, credit, held;
     uint64_t session;
     struct position position;
     bool fresh;

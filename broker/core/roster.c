@@ -50,9 +50,11 @@ void roster_ready(struct dispatch *dispatch, const struct dispatch_input *in) {
     if (in->fresh) {
         roster_lost(dispatch, worker, REASON_REPLACED);
         worker->draining = false;
-        worker->ghosts = 0;
+        worker->ghosts = in->held; // whoever gave it them, they need its credit
     }
-    if (dispatch->now_ms - worker->lost_ms >= dispatch->limits.job_ms) worker->ghosts = 0;
+    // Once nothing that was sent to it can be on its way any more, its own word is the truth.
+    if (dispatch->now_ms - worker->lost_ms >= dispatch->limits.job_ms && worker->ghosts > in->held)
+        worker->ghosts = in->held;
     if (!worker->ready) dispatch->ready++;
     worker->ready = true;
     worker->credit = in->credit;

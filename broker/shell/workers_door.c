@@ -33,18 +33,20 @@ static uint32_t place_for(struct broker *broker, const struct id *name) {
 static const char *ready(struct broker *broker, struct bus_peer peer, const struct id *name,
                          const struct message *message) {
     uint32_t number = place_for(broker, name);
+    uint32_t held = message->held < UINT32_MAX ? (uint32_t)message->held : UINT32_MAX;
     if (number == NO_PEER) return "too many workers: raise workers_max";
     struct worker *worker = &broker->peers.workers[number];
     enum connection_news news = connection_heard(&worker->connection, peer, clock_monotonic_ms());
     if (news == CONNECTION_FORMER)
         return "another process speaks for this worker: give each a name of its own";
     if (news == CONNECTION_NEW)
-        log_info("worker_connected", "worker=%s credit=%u", name->text, message->credit);
+        log_info("worker_connected", "worker=%s credit=%u held=%u", name->text, message->credit, held);
     snprintf(worker->set, sizeof worker->set, "%.*s", (int)message->set.size,
              (const char *)message->set.data);
     broker_input(broker, (struct dispatch_input){.kind = INPUT_READY,
                                                  .worker = number,
                                                  .credit = message->credit,
+                                                 .held = held,
                                                  .fresh = news == CONNECTION_NEW});
     return NULL;
 }

@@ -142,7 +142,7 @@ static const struct shape shapes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_BATCH] = {K(SESSION) | POSITION | K(BODY), K(AS) | K(LOST)},
     [MESSAGE_ANSWER] = {K(SESSION) | POSITION | K(STATUS) | K(WINDOW), K(REASON) | K(WAIT_MS)},
     [MESSAGE_REFUSED] = {K(REASON), 0},
-    [MESSAGE_READY] = {K(WORKER) | K(CREDIT), K(AS) | K(SET)},
+    [MESSAGE_READY] = {K(WORKER) | K(CREDIT), K(AS) | K(HELD) | K(SET)},
     [MESSAGE_JOB] = {K(JOB) | K(WHAT) | K(BRANCH),
                      K(GATEWAY) | K(SESSION) | K(SPOOL) | POSITION | K(LOST) | K(REASON) | K(BODY)},
     [MESSAGE_DONE] = {K(JOBS) | K(STATUS),

@@ -69,7 +69,7 @@ struct message {
     int64_t due_ms;   // done: until the branch's next encounter is due; -1: none
     struct bytes set; // ready: hash of the standards it judges by
     // ask: what the gateway reports of itself, for status and audit
-    uint64_t held;          // batches in the spool that are not applied yet
+    uint64_t held;          // batches in the spool that are not applied yet; ready: jobs it holds
     uint64_t spooled;       // batches ever written to this spool
     uint64_t dropped;       // batches dropped unsent because the spool was full
     int64_t oldest_ms;      // event time of the oldest batch held; TIME_NONE: none

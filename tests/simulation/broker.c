@@ -209,8 +209,11 @@ static void from_worker(struct simulation *s, struct broker *broker, uint32_t wo
         bool news;
         if (!heard(connection, peer, s->now_ms, &news)) return;
         input(s, broker,
-              (struct dispatch_input){
-                  .kind = INPUT_READY, .worker = worker, .credit = message->credit, .fresh = news});
+              (struct dispatch_input){.kind = INPUT_READY,
+                                      .worker = worker,
+                                      .credit = message->credit,
+                                      .held = (uint32_t)message->held,
+                                      .fresh = news});
         return;
     }
     if (!connection->known || connection->peer != peer) return;

@@ -69,6 +69,7 @@ struct link {
     uint8_t client, broker;
     bool wanted, up;
     uint32_t peer;                // number of this connection; a new one each time
+    uint32_t lives[2];            // of the client and the broker between which it was made
     uint32_t told;                // the newest one that its client knows of
     uint64_t broken_until_ms;     // cannot connect before
     uint64_t blocked_until_ms[2]; // to the broker, to the client: what is sent is lost
@@ -180,7 +181,6 @@ struct broker {
 struct frame {
     struct frame *next, *before; // of this worker
     uint8_t broker;
-    uint32_t life; // of the connection that it came over
     uint32_t holders;
     uint8_t bytes[];
 };
@@ -191,8 +191,7 @@ struct worker {
     struct pipeline_branch branches[WORLD_BRANCHES];
     uint64_t heartbeat_at_ms;
     struct buffer out[BROKERS];
-    uint32_t lives[BROKERS];                 // of the connections
-    uint32_t held[BROKERS], former[BROKERS]; // jobs of this connection, and of those before
+    uint32_t held[BROKERS]; // jobs that came from each and are not answered
     struct frame *frames;
     int64_t clock_ahead_ms;
     // Its connection to Redis.

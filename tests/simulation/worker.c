@@ -46,7 +46,8 @@ static void send_ready(struct simulation *s, struct worker *worker) {
             worker, i,
             &(struct message){.type = MESSAGE_READY,
                               .worker = name_of(s, worker),
-                              .credit = share > worker->former[i] ? share - worker->former[i] : 0,
+                              .credit = share,
+                              .held = worker->held[i],
                               .set = bytes_of_text("a")});
     worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
 }
@@ -68,7 +69,6 @@ static struct frame *frame_keep(struct worker *worker, size_t broker, struct byt
     assert(frame);
     *frame = (struct frame){.next = worker->frames,
                             .broker = (uint8_t)broker,
-                            .life = worker->lives[broker],
                             .holders = 1};
     memcpy(frame->bytes, bytes.data, bytes.size);
     if (worker->frames) worker->frames->before = frame;
@@ -174,8 +174,7 @@ static void call_forget(struct worker *worker, struct store_call *call) {
 static void release(struct worker *worker, const struct pipeline_action *action) {
     for (size_t i = 0; i < action->frame_count; i++) {
         struct frame *frame = action->frames[i];
-        size_t broker = frame->broker;
-        --*(frame->life == worker->lives[broker] ? &worker->held[broker] : &worker->former[broker]);
+        worker->held[frame->broker]--;
         frame_let_go(worker, frame);
     }
 }
@@ -279,12 +278,8 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
 }
 
 void worker_connected(struct simulation *s, size_t number, size_t broker, bool up) {
-    struct worker *worker = &s->workers[number];
-    if (!up) return;
-    worker->lives[broker]++;
-    worker->former[broker] += worker->held[broker];
-    worker->held[broker] = 0;
-    send_ready(s, worker);
+    (void)broker;
+    if (up) send_ready(s, &s->workers[number]);
 }
 
 void worker_drain(struct simulation *s, size_t number) {

@@ -21,15 +21,12 @@ struct connection {
     uint32_t number;
     struct bus_socket *socket;
     struct buffer out; // messages of this turn, to go in one frame
-    uint32_t life;     // counts how often it was made
-    uint32_t held;     // jobs that came over it as it is now
-    uint32_t former;   // jobs that came before it was made anew: the broker knows nothing of them
+    uint32_t held;     // jobs that came from there and are not answered
 };
 
 /// What came from a broker in one frame; jobs point into it until they are answered.
 struct frame {
     struct connection *connection;
-    uint32_t life; // of the connection
     uint32_t holders;
     uint8_t bytes[];
 };
@@ -83,8 +80,8 @@ static void send_ready(struct worker *worker) {
         struct connection *connection = &worker->connections[i];
         struct message ready = {.type = MESSAGE_READY,
                                 .worker = worker->settings->worker,
-                                .credit =
-                                    share > connection->former ? share - connection->former : 0,
+                                .credit = share,
+                                .held = connection->held,
                                 .set = bytes_of_text(worker->catalogue->hash_text)};
         send_message(connection, &ready);
     }
@@ -96,8 +93,7 @@ static void send_ready(struct worker *worker) {
 static void release(const struct pipeline_action *action) {
     for (size_t i = 0; i < action->frame_count; i++) {
         struct frame *frame = action->frames[i];
-        struct connection *connection = frame->connection;
-        --*(frame->life == connection->life ? &connection->held : &connection->former);
+        frame->connection->held--;
         if (--frame->holders == 0) free(frame);
     }
 }
@@ -260,7 +256,6 @@ static void broker_said(void *context, struct bus_peer peer, const char *user, s
         return;
     }
     frame->connection = connection;
-    frame->life = connection->life;
     frame->holders = 1;
     memcpy(frame->bytes, bytes.data, bytes.size);
 
@@ -286,9 +281,6 @@ static void broker_up(void *context) {
     struct connection *connection = context;
     log_info("broker_up", "endpoint=%s",
              connection->worker->settings->brokers.items[connection->number]);
-    connection->life++;
-    connection->former += connection->held;
-    connection->held = 0;
     send_ready(connection->worker);
 }
 

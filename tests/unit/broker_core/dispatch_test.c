@@ -160,6 +160,19 @@ Test(dispatch, what_a_silent_worker_may_still_hold_needs_its_credit) {
     drive_free(&d);
 }
 
+// A connection breaks and is made anew, or the broker restarts: the jobs from before are still in
+// the worker, and only the worker knows.
+Test(dispatch, what_a_worker_holds_from_a_former_connection_needs_its_credit) {
+    struct drive d = drive_new(drive_limits);
+    feed_reconnected(&d, 0, 2, 2);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0));
+    feed_done(&d, 0, 12345, 0, -1); // of a job that this broker never gave
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1));
+    feed_done(&d, 0, 12346, 0, -1);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1));
+    drive_free(&d);
+}
+
 // It may have been frozen, and thaw: Redis knows the number, the broker only has to ignore it.
 Test(dispatch, a_late_answer_changes_nothing) {
     struct drive d = drive_new(drive_limits);
