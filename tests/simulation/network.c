@@ -75,6 +75,13 @@ static const struct process *client_of(const struct simulation *s, const struct 
                                     : &s->workers[link->client].process;
 }
 
+/// Whether both ends are the processes between which it was made. One that died and came back within
+/// a look has broken its connections all the same.
+static bool same_ends(const struct simulation *s, const struct link *link) {
+    return link->lives[0] == client_of(s, link)->life &&
+           link->lives[1] == s->brokers[link->broker].process.life;
+}
+
 /// Connect what can be connected, give up what is broken. A partition is noticed by heartbeats.
 void network_look(struct simulation *s) {
     for (size_t i = 0; i < s->link_count; i++) {
@@ -83,10 +90,15 @@ void network_look(struct simulation *s) {
             link->blocked_until_ms[0] > s->now_ms || link->blocked_until_ms[1] > s->now_ms;
         bool cut = blocked && (!link->up || s->now_ms - link->blocked_since_ms > NOTICED_MS);
         bool can = client_of(s, link)->alive && s->brokers[link->broker].process.alive && !cut &&
-                   link->broken_until_ms <= s->now_ms && link->wanted;
+                   link->broken_until_ms <= s->now_ms && link->wanted &&
+                   (!link->up || same_ends(s, link));
         if (can == link->up) continue;
         link->up = can;
-        if (can) link->peer = ++s->peers;
+        if (can) {
+            link->peer = ++s->peers;
+            link->lives[0] = client_of(s, link)->life;
+            link->lives[1] = s->brokers[link->broker].process.life;
+        }
         link->last_ms[0] = link->last_ms[1] = 0;
         event_push(s, (struct event){.at_ms = s->now_ms,
                                      .kind = can ? EVENT_LINK_UP : EVENT_LINK_DOWN,

@@ -214,6 +214,15 @@ static bool branch_settled(const struct simulation *s, size_t branch, char *why,
     return true;
 }
 
+/// The store has the spool's last batch, and no other one of that number.
+static bool stands_at_end(const struct simulation *s, size_t gateway) {
+    const struct model_gateway *stands = stored(s, gateway);
+    const struct spool_head *head = &s->gateways[gateway].head;
+    const struct row *last = &s->gateways[gateway].spool.rows[head->last - 1];
+    return stands && stands->number == head->last && stands->epoch == head->epoch &&
+           memcmp(stands->tag, last->tag.bytes, sizeof stands->tag) == 0;
+}
+
 bool oracle_drained(struct simulation *s, char *why, size_t size) {
     for (size_t i = 0; i < s->world->gateway_count; i++) {
         const struct gateway *g = &s->gateways[i];
@@ -226,8 +235,7 @@ bool oracle_drained(struct simulation *s, char *why, size_t size) {
         return false;
     }
     for (size_t i = 0; i < s->world->gateway_count; i++) {
-        const struct model_gateway *stands = stored(s, i);
-        if (stands && stands->number == s->gateways[i].head.last) continue;
+        if (stands_at_end(s, i)) continue;
         snprintf(why, size, "gateway %zu does not know that the store stands elsewhere", i);
         return false;
     }
@@ -246,9 +254,7 @@ static void check_positions(struct simulation *s) {
     for (size_t i = 0; i < s->world->gateway_count; i++) {
         const struct model_gateway *stands = stored(s, i);
         const struct spool_head *head = &s->gateways[i].head;
-        const struct row *last = &s->gateways[i].spool.rows[head->last - 1];
-        if (!stands || stands->number != head->last || stands->epoch != head->epoch ||
-            memcmp(stands->tag, last->tag.bytes, sizeof stands->tag) != 0)
+        if (!stands_at_end(s, i))
             wrong(s, "gateway %zu ends at %llu:%llu, the store has %llu:%llu", i,
                   (unsigned long long)head->epoch, (unsigned long long)head->last,
                   (unsigned long long)(stands ? stands->epoch : 0),
