@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { CAPACITY_LEAST = 256, VARINT_BITS = 7 };
 
@@ -54,7 +53,7 @@ static bool grow(struct buffer *buffer, size_t needed) {
     return true;
 }
 
-uint8_t *buffer_extend(struct buffer *buffer, size_t size) {
+uint8_t *buffer_extend_slowly(struct buffer *buffer, size_t size) {
     if (buffer->failed) return NULL;
     bool fits = size <= buffer->limit - buffer->size;
     if (!fits || ((!buffer->data || size > buffer->capacity - buffer->size) &&
@@ -65,12 +64,6 @@ uint8_t *buffer_extend(struct buffer *buffer, size_t size) {
     uint8_t *at = buffer->data + buffer->size;
     buffer->size += size;
     return at;
-}
-
-void buffer_put(struct buffer *buffer, const void *data, size_t size) {
-    if (size == 0) return;
-    uint8_t *at = buffer_extend(buffer, size);
-    if (at) memcpy(at, data, size);
 }
 
 static void put_little_endian(struct buffer *buffer, uint64_t value, size_t size) {
@@ -123,10 +116,6 @@ struct reader reader_of(struct bytes bytes) {
     static const uint8_t nothing;
     const uint8_t *data = bytes.data ? bytes.data : &nothing;
     return (struct reader){.at = data, .end = data + bytes.size};
-}
-
-size_t reader_left(const struct reader *reader) {
-    return (size_t)(reader->end - reader->at);
 }
 
 static void fail(struct reader *reader) {

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /// Bytes that somebody else owns.
 struct bytes {
@@ -31,9 +32,23 @@ void buffer_clear(struct buffer *buffer); // size 0, not failed, keeps its memor
 /// ERR_NOMEM or ERR_FULL.
 enum err buffer_rewind(struct buffer *buffer, size_t size);
 struct bytes buffer_bytes(const struct buffer *buffer);
+/// buffer_extend where there is no room yet.
+uint8_t *buffer_extend_slowly(struct buffer *buffer, size_t size);
+
 /// size bytes to be written by the caller, or NULL (then failed).
-uint8_t *buffer_extend(struct buffer *buffer, size_t size);
-void buffer_put(struct buffer *buffer, const void *data, size_t size);
+static inline uint8_t *buffer_extend(struct buffer *buffer, size_t size) {
+    if (buffer->failed || !buffer->data || size > buffer->capacity - buffer->size)
+        return buffer_extend_slowly(buffer, size);
+    uint8_t *at = buffer->data + buffer->size;
+    buffer->size += size;
+    return at;
+}
+
+static inline void buffer_put(struct buffer *buffer, const void *data, size_t size) {
+    uint8_t *at = size ? buffer_extend(buffer, size) : NULL;
+    if (at) memcpy(at, data, size);
+}
+
 void buffer_put_u8(struct buffer *buffer, uint8_t value);
 void buffer_put_u16(struct buffer *buffer, uint16_t value);
 void buffer_put_u32(struct buffer *buffer, uint32_t value);
@@ -49,7 +64,9 @@ struct reader {
 };
 
 struct reader reader_of(struct bytes bytes);
-size_t reader_left(const struct reader *reader);
+static inline size_t reader_left(const struct reader *reader) {
+    return (size_t)(reader->end - reader->at);
+}
 struct bytes reader_take(struct reader *reader, size_t size);
 uint8_t reader_u8(struct reader *reader);
 uint16_t reader_u16(struct reader *reader);

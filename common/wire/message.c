@@ -158,6 +158,11 @@ static const uint64_t job_required[JOB_KIND_COUNT] = {
     [JOB_DEAD] = K(GATEWAY) | K(SESSION) | POSITION | K(BODY),
 };
 
+/// Of a set that is not empty; `set &= set - 1` takes it out.
+static enum key first_key(uint64_t set) {
+    return (enum key)__builtin_ctzll(set);
+}
+
 static uint64_t required_keys(const struct message *message) {
     uint64_t required = shapes[message->type].required;
     return message->type == MESSAGE_JOB ? required | job_required[message->what] : required;
@@ -278,21 +283,20 @@ enum err message_encode(const struct message *message, struct buffer *out) {
     if (message->body.size > body_max(message->type)) return ERR_FULL;
     assert(message->jobs.size == message->job_count * sizeof(uint64_t));
     assert(check(message, NULL) == ERR_NONE);
-    uint64_t written = required_keys(message);
-    for (size_t key = KEY_TYPE + 1; key < KEY_COUNT; key++)
-        if (shapes[message->type].optional >> key & 1 && present(message, &rows[key]))
-            written |= UINT64_C(1) << key;
+    uint64_t written = required_keys(message) | K(TYPE);
+    for (uint64_t set = shapes[message->type].optional & ~written; set; set &= set - 1)
+        if (present(message, &rows[first_key(set)])) written |= set & -set;
 
     size_t begin = out->size;
     msgpack_packer packer;
     msgpack_packer_init(&packer, out, pack_write);
-    msgpack_pack_map(&packer, 2 + (size_t)__builtin_popcountll(written));
+    msgpack_pack_map(&packer, 1 + (size_t)__builtin_popcountll(written));
     pack_write_key(&packer, rows[KEY_V].key);
     msgpack_pack_int(&packer, PROTOCOL_VERSION);
-    for (size_t key = KEY_TYPE; key < KEY_COUNT; key++) {
-        if (key != KEY_TYPE && !(written >> key & 1)) continue;
-        pack_write_key(&packer, rows[key].key);
-        write_value(&packer, &rows[key], member(message, &rows[key]));
+    for (uint64_t set = written; set; set &= set - 1) {
+        const struct row *row = &rows[first_key(set)];
+        pack_write_key(&packer, row->key);
+        write_value(&packer, row, member(message, row));
     }
     return out->failed ? buffer_rewind(out, begin) : ERR_NONE; // never half a message
 }
@@ -376,26 +380,25 @@ static enum err read_key(struct reader values[], enum key key, struct message *m
     return read_value(&values[key], &rows[key], (char *)message + rows[key].offset, problem);
 }
 
-static enum err require(const struct reader values[], uint64_t keys, const struct message *message,
+static enum err require(uint64_t found, uint64_t keys, const struct message *message,
                         struct problem *problem) {
-    for (size_t key = 0; key < KEY_COUNT; key++)
-        if (keys >> key & 1 && !values[key].at)
-            return problem_set(problem, ERR_FORMAT, "%s: key %s is missing",
-                               type_names[message->type], rows[key].key.text);
-    return ERR_NONE;
+    uint64_t missing = keys & ~found;
+    if (!missing) return ERR_NONE;
+    return problem_set(problem, ERR_FORMAT, "%s: key %s is missing", type_names[message->type],
+                       rows[first_key(missing)].key.text);
 }
 
 /// Version and type come before anything else: another version may have changed the rest.
-static enum err read_head(struct reader values[], struct message *message,
+static enum err read_head(struct reader values[], uint64_t found, struct message *message,
                           struct problem *problem) {
     int64_t version;
-    if (!values[KEY_V].at || !pack_read_integer(&values[KEY_V], &version))
+    if (!(found & K(V)) || !pack_read_integer(&values[KEY_V], &version))
         return problem_set(problem, ERR_FORMAT, "key v: missing, or not an integer");
     if (version != PROTOCOL_VERSION)
         return problem_set(problem, ERR_VERSION,
                            "protocol version %lld is not spoken here: send version %d",
                            (long long)version, PROTOCOL_VERSION);
-    if (!values[KEY_TYPE].at) return problem_set(problem, ERR_FORMAT, "key type is missing");
+    if (!(found & K(TYPE))) return problem_set(problem, ERR_FORMAT, "key type is missing");
     return read_key(values, KEY_TYPE, message, problem);
 }
 
@@ -403,21 +406,22 @@ enum err message_decode(struct reader *frame, struct message *message, struct pr
     *message = (struct message){.due_ms = -1, .oldest_ms = TIME_NONE};
     if (reader_left(frame) == 0) return ERR_END;
     struct reader values[KEY_COUNT];
-    if (!pack_index(frame, PACK_DEPTH_MAX, rows, sizeof rows[0], KEY_COUNT, values)) {
+    uint64_t found;
+    if (!pack_index_found(frame, PACK_DEPTH_MAX, rows, sizeof rows[0], KEY_COUNT, values, &found)) {
         reader_take(frame, reader_left(frame)); // where the next message begins is not known
         return problem_set(problem, ERR_FORMAT,
                            "not a message: one MessagePack map with distinct short text keys");
     }
-    enum err err = read_head(values, message, problem);
+    enum err err = read_head(values, found, message, problem);
     if (err) return err;
     const struct shape *shape = &shapes[message->type];
-    err = require(values, shape->required, message, problem);
-    for (size_t key = KEY_TYPE + 1; key < KEY_COUNT && !err; key++)
-        if (values[key].at && (shape->required | shape->optional) >> key & 1)
-            err = read_key(values, (enum key)key, message, problem);
-    if (!err) err = require(values, required_keys(message), message, problem);
+    found &= shape->required | shape->optional; // others mean nothing here
+    err = require(found, shape->required, message, problem);
+    for (uint64_t set = found; set && !err; set &= set - 1)
+        err = read_key(values, first_key(set), message, problem);
+    if (!err) err = require(found, required_keys(message), message, problem);
     if (err) return err;
-    message->has_spool = values[KEY_SPOOL].at && (shape->required | shape->optional) & K(SPOOL);
+    message->has_spool = found & K(SPOOL);
     message->job_count = message->jobs.size / sizeof(uint64_t);
     return check(message, problem);
 }

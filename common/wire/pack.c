@@ -69,6 +69,11 @@ static inline struct bytes view(struct reader *reader, size_t size) {
 /// RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF.
 static bool utf8_valid(struct bytes text) {
     const uint8_t *at = text.data, *end = text.data + text.size;
+    uint64_t eight;
+    for (; (size_t)(end - at) >= sizeof eight; at += sizeof eight) { // ASCII, most of the time
+        memcpy(&eight, at, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080)) break;
+    }
     while (at < end) {
         uint8_t lead = *at++;
         if (lead < 0x80) continue;
@@ -188,7 +193,7 @@ static enum kind take_long_form(struct reader *reader, uint8_t head, union item 
     }
 }
 
-static enum kind take(struct reader *reader, union item *item) {
+static inline enum kind take(struct reader *reader, union item *item) {
     enum kind kind;
     uint8_t head = (uint8_t)big_endian(reader, 1);
     if (head < 0x80)
@@ -293,43 +298,56 @@ static inline const struct pack_key *row_key(const void *rows, size_t row_size, 
 }
 
 /// The row of a key, looked for from *row on, where most senders have it; false: none.
-static bool find_row(const void *rows, size_t row_size, size_t count, struct bytes key,
-                     size_t *row) {
-    for (size_t tried = 0; tried < count; tried++, *row = *row + 1 < count ? *row + 1 : 0) {
-        const struct pack_key *known = row_key(rows, row_size, *row);
-        if (known->size == key.size && memcmp(known->text, key.data, key.size) == 0) return true;
+static inline bool find_row(const void *rows, size_t row_size, size_t count, struct bytes key,
+                            size_t *row) {
+    for (size_t tried = 0, at = *row; tried < count; tried++, at = at + 1 < count ? at + 1 : 0) {
+        const struct pack_key *known = row_key(rows, row_size, at);
+        if (known->size != key.size || memcmp(known->text, key.data, key.size) != 0) continue;
+        *row = at;
+        return true;
     }
     return false;
 }
 
-bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
-                size_t count, struct reader values[]) {
-    for (size_t i = 0; i < count; i++)
-        values[i] = (struct reader){0};
+/// A short text, as keys are, without looking at its characters; false: no short text is next.
+static inline bool take_short_text(struct reader *reader, struct bytes *text) {
+    if (!has(reader, 1) || (*reader->at & 0xe0) != 0xa0) return false;
+    size_t size = *reader->at & 0x1f;
+    if (!has(reader, 1 + size)) return false;
+    *text = (struct bytes){reader->at + 1, size};
+    reader->at += 1 + size;
+    return true;
+}
+
+bool pack_index_found(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
+                      size_t count, struct reader values[], uint64_t *found) {
     union item item, key;
+    *found = 0;
     if (take(reader, &item) != KIND_MAP || depth == 0) return false;
     struct bytes unknown[PACK_KEYS_MAX]; // a known one that comes twice finds its row taken
     size_t row = 0, unknown_count = 0;
     for (size_t i = 0; i < item.count; i++) {
-        if (take(reader, &key) != KIND_TEXT) return false;
+        bool is_short = take_short_text(reader, &key.bytes);
+        if (!is_short && take(reader, &key) != KIND_TEXT) return false;
         bool known = find_row(rows, row_size, count, key.bytes, &row);
-        if (known ? values[row].at != NULL : !key_is_new(unknown, unknown_count++, key.bytes))
+        if (known ? *found >> row & 1
+                  : !utf8_valid(key.bytes) || !key_is_new(unknown, unknown_count++, key.bytes))
             return false;
-        struct reader value = *reader;
+        const uint8_t *at = reader->at;
         if (!pack_skip(reader, depth - 1)) return false;
-        value.end = reader->at;
-        if (known) values[row] = value;
+        if (!known) continue;
+        values[row] = (struct reader){.at = at, .end = reader->at};
+        *found |= UINT64_C(1) << row;
+        row = row + 1 < count ? row + 1 : 0;
     }
     return true;
 }
 
-int pack_write(void *buffer, const char *data, size_t size) {
-    buffer_put(buffer, data, size);
-    return 0; // the buffer itself remembers a failure
-}
-
-void pack_write_key(msgpack_packer *packer, struct pack_key key) {
-    msgpack_pack_str_with_body(packer, key.text, key.size);
+bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
+                size_t count, struct reader values[]) {
+    uint64_t found;
+    memset(values, 0, count * sizeof values[0]);
+    return pack_index_found(reader, depth, rows, row_size, count, values, &found);
 }
 
 void pack_write_number(msgpack_packer *packer, double value) {

@@ -37,12 +37,21 @@ struct pack_key {
 
 /// Take a whole map, checking all of it, and note where the values of `count` known keys begin:
 /// values[i] is for row i, its `at` is NULL if the key is not there. Unknown keys are skipped.
-/// The rows, row_size bytes each, begin with their struct pack_key.
+/// The rows, row_size bytes each, begin with their struct pack_key. The map may be in any order;
+/// it is read fastest in that of the rows.
 bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
                 size_t count, struct reader values[]);
+/// The same, and bit i of *found for row i; what is not found stays as it was in values.
+bool pack_index_found(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
+                      size_t count, struct reader values[], uint64_t *found);
 
 /// Where msgpack-c writes to: msgpack_packer_init(&packer, buffer, pack_write).
-int pack_write(void *buffer, const char *data, size_t size);
-void pack_write_key(msgpack_packer *packer, struct pack_key key);
+static inline int pack_write(void *buffer, const char *data, size_t size) {
+    buffer_put(buffer, data, size);
+    return 0; // the buffer itself remembers a failure
+}
+static inline void pack_write_key(msgpack_packer *packer, struct pack_key key) {
+    msgpack_pack_str_with_body(packer, key.text, key.size);
+}
 /// The shortest form that keeps the value: an integer, else float32, else float64.
 void pack_write_number(msgpack_packer *packer, double value);
