@@ -30,23 +30,36 @@ const struct measure *measures_by_key(const struct measures *measures, uint32_t 
     return NULL;
 }
 
+/// round() without a call: the number below a half keeps what is just less than one from moving up.
+static double nearest(double value) {
+    const double below_half = 0x1.fffffffffffffp-2, whole_from = 0x1p52;
+    if (!(fabs(value) < whole_from)) return value;
+    return (double)(int64_t)(value + copysign(below_half, value));
+}
+
 static int32_t clamp(double multiple, int32_t most) {
     return multiple <= -most ? -most : multiple >= most ? most : (int32_t)multiple;
 }
 
 int32_t measure_multiple(const struct measure *measure, double value) {
-    return clamp(round(value / measure->resolution), INT32_MAX);
+    return clamp(nearest(value / measure->resolution), INT32_MAX);
 }
 
 void measure_limits(const struct measure *measure, int32_t *least, int32_t *most) {
-    *least = clamp(round(measure->least / measure->resolution), INT32_MAX - 1);
-    *most = clamp(round(measure->most / measure->resolution), INT32_MAX - 1);
+    *least = clamp(nearest(measure->least / measure->resolution), INT32_MAX - 1);
+    *most = clamp(nearest(measure->most / measure->resolution), INT32_MAX - 1);
 }
 
 enum err measure_quantize(const struct measure *measure, double value, int32_t *stored) {
-    if (!isfinite(value)) return ERR_RANGE;
-    int32_t least, most, multiple = measure_multiple(measure, value);
+    int32_t least, most;
     measure_limits(measure, &least, &most);
+    return measure_quantize_within(measure, least, most, value, stored);
+}
+
+enum err measure_quantize_within(const struct measure *measure, int32_t least, int32_t most,
+                                 double value, int32_t *stored) {
+    if (!isfinite(value)) return ERR_RANGE;
+    int32_t multiple = measure_multiple(measure, value);
     if (multiple < least || multiple > most) return ERR_RANGE;
     *stored = multiple;
     return ERR_NONE;

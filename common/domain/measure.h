@@ -35,4 +35,7 @@ int32_t measure_multiple(const struct measure *measure, double value);
 void measure_limits(const struct measure *measure, int32_t *least, int32_t *most);
 /// measure_multiple of one value. ERR_RANGE: not finite, or its multiple is outside the limits.
 MUST_CHECK enum err measure_quantize(const struct measure *measure, double value, int32_t *stored);
+/// The same with the measure's limits at hand, for many values.
+MUST_CHECK enum err measure_quantize_within(const struct measure *measure, int32_t least,
+                                            int32_t most, double value, int32_t *stored);
 double measure_value(const struct measure *measure, int64_t stored);

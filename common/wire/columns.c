@@ -1,6 +1,8 @@
 #include "common/wire/columns.h"
 
 #include <assert.h>
+#include <endian.h>
+#include <string.h>
 
 enum { TIME_STEP = 0, TIME_DELTAS = 1, PERCENT_MAX = 100 };
 
@@ -10,10 +12,10 @@ static uint32_t delta_ms(const struct columns *columns, size_t index) {
 }
 
 static void pack_times(const struct columns *columns, struct buffer *out) {
-    uint32_t step = columns->count > 1 ? delta_ms(columns, 1) : 0;
-    bool constant = true;
-    for (size_t i = 2; i < columns->count && constant; i++)
-        constant = delta_ms(columns, i) == step;
+    uint32_t step = columns->count > 1 ? delta_ms(columns, 1) : 0, other = 0;
+    for (size_t i = 2; i < columns->count; i++)
+        other |= delta_ms(columns, i) ^ step; // without a jump: vectors
+    bool constant = other == 0;
     buffer_put_u8(out, constant ? TIME_STEP : TIME_DELTAS);
     if (constant)
         buffer_put_varint(out, step);
@@ -22,23 +24,82 @@ static void pack_times(const struct columns *columns, struct buffer *out) {
             buffer_put_varint(out, delta_ms(columns, i));
 }
 
+// Values above the least, little-endian, 1, 2 or 4 bytes each: a loop for each width, so that the
+// compiler makes vectors of them.
+
+static void put_bytes(const int32_t *value, size_t count, uint32_t least, uint8_t *at) {
+    for (size_t i = 0; i < count; i++)
+        at[i] = (uint8_t)((uint32_t)value[i] - least);
+}
+
+static void put_words(const int32_t *value, size_t count, uint32_t least, uint8_t *at) {
+    for (size_t i = 0; i < count; i++) {
+        uint16_t above = htole16((uint16_t)((uint32_t)value[i] - least));
+        memcpy(at + sizeof above * i, &above, sizeof above);
+    }
+}
+
+static void put_longs(const int32_t *value, size_t count, uint32_t least, uint8_t *at) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t above = htole32((uint32_t)value[i] - least);
+        memcpy(at + sizeof above * i, &above, sizeof above);
+    }
+}
+
+static uint32_t take_bytes(const uint8_t *at, size_t count, uint32_t least, int32_t *value) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        most = at[i] > most ? at[i] : most;
+        value[i] = (int32_t)(least + at[i]);
+    }
+    return most;
+}
+
+static uint32_t take_words(const uint8_t *at, size_t count, uint32_t least, int32_t *value) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t above;
+        memcpy(&above, at + sizeof above * i, sizeof above);
+        above = le16toh(above);
+        most = above > most ? above : most;
+        value[i] = (int32_t)(least + above);
+    }
+    return most;
+}
+
+static uint32_t take_longs(const uint8_t *at, size_t count, uint32_t least, int32_t *value) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t above;
+        memcpy(&above, at + sizeof above * i, sizeof above);
+        above = le32toh(above);
+        most = above > most ? above : most;
+        value[i] = (int32_t)(least + above);
+    }
+    return most;
+}
+
+static uint32_t take_nothing(size_t count, uint32_t least, int32_t *value) {
+    for (size_t i = 0; i < count; i++)
+        value[i] = (int32_t)least;
+    return 0;
+}
+
 static void pack_values(const struct columns *columns, struct buffer *out) {
     int32_t least = columns->value[0], most = least;
     for (size_t i = 1; i < columns->count; i++) {
-        if (columns->value[i] < least) least = columns->value[i];
-        if (columns->value[i] > most) most = columns->value[i];
+        least = columns->value[i] < least ? columns->value[i] : least;
+        most = columns->value[i] > most ? columns->value[i] : most;
     }
     uint32_t range = (uint32_t)most - (uint32_t)least;
     uint8_t width = range == 0 ? 0 : range <= UINT8_MAX ? 1 : range <= UINT16_MAX ? 2 : 4;
     buffer_put_u8(out, width);
     buffer_put_zigzag(out, least);
     uint8_t *at = buffer_extend(out, columns->count * width);
-    if (!at) return;
-    for (size_t i = 0; i < columns->count; i++) {
-        uint32_t above = (uint32_t)columns->value[i] - (uint32_t)least;
-        for (uint8_t byte = 0; byte < width; byte++)
-            *at++ = (uint8_t)(above >> (8 * byte));
-    }
+    if (!at || width == 0) return;
+    (width == 1   ? put_bytes
+     : width == 2 ? put_words
+                  : put_longs)(columns->value, columns->count, (uint32_t)least, at);
 }
 
 static void pack_confidences(const struct columns *columns, struct buffer *out) {
@@ -71,10 +132,18 @@ static enum err unpack_times(struct reader *packed, int32_t first_ms, struct col
     uint8_t form = reader_u8(packed);
     if (form > TIME_DELTAS) return ERR_FORMAT;
     uint64_t delta = form == TIME_STEP ? reader_varint(packed) : 0;
-    int64_t at_ms = first_ms;
     columns->t_ms[0] = first_ms;
+    if (form == TIME_STEP) {
+        if (packed->failed) return ERR_FORMAT;
+        uint64_t furthest = (uint64_t)(INT32_MAX - (int64_t)first_ms);
+        if (delta > 0 && columns->count - 1 > furthest / delta) return ERR_RANGE;
+        for (size_t i = 1; i < columns->count; i++)
+            columns->t_ms[i] = (int32_t)((uint32_t)first_ms + (uint32_t)i * (uint32_t)delta);
+        return ERR_NONE;
+    }
+    int64_t at_ms = first_ms;
     for (size_t i = 1; i < columns->count; i++) {
-        if (form == TIME_DELTAS) delta = reader_varint(packed);
+        delta = reader_varint(packed);
         if (delta > UINT32_MAX || (at_ms += (int64_t)delta) > INT32_MAX) return ERR_RANGE;
         columns->t_ms[i] = (int32_t)at_ms;
     }
@@ -87,16 +156,13 @@ static enum err unpack_values(struct reader *packed, struct columns *columns) {
     if (width == 3 || width > 4 || least < INT32_MIN || least > INT32_MAX) return ERR_FORMAT;
     if (columns->count > reader_left(packed) / (width ? width : 1) && width) return ERR_FORMAT;
     const uint8_t *at = reader_take(packed, columns->count * width).data;
-    int64_t most = least;
-    for (size_t i = 0; i < columns->count; i++) {
-        uint32_t above = 0;
-        for (uint8_t byte = 0; byte < width; byte++)
-            above |= (uint32_t)*at++ << (8 * byte);
-        int64_t value = least + above;
-        if (value > most) most = value;
-        columns->value[i] = (int32_t)value;
-    }
-    return packed->failed || most > INT32_MAX ? ERR_FORMAT : ERR_NONE;
+    if (packed->failed) return ERR_FORMAT;
+    uint32_t from = (uint32_t)(int32_t)least;
+    uint32_t most = width == 0   ? take_nothing(columns->count, from, columns->value)
+                    : width == 1 ? take_bytes(at, columns->count, from, columns->value)
+                    : width == 2 ? take_words(at, columns->count, from, columns->value)
+                                 : take_longs(at, columns->count, from, columns->value);
+    return least + most > INT32_MAX ? ERR_FORMAT : ERR_NONE;
 }
 
 static enum err unpack_confidences(struct reader *packed, struct columns *columns) {
@@ -104,8 +170,8 @@ static enum err unpack_confidences(struct reader *packed, struct columns *column
         uint64_t run = reader_varint(packed);
         uint8_t percent = reader_u8(packed);
         if (run == 0 || run > columns->count - i || percent > PERCENT_MAX) return ERR_FORMAT;
-        for (; run > 0; run--)
-            columns->confidence[i++] = percent;
+        memset(columns->confidence + i, percent, (size_t)run);
+        i += (size_t)run;
     }
     return packed->failed ? ERR_FORMAT : ERR_NONE;
 }
