@@ -59,11 +59,21 @@ struct oddity {
     uint64_t count;
 };
 
+/// What was looked up for the last observation: the next is mostly of the same series.
+struct recent {
+    const struct measure *measure; // NULL: nothing yet
+    struct id counter_id;
+    uint32_t counter;    // its place
+    int32_t least, most; // the measure's limits
+    int16_t slot;        // of the unfinished batch, NO_SLOT: none of it
+};
+
 struct batching {
     struct batching_limits limits;
     batching_take *take;
     void *context;
     struct idmap *counters;
+    struct recent recent;
 
     size_t source_count;
     struct source *sources;
@@ -94,6 +104,7 @@ struct batching {
 
 static void clear(struct batching *b) {
     b->bytes = BATCH_BYTES;
+    b->recent.slot = NO_SLOT;
     b->slot_count = b->observation_count = b->label_count = b->fact_count = 0;
     for (size_t i = 0; i < HASH_HEADS; i++)
         b->heads[i] = NO_SLOT;
@@ -334,31 +345,48 @@ static int16_t slot_add(struct batching *b, const struct measure *measure, uint3
     return at;
 }
 
-/// The slot for something that takes `bytes` more; cuts the batch where there is no room.
-static int16_t slot_for(struct batching *b, const struct measure *measure, uint32_t counter,
-                        struct span span, bool declared, size_t observations, size_t bytes) {
+/// The slot for something of the recent series that takes `bytes` more; cuts the batch where there
+/// is no room.
+static struct slot *slot_for(struct batching *b, struct span span, bool declared,
+                             size_t observations, size_t bytes) {
     bool full = b->observation_count + observations > b->limits.observations_max ||
                 b->slot_count == BATCH_SERIES_MAX || b->label_count == LABELS_MAX ||
                 b->bytes + SERIES_BYTES + bytes > b->limits.body_max;
     if (full) hand_out(b);
-    int16_t at = slot_find(b, measure, counter, span, declared);
-    if (at == NO_SLOT) at = slot_add(b, measure, counter, span);
-    struct slot *slot = &b->slots[at];
+    struct recent *recent = &b->recent;
+    if (recent->slot == NO_SLOT || !slot_fits(&b->slots[recent->slot], span, declared)) {
+        recent->slot = slot_find(b, recent->measure, recent->counter, span, declared);
+        if (recent->slot == NO_SLOT)
+            recent->slot = slot_add(b, recent->measure, recent->counter, span);
+    }
+    struct slot *slot = &b->slots[recent->slot];
     slot->watched = hull(slot->watched, span);
     slot->declared = slot->declared || declared;
-    return at;
+    return slot;
 }
 
-/// What holds for every observation and span; *counter is its place among the gateway's.
+/// Makes them the recent ones; false: not one of the gateway's counters.
+static bool look_up(struct batching *b, const struct measure *measure, const struct id *counter) {
+    struct recent *recent = &b->recent;
+    if (recent->measure == measure && id_equal(&recent->counter_id, counter)) return true;
+    uint32_t place;
+    if (!idmap_get(b->counters, counter->text, strlen(counter->text), &place)) return false;
+    *recent = (struct recent){
+        .measure = measure, .counter_id = *counter, .counter = place, .slot = NO_SLOT};
+    measure_limits(measure, &recent->least, &recent->most);
+    return true;
+}
+
+/// What holds for every observation and span; its measure and counter are the recent ones then.
 static bool admitted(struct source *source, const struct measure *measure, enum measure_kind kind,
-                     const struct id *counter_id, int64_t t_ms, uint32_t *counter) {
+                     const struct id *counter, int64_t t_ms) {
     struct batching *b = source->batching;
     const char *reason = NULL;
     if (measure->kind != kind)
         reason = "wrong_kind";
     else if (measure->legal > b->limits.legal_most)
         reason = "forbidden_measure";
-    else if (!idmap_get(b->counters, counter_id->text, strlen(counter_id->text), counter))
+    else if (!look_up(b, measure, counter))
         reason = "foreign_counter";
     else if (!time_plausible(t_ms))
         reason = "bad_time";
@@ -368,35 +396,33 @@ static bool admitted(struct source *source, const struct measure *measure, enum 
     return !reason;
 }
 
-static void observe(struct batching *b, int16_t at, int64_t t_ms, int32_t value,
+static void observe(struct batching *b, struct slot *slot, int64_t t_ms, int32_t value,
                     uint8_t confidence) {
     b->observations[b->observation_count++] =
         (struct observation){.t_ms = t_ms,
                              .value = value,
-                             .slot = (uint16_t)at,
+                             .slot = (uint16_t)(slot - b->slots),
                              .confidence = confidence < 100 ? confidence : 100};
-    b->slots[at].count++;
+    slot->count++;
     b->bytes += OBSERVATION_BYTES;
 }
 
-void batching_sample(struct source *source, const struct measure *measure,
-                     const struct id *counter_id, int64_t t_ms, double value, uint8_t confidence) {
+void batching_sample(struct source *source, const struct measure *measure, const struct id *counter,
+                     int64_t t_ms, double value, uint8_t confidence) {
     struct batching *b = source->batching;
-    uint32_t counter;
-    if (!admitted(source, measure, MEASURE_SAMPLES, counter_id, t_ms, &counter)) return;
+    if (!admitted(source, measure, MEASURE_SAMPLES, counter, t_ms)) return;
     int32_t stored;
-    if (measure_quantize(measure, value, &stored)) {
+    if (measure_quantize_within(measure, b->recent.least, b->recent.most, value, &stored)) {
         odd(b, "out_of_range");
         return;
     }
     struct span instant = {t_ms, t_ms + 1};
-    int16_t at = slot_for(b, measure, counter, instant, false, 1, OBSERVATION_BYTES);
-    observe(b, at, t_ms, stored, confidence);
+    struct slot *slot = slot_for(b, instant, false, 1, OBSERVATION_BYTES);
+    observe(b, slot, t_ms, stored, confidence);
 }
 
 /// The index of a label in its series, added if new. slot_for has made room.
-static int32_t label_index(struct batching *b, int16_t at, const struct name *name) {
-    struct slot *slot = &b->slots[at];
+static int32_t label_index(struct batching *b, struct slot *slot, const struct name *name) {
     for (int16_t l = slot->labels; l != NO_SLOT; l = b->labels[l].next)
         if (!strcmp(b->labels[l].name.text, name->text)) return b->labels[l].index;
     struct label *label = &b->labels[b->label_count];
@@ -407,24 +433,22 @@ static int32_t label_index(struct batching *b, int16_t at, const struct name *na
     return label->index;
 }
 
-void batching_event(struct source *source, const struct measure *measure,
-                    const struct id *counter_id, int64_t t_ms, struct bytes text,
-                    uint8_t confidence) {
+void batching_event(struct source *source, const struct measure *measure, const struct id *counter,
+                    int64_t t_ms, struct bytes text, uint8_t confidence) {
     struct batching *b = source->batching;
-    uint32_t counter;
     struct name name;
-    if (!admitted(source, measure, MEASURE_EVENTS, counter_id, t_ms, &counter)) return;
+    if (!admitted(source, measure, MEASURE_EVENTS, counter, t_ms)) return;
     if (!name_set(&name, (const char *)text.data, text.size)) {
         odd(b, "bad_label");
         return;
     }
     struct span instant = {t_ms, t_ms + 1};
-    int16_t at = slot_for(b, measure, counter, instant, false, 1, OBSERVATION_BYTES + LABEL_BYTES);
-    observe(b, at, t_ms, label_index(b, at, &name), confidence);
+    struct slot *slot = slot_for(b, instant, false, 1, OBSERVATION_BYTES + LABEL_BYTES);
+    observe(b, slot, t_ms, label_index(b, slot, &name), confidence);
 }
 
-void batching_watch(struct source *source, const struct measure *measure,
-                    const struct id *counter_id, int64_t from_ms, int64_t to_ms) {
+void batching_watch(struct source *source, const struct measure *measure, const struct id *counter,
+                    int64_t from_ms, int64_t to_ms) {
     struct batching *b = source->batching;
     if (!time_plausible(from_ms) || !time_plausible(to_ms) || from_ms > to_ms ||
         to_ms - from_ms > DAY_MS) {
@@ -432,11 +456,8 @@ void batching_watch(struct source *source, const struct measure *measure,
         return;
     }
     from_ms = max_ms(from_ms, least_ms(source));
-    uint32_t counter;
-    if (from_ms >= to_ms ||
-        !admitted(source, measure, measure->kind, counter_id, from_ms, &counter))
-        return;
-    (void)slot_for(b, measure, counter, (struct span){from_ms, to_ms}, true, 0, 0);
+    if (from_ms >= to_ms || !admitted(source, measure, measure->kind, counter, from_ms)) return;
+    (void)slot_for(b, (struct span){from_ms, to_ms}, true, 0, 0);
 }
 
 // ------------------------------------------------------------------ facts
