@@ -121,15 +121,36 @@ static int32_t label_place(struct minutes_builder *builder, const struct name *l
     return (int32_t)place;
 }
 
-static void add_observation(struct minutes_builder *builder, const struct batch_series *series,
-                            size_t index, int64_t minute_ms) {
+/// Members from..to of the series, all of one minute.
+static void add_observations(struct minutes_builder *builder, const struct batch_series *series,
+                             size_t from, size_t to, int64_t minute_ms) {
     const struct columns *columns = &series->columns;
-    size_t at = builder->observation_count++;
-    builder->t_ms[at] = (uint16_t)(series->base_ms + columns->t_ms[index] - minute_ms);
-    builder->value[at] = columns->value[index];
-    builder->confidence[at] = columns->confidence[index];
+    const size_t at = builder->observation_count, count = to - from;
+    const uint16_t base_ms = (uint16_t)(series->base_ms - minute_ms); // the sum is in the minute
+    uint16_t *t_ms = builder->t_ms + at;
+    for (size_t i = 0; i < count; i++)
+        t_ms[i] = (uint16_t)(base_ms + (uint16_t)columns->t_ms[from + i]);
+    memcpy(builder->value + at, columns->value + from, count * sizeof *builder->value);
+    memcpy(builder->confidence + at, columns->confidence + from, count);
     if (series->measure->kind == MEASURE_EVENTS)
-        builder->value[at] = label_place(builder, &series->labels[columns->value[index]]);
+        for (size_t i = 0; i < count; i++)
+            builder->value[at + i] =
+                label_place(builder, &series->labels[columns->value[from + i]]);
+    builder->observation_count += count;
+}
+
+/// The first of the columns, from `index` on, that is not before the time.
+static size_t members_before(const struct batch_series *series, size_t index, int64_t end_ms) {
+    size_t high = series->columns.count;
+    if (index == high || series->base_ms + series->columns.t_ms[high - 1] < end_ms) return high;
+    while (index < high) {
+        size_t middle = index + (high - index) / 2;
+        if (series->base_ms + series->columns.t_ms[middle] < end_ms)
+            index = middle + 1;
+        else
+            high = middle;
+    }
+    return high;
 }
 
 uint32_t minutes_add(struct minutes_builder *builder, const struct batch_series *series,
@@ -155,9 +176,10 @@ uint32_t minutes_add(struct minutes_builder *builder, const struct batch_series 
             .from_ms = (uint16_t)(watched.from_ms > start ? watched.from_ms - start : 0),
             .to_ms = (uint16_t)(end - start),
         };
-        for (; index < columns->count && series->base_ms + columns->t_ms[index] < end; index++)
-            add_observation(builder, series, index, start);
-        run->count = (uint32_t)builder->observation_count - run->first;
+        size_t next = members_before(series, index, end);
+        add_observations(builder, series, index, next, start);
+        run->count = (uint32_t)(next - index);
+        index = next;
     }
     return (uint32_t)(columns->count - index);
 }
@@ -193,19 +215,39 @@ static int compare_times(const void *left, const void *right, void *context) {
     return order ? order : compare_u64(a, b);
 }
 
+/// The runs behind each other; false: not sorted by time.
+static bool gather_in_order(struct minutes_builder *builder, const struct run *runs, size_t count) {
+    struct columns *columns = &builder->columns;
+    bool sorted = true;
+    columns->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const uint16_t *t_ms = builder->t_ms + runs[i].first;
+        const size_t at = columns->count, members = runs[i].count;
+        if (members == 0) continue;
+        unsigned falls = at > 0 && columns->t_ms[at - 1] > t_ms[0];
+        for (size_t k = 1; k < members; k++)
+            falls |= t_ms[k - 1] > t_ms[k];
+        for (size_t k = 0; k < members; k++)
+            columns->t_ms[at + k] = t_ms[k];
+        memcpy(columns->value + at, builder->value + runs[i].first,
+               members * sizeof *columns->value);
+        memcpy(columns->confidence + at, builder->confidence + runs[i].first, members);
+        columns->count += members;
+        sorted = sorted && !falls;
+    }
+    return sorted;
+}
+
 /// The group's observations as one column, sorted by time.
 static void gather(struct minutes_builder *builder, const struct run *runs, size_t count) {
+    if (gather_in_order(builder, runs, count)) return;
     uint32_t *order = builder->order;
     size_t total = 0;
-    bool sorted = true;
     for (size_t i = 0; i < count; i++)
-        for (uint32_t at = runs[i].first; at < runs[i].first + runs[i].count; at++) {
-            sorted = sorted && (total == 0 || builder->t_ms[order[total - 1]] <= builder->t_ms[at]);
+        for (uint32_t at = runs[i].first; at < runs[i].first + runs[i].count; at++)
             order[total++] = at;
-        }
-    if (!sorted) qsort_r(order, total, sizeof *order, compare_times, builder);
+    qsort_r(order, total, sizeof *order, compare_times, builder);
     struct columns *columns = &builder->columns;
-    columns->count = total;
     for (size_t i = 0; i < total; i++) {
         columns->t_ms[i] = builder->t_ms[order[i]];
         columns->value[i] = builder->value[order[i]];

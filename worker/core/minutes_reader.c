@@ -5,13 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERIES_MAX = 256, LABELS_MAX = 4096, STRETCHES_MAX = 65536, CHUNK_LABELS_MAX = 4096 };
+enum {
+    SERIES_MAX = 256,
+    LABELS_MAX = 4096,
+    STRETCHES_MAX = 65536,
+    SEGMENTS_MAX = 65536,
+    CHUNK_LABELS_MAX = 4096,
+    NO_SEGMENT = SEGMENTS_MAX,
+};
 
-/// One observation on its way into a series.
-struct member {
-    int32_t t_ms;  // from the encounter's begin
-    int32_t value; // events: place in labels, in the end its rank
+/// Observations of one chunk, behind each other in `incoming`.
+struct segment {
+    size_t first, count;
+    uint32_t next; // of its series, NO_SEGMENT: the last
     uint16_t series, gateway_key;
+    bool ascending; // each later than the one before
+};
+
+/// The segments of a series, in the order in which they came.
+struct segment_list {
+    uint32_t first, last;
+};
+
+/// One observation of a series whose segments have to be sorted.
+struct member {
+    int32_t t_ms;
+    int32_t value;
+    uint16_t gateway_key;
     uint8_t confidence;
 };
 
@@ -23,35 +43,50 @@ struct stretch {
 struct minutes_reader {
     struct span span;
     const struct measures *measures;
-    size_t capacity, member_count, stretch_count, series_count, label_count;
-    struct member *members, *sorted;
+    size_t capacity, member_count, segment_count, stretch_count, series_count, label_count;
+    struct columns incoming; // as they come; times from the encounter's begin
+    struct segment *segments;
+    struct member *members;
     struct stretch *stretches;
     struct span *spans;
     struct series series[SERIES_MAX];
+    struct segment_list lists[SERIES_MAX]; // of each series
     struct name *labels;
     struct idmap *label_places;
     int32_t *chunk_labels, *ranks; // place of a chunk's label; place -> rank by text
-    struct columns columns;        // the chunk being read; in the end what the series point to
+    struct columns columns;        // what the series point to in the end
 };
+
+static bool columns_new(struct columns *columns, size_t capacity) {
+    columns->t_ms = malloc(capacity * sizeof *columns->t_ms);
+    columns->value = malloc(capacity * sizeof *columns->value);
+    columns->confidence = malloc(capacity);
+    return columns->t_ms && columns->value && columns->confidence;
+}
+
+static void columns_free(struct columns *columns) {
+    free(columns->t_ms);
+    free(columns->value);
+    free(columns->confidence);
+}
 
 struct minutes_reader *minutes_reader_new(size_t observations) {
     struct minutes_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return NULL;
     reader->capacity = observations;
+    reader->segments = malloc(SEGMENTS_MAX * sizeof *reader->segments);
     reader->members = malloc(observations * sizeof *reader->members);
-    reader->sorted = malloc(observations * sizeof *reader->sorted);
     reader->stretches = malloc(STRETCHES_MAX * sizeof *reader->stretches);
     reader->spans = malloc(STRETCHES_MAX * sizeof *reader->spans);
     reader->labels = malloc(LABELS_MAX * sizeof *reader->labels);
     reader->label_places = idmap_new(LABELS_MAX, NAME_SIZE_MAX);
     reader->chunk_labels = malloc(CHUNK_LABELS_MAX * sizeof *reader->chunk_labels);
     reader->ranks = malloc(LABELS_MAX * sizeof *reader->ranks);
-    reader->columns.t_ms = malloc(observations * sizeof *reader->columns.t_ms);
-    reader->columns.value = malloc(observations * sizeof *reader->columns.value);
-    reader->columns.confidence = malloc(observations);
-    if (reader->members && reader->sorted && reader->stretches && reader->spans && reader->labels &&
-        reader->label_places && reader->chunk_labels && reader->ranks && reader->columns.t_ms &&
-        reader->columns.value && reader->columns.confidence)
+    // Behind as many as may be kept there is room for the chunk that is being read.
+    bool columns = columns_new(&reader->incoming, 2 * observations) &&
+                   columns_new(&reader->columns, observations);
+    if (columns && reader->segments && reader->members && reader->stretches && reader->spans &&
+        reader->labels && reader->label_places && reader->chunk_labels && reader->ranks)
         return reader;
     minutes_reader_free(reader);
     return NULL;
@@ -59,17 +94,16 @@ struct minutes_reader *minutes_reader_new(size_t observations) {
 
 void minutes_reader_free(struct minutes_reader *reader) {
     if (!reader) return;
+    free(reader->segments);
     free(reader->members);
-    free(reader->sorted);
     free(reader->stretches);
     free(reader->spans);
     free(reader->labels);
     idmap_free(reader->label_places);
     free(reader->chunk_labels);
     free(reader->ranks);
-    free(reader->columns.t_ms);
-    free(reader->columns.value);
-    free(reader->columns.confidence);
+    columns_free(&reader->incoming);
+    columns_free(&reader->columns);
     free(reader);
 }
 
@@ -77,7 +111,8 @@ void minutes_reader_begin(struct minutes_reader *reader, struct span span,
                           const struct measures *measures) {
     for (size_t i = 0; i < reader->label_count; i++)
         idmap_remove(reader->label_places, reader->labels[i].text, strlen(reader->labels[i].text));
-    reader->member_count = reader->stretch_count = reader->series_count = reader->label_count = 0;
+    reader->member_count = reader->segment_count = 0;
+    reader->stretch_count = reader->series_count = reader->label_count = 0;
     reader->span = span;
     reader->measures = measures;
 }
@@ -87,6 +122,7 @@ static int series_place(struct minutes_reader *reader, const struct measure *mea
     for (size_t i = 0; i < reader->series_count; i++)
         if (reader->series[i].measure == measure) return (int)i;
     if (reader->series_count == SERIES_MAX) return -1;
+    reader->lists[reader->series_count] = (struct segment_list){NO_SEGMENT, NO_SEGMENT};
     reader->series[reader->series_count] =
         (struct series){.measure = measure, .base_ms = reader->span.from_ms};
     return (int)reader->series_count++;
@@ -132,27 +168,63 @@ static enum err read_labels(struct minutes_reader *reader, struct reader *chunk,
     return ERR_NONE;
 }
 
-/// Take over the members of the chunk in reader->columns that lie in the span.
-static enum err take_members(struct minutes_reader *reader, int64_t start_ms, uint16_t series,
-                             uint16_t gateway_key, size_t label_count, bool *inside) {
-    bool events = reader->series[series].measure->kind == MEASURE_EVENTS;
-    const struct columns *columns = &reader->columns;
-    for (size_t i = 0; i < columns->count; i++) {
-        int64_t at_ms = start_ms + columns->t_ms[i];
-        int32_t value = columns->value[i];
-        if (columns->t_ms[i] >= MINUTE_MS) return ERR_FORMAT;
-        if (events && (value < 0 || (size_t)value >= label_count)) return ERR_FORMAT;
-        if (at_ms < reader->span.from_ms || at_ms >= reader->span.to_ms) continue;
-        if (reader->member_count == reader->capacity) return ERR_FULL;
-        reader->members[reader->member_count++] = (struct member){
-            .t_ms = (int32_t)(at_ms - reader->span.from_ms),
-            .value = events ? reader->chunk_labels[value] : value,
-            .series = series,
-            .gateway_key = gateway_key,
-            .confidence = columns->confidence[i],
-        };
-        *inside = true;
+/// Place of the first member at or behind a time.
+static size_t place_of(const struct columns *columns, int64_t t_ms) {
+    size_t low = 0, high = columns->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (columns->t_ms[middle] < t_ms)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
+}
+
+/// Labels of the chunk become those of the encounter.
+static enum err place_labels(struct minutes_reader *reader, struct columns *chunk,
+                             size_t label_count) {
+    for (size_t i = 0; i < chunk->count; i++) {
+        if (chunk->value[i] < 0 || (size_t)chunk->value[i] >= label_count) return ERR_FORMAT;
+        chunk->value[i] = reader->chunk_labels[chunk->value[i]];
+    }
+    return ERR_NONE;
+}
+
+static void append_segment(struct minutes_reader *reader, struct segment segment) {
+    struct segment_list *list = &reader->lists[segment.series];
+    uint32_t at = (uint32_t)reader->segment_count++;
+    reader->segments[at] = segment;
+    *(list->first == NO_SEGMENT ? &list->first : &reader->segments[list->last].next) = at;
+    list->last = at;
+}
+
+/// Keep those members of the chunk, the last that came, that lie in the span.
+static enum err take_members(struct minutes_reader *reader, struct columns *chunk, int64_t start_ms,
+                             uint16_t series, uint16_t gateway_key, bool *inside) {
+    int32_t shift_ms = (int32_t)(start_ms - reader->span.from_ms); // a minute that is in the span
+    size_t from = place_of(chunk, reader->span.from_ms - start_ms);
+    size_t to = place_of(chunk, reader->span.to_ms - start_ms), count = to - from;
+    if (to <= from) return ERR_NONE;
+    if (count > reader->capacity - reader->member_count || reader->segment_count == SEGMENTS_MAX)
+        return ERR_FULL;
+    unsigned stays = 0;
+    for (size_t i = from + 1; i < to; i++)
+        stays |= chunk->t_ms[i] == chunk->t_ms[i - 1];
+    for (size_t i = 0; i < count; i++)
+        chunk->t_ms[i] = chunk->t_ms[from + i] + shift_ms;
+    if (from > 0) {
+        memmove(chunk->value, chunk->value + from, count * sizeof *chunk->value);
+        memmove(chunk->confidence, chunk->confidence + from, count);
+    }
+    append_segment(reader, (struct segment){.first = reader->member_count,
+                                            .count = count,
+                                            .next = NO_SEGMENT,
+                                            .series = series,
+                                            .gateway_key = gateway_key,
+                                            .ascending = !stays});
+    reader->member_count += count;
+    *inside = true;
     return ERR_NONE;
 }
 
@@ -174,10 +246,15 @@ static enum err read_chunk(struct minutes_reader *reader, int64_t minute, struct
     if (err) return err;
     uint64_t first_ms = reader_varint(&chunk);
     if (chunk.failed || first_ms >= MINUTE_MS) return ERR_FORMAT;
-    err = columns_unpack(&chunk, (int32_t)first_ms, reader->capacity, &reader->columns);
+    struct columns members = {.t_ms = reader->incoming.t_ms + reader->member_count,
+                              .value = reader->incoming.value + reader->member_count,
+                              .confidence = reader->incoming.confidence + reader->member_count};
+    err = columns_unpack(&chunk, (int32_t)first_ms, reader->capacity, &members);
     if (err == ERR_RANGE) return ERR_FULL;
     if (!err && reader_left(&chunk) > 0) err = ERR_FORMAT;
-    if (!err) err = take_members(reader, start_ms, series, gateway_key, label_count, &inside);
+    if (!err && members.count > 0 && members.t_ms[members.count - 1] >= MINUTE_MS) err = ERR_FORMAT;
+    if (!err && measure->kind == MEASURE_EVENTS) err = place_labels(reader, &members, label_count);
+    if (!err) err = take_members(reader, &members, start_ms, series, gateway_key, &inside);
     uint32_t *known = &reader->series[series].clock_error_ms;
     if (inside && clock_error_ms > *known) *known = (uint32_t)clock_error_ms;
     return err;
@@ -238,48 +315,72 @@ static void rank_labels(struct minutes_reader *reader) {
     qsort_r(order, reader->label_count, sizeof *order, compare_labels, reader->labels);
     for (size_t i = 0; i < reader->label_count; i++)
         reader->ranks[order[i]] = (int32_t)i;
-    for (size_t i = 0; i < reader->member_count; i++) {
-        struct member *member = &reader->members[i];
-        if (reader->series[member->series].measure->kind == MEASURE_EVENTS)
-            member->value = reader->ranks[member->value];
+    for (size_t i = 0; i < reader->segment_count; i++) {
+        const struct segment *segment = &reader->segments[i];
+        if (reader->series[segment->series].measure->kind != MEASURE_EVENTS) continue;
+        int32_t *value = reader->incoming.value + segment->first;
+        for (size_t k = 0; k < segment->count; k++)
+            value[k] = reader->ranks[value[k]];
     }
     qsort(reader->labels, reader->label_count, sizeof *reader->labels, compare_names);
 }
 
-/// Members by series, in the order in which they came; counts[i] is how many series i has.
-static void part_members(struct minutes_reader *reader, size_t counts[SERIES_MAX]) {
-    size_t at[SERIES_MAX];
-    memset(counts, 0, SERIES_MAX * sizeof *counts);
-    for (size_t i = 0; i < reader->member_count; i++)
-        counts[reader->members[i].series]++;
-    for (size_t i = 0, next = 0; i < reader->series_count; next += counts[i++])
-        at[i] = next;
-    for (size_t i = 0; i < reader->member_count; i++)
-        reader->sorted[at[reader->members[i].series]++] = reader->members[i];
+/// The segments of a series behind each other, as they came; false: they are not in order of time.
+static bool join_in_order(struct minutes_reader *reader, uint16_t place, struct columns *columns) {
+    const struct columns *incoming = &reader->incoming;
+    columns->count = 0;
+    for (uint32_t i = reader->lists[place].first; i != NO_SEGMENT; i = reader->segments[i].next) {
+        const struct segment *segment = &reader->segments[i];
+        size_t at = columns->count, first = segment->first, count = segment->count;
+        if (!segment->ascending || (at > 0 && columns->t_ms[at - 1] >= incoming->t_ms[first]))
+            return false;
+        memcpy(columns->t_ms + at, incoming->t_ms + first, count * sizeof *columns->t_ms);
+        memcpy(columns->value + at, incoming->value + first, count * sizeof *columns->value);
+        memcpy(columns->confidence + at, incoming->confidence + first, count);
+        columns->count += count;
+    }
+    return true;
 }
 
-/// Sort the members of one series and write each once, into the columns from `at` on.
-static size_t write_members(struct minutes_reader *reader, struct series *series,
-                            struct member *members, size_t count, size_t at) {
-    bool events = series->measure->kind == MEASURE_EVENTS;
-    int (*compare)(const void *, const void *) = events ? compare_events : compare_samples;
-    bool sorted = true;
-    for (size_t i = 1; i < count && sorted; i++)
-        sorted = compare(&members[i - 1], &members[i]) <= 0;
-    if (!sorted) qsort(members, count, sizeof *members, compare);
-    struct columns *columns = &reader->columns;
-    series->columns = (struct columns){
-        .t_ms = columns->t_ms + at,
-        .value = columns->value + at,
-        .confidence = columns->confidence + at,
-    };
+static size_t gather_members(struct minutes_reader *reader, uint16_t place) {
+    const struct columns *incoming = &reader->incoming;
+    size_t count = 0;
+    for (uint32_t i = reader->lists[place].first; i != NO_SEGMENT; i = reader->segments[i].next) {
+        const struct segment *segment = &reader->segments[i];
+        for (size_t k = segment->first; k < segment->first + segment->count; k++)
+            reader->members[count++] = (struct member){.t_ms = incoming->t_ms[k],
+                                                       .value = incoming->value[k],
+                                                       .gateway_key = segment->gateway_key,
+                                                       .confidence = incoming->confidence[k]};
+    }
+    return count;
+}
+
+/// Sort the members of one series and write each once.
+static void join_by_sorting(struct minutes_reader *reader, uint16_t place, bool events,
+                            struct columns *columns) {
+    struct member *members = reader->members;
+    size_t count = gather_members(reader, place);
+    qsort(members, count, sizeof *members, events ? compare_events : compare_samples);
+    columns->count = 0;
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && equal_members(&members[i - 1], &members[i], events)) continue;
-        size_t next = series->columns.count++;
-        series->columns.t_ms[next] = members[i].t_ms;
-        series->columns.value[next] = members[i].value;
-        series->columns.confidence[next] = members[i].confidence;
+        size_t next = columns->count++;
+        columns->t_ms[next] = members[i].t_ms;
+        columns->value[next] = members[i].value;
+        columns->confidence[next] = members[i].confidence;
     }
+}
+
+/// The columns of one series, from place `at` of all columns on; returns how many are in it.
+static size_t write_series(struct minutes_reader *reader, uint16_t place, size_t at) {
+    struct series *series = &reader->series[place];
+    bool events = series->measure->kind == MEASURE_EVENTS;
+    series->columns = (struct columns){.t_ms = reader->columns.t_ms + at,
+                                       .value = reader->columns.value + at,
+                                       .confidence = reader->columns.confidence + at};
+    if (!join_in_order(reader, place, &series->columns))
+        join_by_sorting(reader, place, events, &series->columns);
     series->labels = events ? reader->labels : NULL;
     series->label_count = events ? reader->label_count : 0;
     return series->columns.count;
@@ -315,16 +416,11 @@ static int compare_series(const void *left, const void *right) {
 
 enum err minutes_reader_end(struct minutes_reader *reader, const struct series **series,
                             size_t *count) {
-    size_t counts[SERIES_MAX];
     rank_labels(reader);
-    part_members(reader, counts);
     merge_spans(reader);
-    size_t members = 0, written = 0, kept = 0;
-    for (size_t i = 0; i < reader->series_count; i++) {
-        written +=
-            write_members(reader, &reader->series[i], reader->sorted + members, counts[i], written);
-        members += counts[i];
-    }
+    size_t written = 0, kept = 0;
+    for (size_t i = 0; i < reader->series_count; i++)
+        written += write_series(reader, (uint16_t)i, written);
     for (size_t i = 0; i < reader->series_count; i++) // those of which nothing lies in the span go
         if (reader->series[i].columns.count || reader->series[i].span_count)
             reader->series[kept++] = reader->series[i];
