@@ -37,8 +37,9 @@ uint8_t *buffer_extend_slowly(struct buffer *buffer, size_t size);
 
 /// size bytes to be written by the caller, or NULL (then failed).
 static inline uint8_t *buffer_extend(struct buffer *buffer, size_t size) {
-    if (buffer->failed || !buffer->data || size > buffer->capacity - buffer->size)
-        return buffer_extend_slowly(buffer, size);
+    bool room = !buffer->failed && buffer->data && size <= buffer->capacity - buffer->size &&
+                buffer->size + size <= buffer->limit; // which may have been lowered
+    if (!room) return buffer_extend_slowly(buffer, size);
     uint8_t *at = buffer->data + buffer->size;
     buffer->size += size;
     return at;
