@@ -1,16 +1,13 @@
 #include "sensors-gw/shell/gateway.h"
 
 #include "common/base/hash.h"
-#include "common/io/bus.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
-#include "common/registry/keys.h"
 #include "common/wire/body.h"
-#include "common/wire/message.h"
-#include "sensors-gw/core/session.h"
 #include "sensors-gw/shell/folder.h"
 #include "sensors-gw/shell/pseudonym_key.h"
 #include "sensors-gw/shell/sensors.h"
+#include "sensors-gw/shell/uplink.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -29,25 +26,18 @@ struct gateway {
     struct pseudonyms pseudonyms;
 
     struct loop *loop;
-    struct bus *bus;
-    struct bus_socket *socket;
-    size_t endpoint;           // which of the brokers
-    uint64_t connect_until_ms; // then the next one
-    char as[KEY_NAME_SIZE];    // its name
-    bool plain;                // the socket does not know it: say it in each message
-
     struct spool *spool;
     struct batching *batching;
     struct sensors *sensors;
-    struct session session;
+    struct uplink *uplink;
 
     size_t brought_count;
     struct id brought[MEASURES_MAX_BROUGHT];
     uint64_t birth;
     bool birth_due; // before the next batch
 
-    struct buffer body, frame;
-    bool announce;         // the session does not know yet what the spool holds
+    struct buffer body;
+    bool announce;         // the uplink does not know yet what the spool holds
     uint64_t commit_at_ms; // DEADLINE_NEVER: nothing waits
     uint64_t idle_at_ms;   // next batch with the watermark alone
     uint64_t housekeep_at_ms, status_at_ms;
@@ -146,267 +136,24 @@ static bool commit(struct gateway *g, uint64_t now_ms) {
     return spooled(g, err, &problem);
 }
 
-// ------------------------------------------------------------------ what the session wants
+// ------------------------------------------------------------------ what the uplink asks
 
-static uint64_t unapplied(const struct gateway *g) {
-    const struct spool_state *state = spool_state(g->spool);
-    return state->last > state->applied ? state->last - state->applied : 0;
+static bool on_commit(void *context) {
+    return commit(context, clock_monotonic_ms());
 }
 
-static struct bytes as_of(const struct gateway *g) {
-    return g->plain ? bytes_of_text(g->as) : (struct bytes){0};
+static bool on_spooled(void *context, enum err err, const struct problem *problem) {
+    return spooled(context, err, problem);
 }
 
-static void send_ask(struct gateway *g, const struct session_action *action) {
-    const struct spool_state *state = spool_state(g->spool);
-    struct problem problem = {0};
-    struct message message = {.type = MESSAGE_ASK,
-                              .session = action->session,
-                              .position = {.epoch = state->epoch},
-                              .spool = state->id,
-                              .has_spool = true,
-                              .as = as_of(g),
-                              .held = unapplied(g),
-                              .spooled = state->last,
-                              .dropped = state->dropped,
-                              .read_permille = sensors_permille(g->sensors),
-                              .ended = sensors_ended(g->sensors)};
-    if (!spooled(g, spool_oldest_ms(g->spool, &message.oldest_ms, &problem), &problem)) return;
-    buffer_clear(&g->frame);
-    enum err err = message_encode(&message, &g->frame);
-    assert(!err || err == ERR_NOMEM);
-    // Unsent or lost is one to the session: it asks again when no answer comes.
-    if (!err) err = bus_send(g->socket, BUS_BROKER, buffer_bytes(&g->frame));
-    if (err) log_debug("ask_unsent", "reason=%s", err_name(err));
+static void on_give_up(void *context, int exit_status) {
+    stop(context, exit_status);
 }
 
-/// Batches on their way into frames; a frame holds as many as fit.
-struct sending {
-    struct gateway *g;
-    const struct session_action *action;
-    uint64_t frame_first; // of those in the frame; 0: it is empty
-    uint64_t unsent;      // the first that could not be handed over; 0: none
-};
-
-static bool send_frame(struct sending *sending) {
-    struct gateway *g = sending->g;
-    if (!sending->frame_first) return true;
-    if (bus_send(g->socket, BUS_BROKER, buffer_bytes(&g->frame))) {
-        sending->unsent = sending->frame_first;
-        return false;
-    }
-    buffer_clear(&g->frame);
-    sending->frame_first = 0;
-    return true;
-}
-
-static bool send_batch(void *context, const struct spool_batch *batch) {
-    struct sending *sending = context;
-    struct gateway *g = sending->g;
-    const struct session_action *action = sending->action;
-    struct message message = {.type = MESSAGE_BATCH,
-                              .session = action->session,
-                              .position = {spool_state(g->spool)->epoch, batch->number, batch->tag},
-                              .lost = batch->number == action->from ? action->lost : 0,
-                              .body = batch->body,
-                              .as = as_of(g)};
-    enum err err = message_encode(&message, &g->frame);
-    if (err == ERR_FULL && sending->frame_first) {
-        if (!send_frame(sending)) return false;
-        err = message_encode(&message, &g->frame);
-    }
-    assert(err != ERR_FULL && "a frame holds the largest batch");
-    if (err) {
-        sending->unsent = sending->frame_first ? sending->frame_first : batch->number;
-        return false;
-    }
-    if (!sending->frame_first) sending->frame_first = batch->number;
-    return true;
-}
-
-/// The first number that could not be sent; 0: all were.
-static uint64_t send_batches(struct gateway *g, const struct session_action *action) {
-    struct sending sending = {.g = g, .action = action};
-    struct problem problem = {0};
-    buffer_clear(&g->frame);
-    enum err err = spool_read(g->spool, action->from, action->to, send_batch, &sending, &problem);
-    if (!spooled(g, err, &problem)) return action->from;
-    if (!sending.unsent) (void)send_frame(&sending);
-    return sending.unsent;
-}
-
-static void stop_session(struct gateway *g, enum session_stop reason) {
-    static const char *const texts[] = {
-        [STOP_NONE] = "",
-        [STOP_FENCED] = "a newer spool of this gateway has taken over; if this is the one to keep, "
-                        "start once with --new-spool",
-        [STOP_CLONE] = "the store has another batch under one of our numbers: this spool runs on "
-                       "two machines; end one of them and start once with --new-spool",
-        [STOP_ROLLED_BACK] = "the store has applied more than this spool holds: it was put back "
-                             "from an old copy; start once with --new-spool",
-    };
-    log_error("session_stopped", "reason=%s text=%s", session_stop_name(reason), texts[reason]);
-    struct problem problem = {0};
-    if (reason == STOP_FENCED && commit(g, clock_monotonic_ms()))
-        (void)spooled(g, spool_set_fenced(g->spool, &problem), &problem);
-    stop(g, GATEWAY_EXIT_CONFIG);
-}
-
-static void grant_epoch(struct gateway *g, uint64_t epoch, uint64_t now_ms) {
-    struct problem problem = {0};
-    if (!commit(g, now_ms)) return;
-    if (spooled(g, spool_set_epoch(g->spool, epoch, &problem), &problem))
-        log_info("epoch_granted", "epoch=%llu", (unsigned long long)epoch);
-}
-
-static void feed(struct gateway *g, struct session_input in) {
-    struct session_actions out;
-    struct problem problem = {0};
-    uint64_t unsent = 0;
-    in.now_ms = clock_monotonic_ms();
-    enum session_state before = session_state(&g->session);
-    session_step(&g->session, &in, &out);
-    for (size_t i = 0; i < out.count && !g->exit_status; i++) {
-        const struct session_action *action = &out.items[i];
-        switch (action->kind) {
-        case SESSION_ASK:
-            send_ask(g, action);
-            break;
-        case SESSION_SEND:
-            unsent = send_batches(g, action);
-            break;
-        case SESSION_EPOCH:
-            grant_epoch(g, action->position.epoch, in.now_ms);
-            break;
-        case SESSION_POSITION:
-            (void)spooled(g,
-                          spool_set_applied(g->spool, action->position.number, in.now_ms, &problem),
-                          &problem);
-            break;
-        case SESSION_REWOUND:
-            log_warning("store_went_back", "from=%llu to=%llu", (unsigned long long)action->to,
-                        (unsigned long long)(action->from - 1));
-            break;
-        case SESSION_STOP:
-            stop_session(g, action->stop);
-            break;
-        }
-    }
-    if (unsent && !g->exit_status)
-        feed(g, (struct session_input){.kind = SESSION_INPUT_UNSENT, .number = unsent});
-    enum session_state after = session_state(&g->session);
-    if (before != after)
-        log_debug("session", "state=%s applied=%llu last=%llu", session_state_name(after),
-                  (unsigned long long)spool_state(g->spool)->applied,
-                  (unsigned long long)spool_state(g->spool)->last);
-}
-
-// ------------------------------------------------------------------ the broker
-
-static void on_connected(void *context) {
-    struct gateway *g = context;
-    log_info("connected", "broker=%s", g->settings->brokers.items[g->endpoint]);
-    feed(g, (struct session_input){.kind = SESSION_INPUT_CONNECTED});
-}
-
-static void on_disconnected(void *context) {
-    struct gateway *g = context;
-    log_info("disconnected", "broker=%s", g->settings->brokers.items[g->endpoint]);
-    g->connect_until_ms = clock_monotonic_ms() + g->settings->answer_timeout_ms;
-    feed(g, (struct session_input){.kind = SESSION_INPUT_DISCONNECTED});
-}
-
-static void on_refused(void *context, const struct bus_refusal *refusal) {
-    (void)context;
-    log_warning("handshake_refused", "broker=%s reason=%s", refusal->address, refusal->reason);
-}
-
-static void on_answer(struct gateway *g, const struct message *message) {
-    struct session_input in = {.kind = SESSION_INPUT_ANSWER,
-                               .session = message->session,
-                               .status = message->status,
-                               .position = message->position,
-                               .window = message->window,
-                               .wait_ms = message->wait_ms};
-    struct problem problem = {0};
-    enum err err = spool_tag(g->spool, in.position.number, &in.own_tag, &problem);
-    in.own_held = !err;
-    if (err != ERR_MISSING && !spooled(g, err, &problem)) return;
-    if (in.status != ANSWER_APPLIED && in.status != ANSWER_GAP && in.status != ANSWER_LATER)
-        log_warning("answer", "status=%s number=%llu reason=%.*s", answer_status_name(in.status),
-                    (unsigned long long)in.position.number, (int)message->reason.size,
-                    (const char *)message->reason.data);
-    feed(g, in);
-}
-
-static void on_message(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
-    struct gateway *g = context;
-    (void)peer, (void)user;
-    struct reader reader = reader_of(frame);
-    struct message message;
-    struct problem problem;
-    enum err err;
-    while (!g->stopping && (err = message_decode(&reader, &message, &problem)) != ERR_END) {
-        if (err) {
-            log_warning("message_not_understood", "reason=%s", problem.text);
-        } else if (message.type == MESSAGE_ANSWER) {
-            on_answer(g, &message);
-        } else if (message.type == MESSAGE_REFUSED) {
-            log_warning("refused", "reason=%.*s", (int)message.reason.size,
-                        (const char *)message.reason.data);
-            feed(g, (struct session_input){.kind = SESSION_INPUT_REFUSED});
-        } else {
-            log_warning("message_unexpected", "type=%s", message_type_name(message.type));
-        }
-    }
-}
-
-static enum err security_of(const struct gateway *g, struct bus_security *security,
-                            struct problem *problem) {
-    *security = (struct bus_security){.insecure = g->settings->insecure};
-    if (g->plain) return ERR_NONE;
-    char secret[KEY_TEXT_SIZE], own[KEY_TEXT_SIZE], broker[KEY_TEXT_SIZE];
-    enum err err = key_read_secret(g->settings->keys_dir, g->as, secret, own, problem);
-    if (!err) err = key_read_public(g->settings->keys_dir, "broker", broker, problem);
-    if (err) return err;
-    bool set = curve_key_set(&security->secret_key, secret, strlen(secret)) &&
-               curve_key_set(&security->server_key, broker, strlen(broker));
-    explicit_bzero(secret, sizeof secret);
-    return set ? ERR_NONE : problem_set(problem, ERR_FORMAT, "%s: not a key", g->as);
-}
-
-static enum err connect_broker(struct gateway *g, struct problem *problem) {
-    const char *endpoint = g->settings->brokers.items[g->endpoint];
-    g->plain = g->settings->insecure || !strncmp(endpoint, "ipc://", 6);
-    struct bus_settings settings = bus_settings_default();
-    struct bus_security security;
-    enum err err = security_of(g, &security, problem);
-    if (err) return err;
-    const struct bus_handlers handlers = {.context = g,
-                                          .message = on_message,
-                                          .connected = on_connected,
-                                          .disconnected = on_disconnected,
-                                          .refused = on_refused};
-    g->connect_until_ms = clock_monotonic_ms() + g->settings->answer_timeout_ms;
-    err = bus_connect(g->bus, endpoint, &security, &settings, &handlers, &g->socket, problem);
-    explicit_bzero(&security, sizeof security);
-    return err;
-}
-
-/// A broker that cannot be reached: try the next one.
-static void fail_over(struct gateway *g, uint64_t now_ms) {
-    if (session_state(&g->session) != SESSION_CONNECTING || g->settings->brokers.count < 2 ||
-        now_ms < g->connect_until_ms)
-        return;
-    struct problem problem = {0};
-    bus_close(g->socket);
-    g->socket = NULL;
-    g->endpoint = (g->endpoint + 1) % g->settings->brokers.count;
-    log_info("next_broker", "broker=%s", g->settings->brokers.items[g->endpoint]);
-    if (connect_broker(g, &problem)) {
-        log_error("connect_failed", "reason=%s", problem.text);
-        stop(g, GATEWAY_EXIT_CONFIG);
-    }
+static void on_reading(void *context, uint32_t *permille, bool *ended) {
+    const struct gateway *g = context;
+    *permille = sensors_permille(g->sensors);
+    *ended = sensors_ended(g->sensors);
 }
 
 // ------------------------------------------------------------------ the turn
@@ -416,7 +163,7 @@ static bool room(const struct gateway *g) {
     const struct spool_state *state = spool_state(g->spool);
     if (spool_uncommitted(g->spool) >= g->settings->commit_batches) return false;
     if (g->settings->spool_when_full == WHEN_FULL_DROP_OLDEST) return true;
-    return unapplied(g) + spool_uncommitted(g->spool) < g->settings->held_max &&
+    return spool_unapplied(g->spool) + spool_uncommitted(g->spool) < g->settings->held_max &&
            state->held_bytes < g->settings->spool_bytes_max;
 }
 
@@ -459,8 +206,8 @@ static void commit_when_due(struct gateway *g, uint64_t now_ms) {
 static void report(struct gateway *g) {
     const struct spool_state *state = spool_state(g->spool);
     log_info("status", "session=%s last=%llu applied=%llu held=%llu dropped=%llu read_permille=%u",
-             session_state_name(session_state(&g->session)), (unsigned long long)state->last,
-             (unsigned long long)state->applied, (unsigned long long)unapplied(g),
+             session_state_name(uplink_state(g->uplink)), (unsigned long long)state->last,
+             (unsigned long long)state->applied, (unsigned long long)spool_unapplied(g->spool),
              (unsigned long long)state->dropped, sensors_permille(g->sensors));
     const char *name;
     uint64_t count;
@@ -471,7 +218,7 @@ static void report(struct gateway *g) {
 static bool all_done(const struct gateway *g) {
     const struct spool_state *state = spool_state(g->spool);
     return sensors_ended(g->sensors) && !spool_uncommitted(g->spool) && !g->announce &&
-           (state->departed || !state->birth) && session_state(&g->session) == SESSION_IDLE;
+           (state->departed || !state->birth) && uplink_state(g->uplink) == SESSION_IDLE;
 }
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -488,13 +235,9 @@ static void on_turn(void *context) {
     if (!g->exit_status) say_goodbye(g, now_ms);
     if (!g->exit_status && g->announce) {
         g->announce = false;
-        const struct spool_state *state = spool_state(g->spool);
-        feed(g, (struct session_input){
-                    .kind = SESSION_INPUT_SPOOL, .first = state->first, .last = state->last});
+        uplink_spool_grew(g->uplink);
     }
-    if (!g->exit_status && now_ms >= session_deadline_ms(&g->session))
-        feed(g, (struct session_input){.kind = SESSION_INPUT_TICK});
-    if (!g->exit_status) fail_over(g, now_ms);
+    if (!g->exit_status) uplink_tick(g->uplink, now_ms);
     if (now_ms >= g->status_at_ms) {
         report(g);
         g->status_at_ms = now_ms + STATUS_MS;
@@ -504,11 +247,9 @@ static void on_turn(void *context) {
 
     bool reading = room(g);
     sensors_wait(g->sensors, reading);
-    uint64_t at_ms = least(session_deadline_ms(&g->session), batching_deadline_ms(g->batching));
+    uint64_t at_ms = least(uplink_deadline_ms(g->uplink), batching_deadline_ms(g->batching));
     at_ms = least(at_ms, least(g->commit_at_ms, g->housekeep_at_ms));
     at_ms = least(at_ms, least(g->idle_at_ms, g->status_at_ms));
-    if (g->settings->brokers.count > 1 && session_state(&g->session) == SESSION_CONNECTING)
-        at_ms = least(at_ms, g->connect_until_ms);
     if (reading) at_ms = more ? now_ms : least(at_ms, sensors_deadline_ms(g->sensors));
     loop_timer_set(g->loop, at_ms);
 }
@@ -562,14 +303,6 @@ static enum err spool_init(struct gateway *g, bool new_spool, struct problem *pr
                            "spool %s: a newer spool of this gateway has taken over; if this is the "
                            "one to keep, start once with --new-spool",
                            s->spool);
-    const struct session_limits session = {.answer_timeout_ms = (uint32_t)s->answer_timeout_ms,
-                                           .idle_ask_ms = (uint32_t)s->idle_ask_ms,
-                                           .idle_soon_ms = (uint32_t)least(s->idle_ask_ms, 1000),
-                                           .refused_wait_ms = (uint32_t)s->refused_wait_ms,
-                                           .backoff_most_ms = (uint32_t)s->backoff_most_ms,
-                                           .window_most = (uint32_t)s->window_most};
-    session_init(&g->session, &session, state->session, state->epoch, state->first, state->last,
-                 STOP_NONE);
     return ERR_NONE;
 }
 
@@ -613,10 +346,12 @@ enum err gateway_new(const struct gateway_settings *settings, const struct drive
     g->site = site;
     g->commit_at_ms = DEADLINE_NEVER;
     buffer_init(&g->body, BATCH_BODY_MAX);
-    buffer_init(&g->frame, FRAME_MAX);
-    struct peer self = {PEER_GATEWAY, settings->branch, settings->gateway};
-    peer_name(&self, g->as);
 
+    const struct uplink_handlers handlers = {.context = g,
+                                             .commit = on_commit,
+                                             .spooled = on_spooled,
+                                             .stop = on_give_up,
+                                             .reading = on_reading};
     uint64_t now_ms = clock_monotonic_ms();
     g->idle_at_ms = now_ms + settings->idle_batch_ms;
     g->status_at_ms = now_ms + STATUS_MS;
@@ -624,9 +359,7 @@ enum err gateway_new(const struct gateway_settings *settings, const struct drive
     if (err) problem_set(problem, err, "no event loop: %s", err_name(err));
     if (!err) err = spool_init(g, new_spool, problem);
     if (!err) err = sensing_init(g, drivers, problem);
-    if (!err) err = bus_new(g->loop, &g->bus);
-    if (err && !problem->text[0]) problem_set(problem, err, "no sockets: %s", err_name(err));
-    if (!err) err = connect_broker(g, problem);
+    if (!err) err = uplink_new(settings, g->spool, g->loop, &handlers, &g->uplink, problem);
     if (err) {
         gateway_free(g);
         return err;
@@ -637,14 +370,12 @@ enum err gateway_new(const struct gateway_settings *settings, const struct drive
 
 void gateway_free(struct gateway *g) {
     if (!g) return;
-    bus_close(g->socket);
-    bus_free(g->bus);
+    uplink_free(g->uplink);
     sensors_free(g->sensors);
     loop_free(g->loop);
     batching_free(g->batching);
     spool_close(g->spool);
     buffer_fini(&g->body);
-    buffer_fini(&g->frame);
     explicit_bzero(g->pseudonyms.key, sizeof g->pseudonyms.key);
     free(g);
 }

@@ -546,6 +546,10 @@ const struct spool_state *spool_state(const struct spool *s) {
     return &s->state;
 }
 
+uint64_t spool_unapplied(const struct spool *s) {
+    return s->state.last > s->state.applied ? s->state.last - s->state.applied : 0;
+}
+
 // ------------------------------------------------------------------ opening
 
 static enum err execute(struct spool *s, const char *sql, struct problem *problem) {
