@@ -9,8 +9,10 @@ struct body {
     uint64_t lost;
     struct spool_id spool;
     bool taken, has_spool;
-    struct bytes bytes; // own copy; empty for an ask
-    uint32_t next;      // of the free ones
+    struct bytes bytes; // in `memory`; empty for an ask
+    uint8_t *memory;    // stays for the next one, if it is small
+    size_t capacity;
+    uint32_t next; // of the free ones
 };
 
 struct bodies {

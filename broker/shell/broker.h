@@ -21,6 +21,7 @@ struct broker {
     struct outbox to_gateways, to_workers;
     struct refusals refusals;
     const struct message *done; // whose answer is being passed on
+    uint64_t now_ms;            // since the last broker_wakes
     uint64_t start_ms, keys_check_ms;
     int64_t keys_changed[2]; // when keys_dir was: seconds, nanoseconds
     uint64_t answers_lost, out_of_memory;
@@ -32,6 +33,8 @@ void workers_door(void *context, struct bus_peer peer, const char *user, struct 
 void control_door(void *context, struct bus_peer peer, const char *user, struct bytes frame);
 
 // broker_shell.c
+/// Look at the clock: first in whatever the loop calls. One look does for all of a frame.
+void broker_wakes(struct broker *broker);
 /// Feed dispatch and carry out what it says.
 void broker_input(struct broker *broker, struct dispatch_input in);
 /// Tell a sender that it was not understood, count and name it.

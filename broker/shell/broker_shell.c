@@ -46,7 +46,7 @@ static void tell_refused(struct broker *broker, const struct gateway *gateway) {
     peer_name(&peer, who);
     snprintf(why, sizeof why, "%.*s", (int)broker->done->reason.size,
              (const char *)broker->done->reason.data);
-    refusals_add(&broker->refusals, who, why, clock_monotonic_ms());
+    refusals_add(&broker->refusals, who, why, broker->now_ms);
     log_warning("batch_refused", "who=%s reason=%s", who, why);
 }
 
@@ -135,9 +135,13 @@ static void carry_out(struct broker *broker, const struct dispatch_action *actio
 
 // ---- inputs
 
+void broker_wakes(struct broker *broker) {
+    broker->now_ms = clock_monotonic_ms();
+}
+
 void broker_input(struct broker *broker, struct dispatch_input in) {
     struct dispatch_actions actions;
-    in.now_ms = clock_monotonic_ms();
+    in.now_ms = broker->now_ms;
     dispatch_step(broker->dispatch, &in, &actions);
     for (size_t i = 0; i < actions.count; i++)
         carry_out(broker, &actions.items[i]);
@@ -148,7 +152,7 @@ void broker_refuse(struct broker *broker, struct bus_socket *socket, struct bus_
     const struct message refused = {.type = MESSAGE_REFUSED, .reason = bytes_of_text(why)};
     struct buffer out;
     buffer_init(&out, FRAME_MAX);
-    refusals_add(&broker->refusals, who, why, clock_monotonic_ms());
+    refusals_add(&broker->refusals, who, why, broker->now_ms);
     log_warning("refused", "who=%s reason=%s", who, why);
     enum err err = message_encode(&refused, &out);
     if (!err) err = bus_send(socket, peer, buffer_bytes(&out));
@@ -159,8 +163,9 @@ void broker_refuse(struct broker *broker, struct bus_socket *socket, struct bus_
 static void handshake_refused(void *context, const struct bus_refusal *refusal) {
     struct broker *broker = context;
     char who[REFUSAL_WHO_SIZE];
+    broker_wakes(broker);
     snprintf(who, sizeof who, "%s %s", refusal->address, refusal->key ? refusal->key : "");
-    refusals_add(&broker->refusals, who, refusal->reason, clock_monotonic_ms());
+    refusals_add(&broker->refusals, who, refusal->reason, broker->now_ms);
     log_warning("handshake_refused", "address=%s key=%s reason=%s", refusal->address, refusal->key,
                 refusal->reason);
 }
@@ -172,6 +177,7 @@ static void stop(void *context, int signal) {
 }
 
 static void timer(void *context) {
+    broker_wakes(context);
     broker_input(context, (struct dispatch_input){.kind = INPUT_TICK});
 }
 
@@ -201,8 +207,8 @@ static void flush_gateways(struct broker *broker) {
 /// The end of a turn: everything that was produced in it for one peer goes in one frame.
 static void turn(void *context) {
     struct broker *broker = context;
-    uint64_t now_ms = clock_monotonic_ms();
-    keys_check(broker, now_ms);
+    broker_wakes(broker);
+    keys_check(broker, broker->now_ms);
     flush_workers(broker);
     flush_gateways(broker);
     uint64_t at_ms = dispatch_deadline_ms(broker->dispatch);
@@ -267,7 +273,8 @@ enum err broker_new(struct loop *loop, const struct broker_settings *settings,
     broker->settings = settings;
     broker->branches = branches;
     broker->loop = loop;
-    broker->start_ms = clock_monotonic_ms();
+    broker_wakes(broker);
+    broker->start_ms = broker->now_ms;
     enum err err;
     if (settings->window > settings->batches_max)
         err = problem_set(problem, ERR_RANGE, "window must not be above batches_max");

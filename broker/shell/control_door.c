@@ -41,6 +41,7 @@ void control_door(void *context, struct bus_peer peer, const char *user, struct 
     struct problem problem;
     const char *why = problem.text;
     (void)user;
+    broker_wakes(broker);
     if (message_decode(&reader, &message, &problem) == ERR_NONE) {
         if (message.type == MESSAGE_STATUS)
             why = status(broker, peer);

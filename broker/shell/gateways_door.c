@@ -1,7 +1,6 @@
 // What gateways say: asks and batches. Who a gateway is says its key; on plain sockets, `as`.
 
 #include "broker/shell/broker.h"
-#include "common/io/clock.h"
 #include "common/io/log.h"
 
 #include <string.h>
@@ -38,16 +37,25 @@ static void ask_or_batch(struct broker *broker, uint32_t number, const struct me
     broker_input(broker, in);
 }
 
+/// Who speaks in a frame: mostly the same in all its messages, so that it is looked up once.
+struct speaker {
+    struct bytes name;
+    uint32_t number;
+};
+
 /// One message. NULL, or why it is refused.
-static const char *message_take(struct broker *broker, struct bus_peer peer, struct bytes name,
+static const char *message_take(struct broker *broker, struct bus_peer peer,
+                                struct speaker *speaker, struct bytes name,
                                 const struct message *message) {
-    uint32_t number = peers_gateway(&broker->peers, name);
+    if (speaker->number == NO_PEER || !bytes_equal(speaker->name, name))
+        *speaker = (struct speaker){name, peers_gateway(&broker->peers, name)};
+    const uint32_t number = speaker->number;
     if (name.size == 0) return "no name: send it in key as, or use a key";
     if (number == NO_PEER) return "not a gateway of config/branches";
     if (message->type != MESSAGE_ASK && message->type != MESSAGE_BATCH)
         return "only ask and batch are understood here";
     struct connection *connection = &broker->peers.gateways[number].connection;
-    switch (connection_heard(connection, peer, clock_monotonic_ms())) {
+    switch (connection_heard(connection, peer, broker->now_ms)) {
     case CONNECTION_FORMER:
         return "another process speaks for this gateway: each needs a key of its own";
     case CONNECTION_NEW:
@@ -66,10 +74,12 @@ void gateways_door(void *context, struct bus_peer peer, const char *user, struct
     struct message message;
     struct problem problem;
     enum err err;
+    struct speaker speaker = {.number = NO_PEER};
     bool refused = false; // one refusal a frame: an answer is never larger than its question
+    broker_wakes(broker);
     while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
         struct bytes name = name_of(user, &message);
-        const char *why = err ? problem.text : message_take(broker, peer, name, &message);
+        const char *why = err ? problem.text : message_take(broker, peer, &speaker, name, &message);
         if (!why || refused) continue;
         char who[REFUSAL_WHO_SIZE];
         snprintf(who, sizeof who, "%.*s", (int)name.size, (const char *)name.data);

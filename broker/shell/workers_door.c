@@ -1,7 +1,6 @@
 // What workers say: ready (also their heartbeat), done, goodbye.
 
 #include "broker/shell/broker.h"
-#include "common/io/clock.h"
 #include "common/io/log.h"
 
 #include <string.h>
@@ -36,11 +35,12 @@ static const char *ready(struct broker *broker, struct bus_peer peer, const stru
     uint32_t held = message->held < UINT32_MAX ? (uint32_t)message->held : UINT32_MAX;
     if (number == NO_PEER) return "too many workers: raise workers_max";
     struct worker *worker = &broker->peers.workers[number];
-    enum connection_news news = connection_heard(&worker->connection, peer, clock_monotonic_ms());
+    enum connection_news news = connection_heard(&worker->connection, peer, broker->now_ms);
     if (news == CONNECTION_FORMER)
         return "another process speaks for this worker: give each a name of its own";
     if (news == CONNECTION_NEW)
-        log_info("worker_connected", "worker=%s credit=%u held=%u", name->text, message->credit, held);
+        log_info("worker_connected", "worker=%s credit=%u held=%u", name->text, message->credit,
+                 held);
     snprintf(worker->set, sizeof worker->set, "%.*s", (int)message->set.size,
              (const char *)message->set.data);
     broker_input(broker, (struct dispatch_input){.kind = INPUT_READY,
@@ -58,7 +58,7 @@ static void give_back(struct broker *broker, struct bus_peer peer, const struct 
     if (number == NO_PEER) return;
     struct connection *connection = &broker->peers.workers[number].connection;
     if (!connection->known || connection->peer.number != peer.number) return;
-    connection->heard_ms = clock_monotonic_ms();
+    connection->heard_ms = broker->now_ms;
     if (message->type == MESSAGE_GOODBYE) {
         broker_input(broker, (struct dispatch_input){.kind = INPUT_GOODBYE, .worker = number});
         return;
@@ -98,6 +98,7 @@ void workers_door(void *context, struct bus_peer peer, const char *user, struct 
     struct problem problem;
     enum err err;
     bool refused = false;
+    broker_wakes(broker);
     while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
         struct id name = {0};
         const char *why = err ? problem.text : message_take(broker, peer, user, &message, &name);

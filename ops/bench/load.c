@@ -38,6 +38,8 @@ struct load {
     struct gateway **queue;
     struct buffer frame;
     bool going;
+    size_t tag_count; // left of tags
+    struct tag tags[512];
     size_t next; // whose turn it is at a fixed rate
     uint64_t paced;
     struct latencies latencies;
@@ -134,11 +136,18 @@ static void feed(struct gateway *g, struct session_input in) {
 
 // ------------------------------------------------------------------ batches into the spool
 
+/// Drawn for many batches at once: this one process does for all gateways.
+static struct tag next_tag(struct load *load) {
+    if (load->tag_count == 0) {
+        load->tag_count = sizeof load->tags / sizeof load->tags[0];
+        random_fill(load->tags, sizeof load->tags);
+    }
+    return load->tags[--load->tag_count];
+}
+
 static void take_batch(void *context, const struct batch *batch) {
     struct gateway *g = context;
-    struct tag tag;
-    random_fill(&tag, sizeof tag);
-    enum err err = memory_spool_append(&g->spool, tag, batch, bench_now_ns());
+    enum err err = memory_spool_append(&g->spool, next_tag(g->load), batch, bench_now_ns());
     if (err) stop(g->load, bench_fail("a batch: %s", err_name(err)));
     g->load->result.batches++;
 }

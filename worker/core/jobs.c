@@ -1,6 +1,8 @@
 #include "worker/core/jobs.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum err jobs_init(struct jobs *jobs, uint32_t capacity) {
     *jobs = (struct jobs){.capacity = capacity, .idle = JOB_LIST_EMPTY};
@@ -18,7 +20,9 @@ void jobs_fini(struct jobs *jobs) {
 
 uint32_t jobs_take(struct jobs *jobs) {
     uint32_t job = job_list_pop(jobs, &jobs->idle);
-    if (job != JOB_NONE) jobs->items[job] = (struct job){.next = JOB_NONE};
+    if (job == JOB_NONE) return job;
+    memset(&jobs->items[job], 0, offsetof(struct job, reason) + 1);
+    jobs->items[job].next = JOB_NONE;
     return job;
 }
 

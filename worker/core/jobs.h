@@ -25,8 +25,8 @@ struct job {
     struct position answer;    // where the store stands
     uint32_t wait_ms;
     int64_t due_ms;
-    char reason[REASON_MAX + 1];
-    uint32_t next; // in its list
+    uint32_t next;               // in its list
+    char reason[REASON_MAX + 1]; // last: a cleared job's ends at its first byte
 };
 
 /// First in, first out.

@@ -26,7 +26,7 @@ struct lane {
 struct pipeline {
     struct pipeline_limits limits;
     const struct pipeline_branch *branches;
-    size_t branch_count;
+    size_t branch_count, recent_branch; // recent: whose job came last, as the next will mostly be
     const struct measures *measures;
     uint64_t seed;
 
@@ -49,7 +49,6 @@ struct pipeline {
     struct buffer contribution, verdicts;
     struct judgement *judgements;
     uint8_t done_jobs[JOBS_MAX * 8];
-    char done_reason[REASON_MAX + 1];
 
     uint32_t taken_lane; // whose take_reply is being judged; UINT32_MAX: none
     struct take_reply taken;

@@ -126,10 +126,15 @@ static int compare_branch(const void *key, const void *item) {
     return strcmp(((const struct id *)key)->text, branch->branch->id.text);
 }
 
-static const struct pipeline_branch *find_branch(const struct pipeline *pipeline,
-                                                 const struct id *id) {
-    return bsearch(id, pipeline->branches, pipeline->branch_count, sizeof *pipeline->branches,
-                   compare_branch);
+static const struct pipeline_branch *find_branch(struct pipeline *pipeline, const struct id *id) {
+    if (pipeline->recent_branch < pipeline->branch_count) {
+        const struct pipeline_branch *recent = &pipeline->branches[pipeline->recent_branch];
+        if (id_equal(&recent->branch->id, id)) return recent;
+    }
+    const struct pipeline_branch *found = bsearch(id, pipeline->branches, pipeline->branch_count,
+                                                  sizeof *pipeline->branches, compare_branch);
+    if (found) pipeline->recent_branch = (size_t)(found - pipeline->branches);
+    return found;
 }
 
 static void refuse(struct pipeline *pipeline, uint32_t at, const char *what, const char *name) {
@@ -274,27 +279,27 @@ static bool same_answer(const struct job *a, const struct job *b) {
 /// Jobs of one gateway and session that ended alike are told in one message.
 static bool next_done(struct pipeline *pipeline, struct pipeline_action *action) {
     if (pipeline->finished.count == 0) return false;
-    struct job first = *pipeline_job(pipeline, pipeline->finished.first);
+    // Given back, it keeps what it says until the next job comes.
+    const struct job *first = pipeline_job(pipeline, pipeline->finished.first);
     size_t count = 0;
     *action = (struct pipeline_action){
-        .kind = ACTION_DONE, .branch = first.branch, .broker = first.broker};
+        .kind = ACTION_DONE, .branch = first->branch, .broker = first->broker};
     while (pipeline->finished.count > 0 && count < JOBS_MAX) {
         struct job *job = pipeline_job(pipeline, pipeline->finished.first);
-        if (!same_answer(&first, job)) break;
+        if (!same_answer(first, job)) break;
         for (int i = 0; i < 8; i++)
             pipeline->done_jobs[8 * count + (size_t)i] = (uint8_t)(job->id >> (8 * i));
         action->frames[count++] = job->frame;
         jobs_give_back(&pipeline->jobs, job_list_pop(&pipeline->jobs, &pipeline->finished));
     }
     action->frame_count = count;
-    memcpy(pipeline->done_reason, first.reason, sizeof pipeline->done_reason);
     action->done = (struct message){.type = MESSAGE_DONE,
-                                    .session = first.session,
-                                    .position = first.answer,
-                                    .status = first.status,
-                                    .reason = bytes_of_text(pipeline->done_reason),
-                                    .wait_ms = first.wait_ms,
-                                    .due_ms = first.due_ms,
+                                    .session = first->session,
+                                    .position = first->answer,
+                                    .status = first->status,
+                                    .reason = bytes_of_text(first->reason),
+                                    .wait_ms = first->wait_ms,
+                                    .due_ms = first->due_ms,
                                     .job_count = count,
                                     .jobs = {pipeline->done_jobs, 8 * count}};
     return true;
