@@ -23,6 +23,8 @@ struct worker {
     struct connection connection; // first
     struct id name;               // empty: the place is free
     char set[SET_MAX + 1];        // hash of the standards it judges by
+    char version[VERSION_MAX + 1], acknowledge[LEVEL_MAX + 1];
+    char trouble[REASON_MAX + 1]; // with Redis; empty: none
 };
 
 struct peers {

@@ -29,6 +29,10 @@ static uint32_t place_for(struct broker *broker, const struct id *name) {
     return number;
 }
 
+static void keep_text(char *to, size_t size, struct bytes text) {
+    snprintf(to, size, "%.*s", (int)text.size, (const char *)text.data);
+}
+
 static const char *ready(struct broker *broker, struct bus_peer peer, const struct id *name,
                          const struct message *message) {
     uint32_t number = place_for(broker, name);
@@ -41,8 +45,10 @@ static const char *ready(struct broker *broker, struct bus_peer peer, const stru
     if (news == CONNECTION_NEW)
         log_info("worker_connected", "worker=%s credit=%u held=%u", name->text, message->credit,
                  held);
-    snprintf(worker->set, sizeof worker->set, "%.*s", (int)message->set.size,
-             (const char *)message->set.data);
+    keep_text(worker->set, sizeof worker->set, message->set);
+    keep_text(worker->version, sizeof worker->version, message->version);
+    keep_text(worker->acknowledge, sizeof worker->acknowledge, message->acknowledge);
+    keep_text(worker->trouble, sizeof worker->trouble, message->reason);
     broker_input(broker, (struct dispatch_input){.kind = INPUT_READY,
                                                  .worker = number,
                                                  .credit = message->credit,

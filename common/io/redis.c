@@ -56,7 +56,7 @@ struct redis {
     enum phase phase;
     struct link *link;
     uv_timer_t *timer; // next attempt, end of the greeting, or deadline of the oldest command
-    uint32_t attempts; // that failed since it was last up
+    uint32_t attempts; // since a call was last answered well
     bool telling;      // inside a callback or handler
     struct command *commands;
     size_t first, count, bytes;
@@ -238,7 +238,6 @@ static void on_ping(void *context, enum redis_class class, const redisReply *rep
         fail(redis, REDIS_CLASS_ERROR, "the answer to PING is not PONG");
     } else {
         redis->phase = PHASE_UP;
-        redis->attempts = 0;
         uv_timer_stop(redis->timer);
         if (redis->handlers.up) redis->handlers.up(redis->handlers.context);
     }
@@ -271,7 +270,9 @@ static void on_reply(struct redis *redis, const redisReply *reply) {
         return;
     }
     bool loaded = redis->commands[redis->first].loads_library && is_already_there(reply);
-    tell(redis, loaded ? REDIS_CLASS_OK : redis_classify(reply), reply);
+    enum redis_class class = loaded ? REDIS_CLASS_OK : redis_classify(reply);
+    if (redis->phase == PHASE_UP && class == REDIS_CLASS_OK) redis->attempts = 0;
+    tell(redis, class, reply);
 }
 
 static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
@@ -490,6 +491,10 @@ void redis_free(struct redis *redis) {
 
 bool redis_is_up(const struct redis *redis) {
     return redis->phase == PHASE_UP;
+}
+
+void redis_reconnect(struct redis *redis, const char *reason) {
+    if (redis->phase == PHASE_UP) fail(redis, REDIS_CLASS_WRONG_NODE, reason);
 }
 
 size_t redis_outstanding(const struct redis *redis) {

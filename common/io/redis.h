@@ -54,6 +54,10 @@ MUST_CHECK enum err redis_new(struct loop *loop, const struct redis_settings *se
 /// Calls without a reply get REDIS_CLASS_UNKNOWN first. Not from inside a callback. Accepts NULL.
 void redis_free(struct redis *redis);
 bool redis_is_up(const struct redis *redis);
+/// This is not the Redis we want (a replica, say): leave it. What has no reply is unknown, down
+/// comes with REDIS_CLASS_WRONG_NODE, and the next attempt resolves the name anew. From a callback
+/// only.
+void redis_reconnect(struct redis *redis, const char *reason);
 
 /// Replies come in the order of the calls, each callback exactly once, never from within this call.
 /// A callback may call again.

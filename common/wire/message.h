@@ -13,8 +13,10 @@ enum {
     STATUS_BODY_MAX = FRAME_MAX - 1024,
     REASON_MAX = 200, // bytes; a longer one is cut when written
     AS_MAX = 80,
-    SET_MAX = 64,   // bytes
-    JOBS_MAX = 256, // in one `done`
+    SET_MAX = 64,     // bytes
+    LEVEL_MAX = 16,   // bytes
+    VERSION_MAX = 32, // bytes
+    JOBS_MAX = 256,   // in one `done`
     CREDIT_MAX = 65536,
     WINDOW_MAX = 65536,
 };
@@ -57,7 +59,7 @@ struct message {
     struct bytes body;         // batch, job; status: JSON
     struct bytes as;           // "gateway.BRANCH.NAME" or "worker.NAME": only on plain sockets
     enum answer_status status; // answer, done
-    struct bytes reason;       // answer, done, refused; at most REASON_MAX
+    struct bytes reason;       // answer, done, refused, ready; at most REASON_MAX
     uint32_t window;           // answer: batches the gateway may have unanswered
     uint32_t wait_ms;          // answer, done: for ANSWER_LATER
     struct id branch, gateway, worker; // job; job; ready, goodbye, drain
@@ -65,9 +67,11 @@ struct message {
     uint64_t job;                      // job
     size_t job_count; // done: jobs finished, at most 256, as 8 bytes little-endian each
     struct bytes jobs;
-    uint32_t credit;  // ready: absolute
-    int64_t due_ms;   // done: until the branch's next encounter is due; -1: none
-    struct bytes set; // ready: hash of the standards it judges by
+    uint32_t credit;          // ready: absolute
+    int64_t due_ms;           // done: until the branch's next encounter is due; -1: none
+    struct bytes set;         // ready: hash of the standards it judges by
+    struct bytes version;     // ready: of its program
+    struct bytes acknowledge; // ready: how safe a batch is when it is acknowledged
     // ask: what the gateway reports of itself, for status and audit
     uint64_t held;          // batches in the spool that are not applied yet; ready: jobs it holds
     uint64_t spooled;       // batches ever written to this spool

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import socket
 import struct
 import time
 
@@ -135,11 +136,42 @@ def check_totals(redis, bench):
                         raise Failed(f"{branch} {name}: degree {rows}, expected {expected}")
 
 
-def tresen(bench, workers=1, rate=0, append_only=False, **settings):
+def logged(fsync):
+    return ("--appendonly", "yes", "--appendfsync", fsync)
+
+
+def replica(port, folder, log):
+    """One that has caught up."""
+    follower = Redis(folder, log, "--replicaof", f"127.0.0.1 {port}", name="replica")
+    deadline = time.monotonic() + 20
+    while follower.info("replication").get("master_link_status") != "up":
+        if time.monotonic() > deadline:
+            follower.stop()
+            raise Failed("the replica does not follow")
+        time.sleep(0.02)
+    return follower
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def tresen_replicated(bench):
+    """Each batch is in a replica, too, before it is acknowledged."""
+    port = free_port()
+    options = ("--port", str(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+    return tresen(bench, options=options, acknowledge="replicated",
+                  beside=lambda: replica(port, bench.folder, bench.log))
+
+
+def tresen(bench, workers=1, rate=0, options=(), beside=None, **settings):
     folder = bench.folder
-    redis = Redis(folder, bench.log, append_only)
+    redis = Redis(folder, bench.log, *options)
     started = [redis]
     try:
+        if beside:
+            started.append(beside())
         sockets = {name: f"ipc://{folder}/{name}" for name in ("gateways", "workers", "control")}
         broker = Process("broker", [
             os.path.join(bench.build, "tresen-broker"), "--set", f"config_dir={bench.config}",

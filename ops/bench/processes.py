@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 
@@ -91,12 +92,12 @@ class Process:
 class Redis:
     """A Redis of our own and a connection to it, in as few lines as do."""
 
-    def __init__(self, folder, log, append_only=False):
-        self.path = os.path.join(folder, "redis")
-        self.process = Process("redis", [
-            "redis-server", "--port", "0", "--unixsocket", self.path, "--dir", folder, "--save", "",
-            "--appendonly", "yes" if append_only else "no", "--appendfsync", "everysec",
-            "--maxmemory-policy", "noeviction"], log)
+    def __init__(self, folder, log, *options, name="redis"):
+        self.path = os.path.join(folder, name)
+        data = tempfile.mkdtemp(dir=folder)  # nothing of an earlier run is there
+        self.process = Process(name, [
+            "redis-server", "--port", "0", "--unixsocket", self.path, "--dir", data, "--save", "",
+            "--appendonly", "no", "--maxmemory-policy", "noeviction", *options], log)
         self.socket = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + 20
         while True:

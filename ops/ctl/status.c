@@ -21,15 +21,18 @@ static void print_workers(const json_t *workers) {
     const json_t *worker;
     char text[32];
     size_t i;
-    printf("\n%-20s %8s %8s  %-12s %-18s %s\n", "worker", "credit", "assigned", "heard",
-           "standards", "state");
+    printf("\n%-20s %8s %8s  %-12s %-8s %-18s %-11s %s\n", "worker", "credit", "assigned", "heard",
+           "version", "standards", "acknowledge", "state");
     json_array_foreach(workers, i, worker) {
         const char *state = json_is_true(json_object_get(worker, "draining")) ? "draining"
                             : json_is_true(json_object_get(worker, "ready"))  ? "ready"
                                                                               : "silent or gone";
-        printf("%-20s %8lld %8lld  %-12s %-18s %s\n", standard_text(worker, "worker"),
+        printf("%-20s %8lld %8lld  %-12s %-8s %-18s %-11s %s\n", standard_text(worker, "worker"),
                number(worker, "credit"), number(worker, "assigned"), ago(worker, "heard_ms", text),
-               standard_text(worker, "set"), state);
+               standard_text(worker, "version"), standard_text(worker, "set"),
+               standard_text(worker, "acknowledge"), state);
+        const char *trouble = json_string_value(json_object_get(worker, "trouble"));
+        if (trouble) printf("%-20s Redis: %s\n", "", trouble);
     }
 }
 

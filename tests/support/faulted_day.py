@@ -1,6 +1,7 @@
 """The shipped day of two gateways, with a fault in its middle: whatever it is, scorecard and verdicts
 end as those of the undisturbed play."""
 
+import json
 import pathlib
 import shutil
 import tempfile
@@ -32,9 +33,9 @@ class FaultedDay(unittest.TestCase):
             assert cluster.json("scorecard", BRANCH)["encounters"] > 50
 
     @classmethod
-    def start(cls, cluster):
+    def start(cls, cluster, start_redis=Cluster.start_redis):
         cluster.only_gateways(BRANCH, GATEWAYS)
-        cluster.start_redis()
+        start_redis(cluster)
         cluster.start_broker(window=4)
         for name in ("w1", "w2"):
             cluster.start_worker(name)
@@ -55,17 +56,23 @@ class FaultedDay(unittest.TestCase):
         entry = cluster.gateway_status(BRANCH, "floor")
         return entry["position"] if entry else 0
 
+    @staticmethod
+    def stored(cluster):
+        """How much of each gateway is in Redis, acknowledged or not."""
+        audit = json.loads(cluster.ctl_run("--json", "audit", BRANCH).stdout)
+        return {one["gateway"]: one["applied"] for one in audit["branches"][0]["gateways"]}
+
     def middle(self, cluster):
         """Wait until a good tenth is acknowledged; it must be the middle then."""
         at = until(lambda: self.position(cluster) * 100 // self.total >= 15
                    and self.position(cluster), "the play is in its middle", every=0)
         self.assertLess(at * 100, 90 * self.total, "too late for the middle")
 
-    def play(self, fault, **worker_settings):
+    def play(self, fault, start_redis=Cluster.start_redis, **worker_settings):
         with Cluster() as cluster:
             cluster.worker_settings.update(worker_settings)
             shutil.copy2(self.pseudonym_key, cluster.folder)
-            self.start(cluster)
+            self.start(cluster, start_redis)
             self.middle(cluster)
             fault(cluster)
             cluster.wait(BRANCH)

@@ -24,7 +24,8 @@ class RedisPair:
 
     def _start(self, name, more=()):
         self._cluster.start_redis_server(f"redis-{name}", self._socket(name), "--bind",
-                                         self._cluster.host, "--port", self._port(name), *more)
+                                         self._cluster.host, "--port", self._port(name),
+                                         "--repl-diskless-sync-delay", "0", *more)
 
     def _show_primary(self):
         new = self._cluster.folder / "redis.new"
@@ -46,8 +47,9 @@ class RedisPair:
         self._ask(self._replica, "REPLICAOF", "NO", "ONE")
 
     def fail_over(self):
-        """The parted replica is the primary; the old one dies and follows it."""
+        """The replica, parted or not, is the primary; the old one dies and follows it."""
         self._primary, self._replica = self._replica, self._primary
-        self._show_primary()
         self._cluster.processes[f"redis-{self._replica}"].kill()
+        self._ask(self._primary, "REPLICAOF", "NO", "ONE")
+        self._show_primary()
         self._start(self._replica, self._replica_of(self._primary))

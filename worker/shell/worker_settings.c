@@ -1,5 +1,7 @@
 #include "worker/shell/worker_settings.h"
 
+#include "worker/store/acknowledge.h"
+
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
 const struct setting worker_settings[] = {
@@ -28,6 +30,14 @@ const struct setting worker_settings[] = {
     SETTING_U64(struct worker_settings, redis_command_ms, 5000, 100, 60000,
                 "Milliseconds without a reply after which the connection to Redis is given up and "
                 "made anew: lower notices a dead Redis sooner, higher bears with a slow one."),
+    SETTING_CHOICE(
+        struct worker_settings, acknowledge, ACKNOWLEDGE_APPLIED, acknowledge_names,
+        "How safe a batch must be before it is acknowledged. applied: in Redis' memory; "
+        "what a crash or failover undoes is sent again from the spools. fsync: on Redis' "
+        "disk, which must have appendfsync always. replicated: in the memory of "
+        "`replicas` replicas, too; while one is missing nothing is acknowledged."),
+    SETTING_U64(struct worker_settings, replicas, 1, 1, 16,
+                "Replicas that must have a batch, where acknowledge is replicated."),
     SETTING_U64(struct worker_settings, jobs_max, 1024, 1, 8192,
                 "Jobs held at a time, over all brokers: lower needs less memory, higher folds more "
                 "batches into one call of Redis."),

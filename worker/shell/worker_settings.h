@@ -10,7 +10,8 @@ struct worker_settings {
     char config_dir[PATH_SIZE], keys_dir[PATH_SIZE];
     bool insecure;
     char redis_path[PATH_SIZE], redis_host[256], redis_user[64], redis_password_file[PATH_SIZE];
-    uint64_t redis_port, redis_command_ms;
+    uint64_t redis_port, redis_command_ms, replicas;
+    int acknowledge;
     uint64_t jobs_max, fold_jobs_max, take_max, heartbeat_ms, drain_ms;
     uint64_t grace_ms, settle_after_ms, settle_pause_ms, lease_ms, encounter_max_ms, horizon_ms;
     uint64_t branch_bytes_max, dead_max;

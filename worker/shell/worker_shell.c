@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXIT_CONFIGURATION = 78, LINGER_MS = 300, CALLS = 4 };
+enum {
+    EXIT_CONFIGURATION = 78,
+    LINGER_MS = 300,
+    CALLS = 4,
+    WAITS_A_COMMAND = 4, // a call may stand behind another's WAIT, within redis_command_ms
+};
 
 struct worker;
 
@@ -50,6 +55,8 @@ struct worker {
     struct connection *connections;
     struct call *calls; // CALLS a branch
     char as[sizeof "worker." + ID_MAX];
+    char trouble[REASON_MAX + 1]; // with Redis; empty: none
+    enum pipeline_call troubled;  // calls of this kind
     uint64_t heartbeat_at_ms;
     bool draining;
     int status;
@@ -82,7 +89,11 @@ static void send_ready(struct worker *worker) {
                                 .worker = worker->settings->worker,
                                 .credit = share,
                                 .held = connection->held,
-                                .set = bytes_of_text(worker->catalogue->hash_text)};
+                                .set = bytes_of_text(worker->catalogue->hash_text),
+                                .version = bytes_of_text(TRESEN_VERSION),
+                                .acknowledge =
+                                    bytes_of_text(acknowledge_names[worker->settings->acknowledge]),
+                                .reason = bytes_of_text(worker->trouble)};
         send_message(connection, &ready);
     }
     worker->heartbeat_at_ms = clock_monotonic_ms() + worker->settings->heartbeat_ms;
@@ -188,13 +199,28 @@ static enum call_class call_class_of(enum redis_class class) {
     return class == REDIS_CLASS_ERROR ? CALL_ERROR : CALL_RETRY;
 }
 
+/// What Redis refuses or lacks, for the log and the broker's status.
+static void trouble(struct worker *worker, enum redis_class class, const char *reason) {
+    snprintf(worker->trouble, sizeof worker->trouble, "%s", reason);
+    if (class != REDIS_CLASS_CONFIGURATION) return;
+    log_error("store_configuration",
+              "reason=%s way_out=\"see redis_user, redis_password_file and acknowledge\"", reason);
+    worker->status = EXIT_CONFIGURATION;
+    loop_stop(worker->loop);
+}
+
 static void replied(void *context, enum redis_class class, struct bytes reply, const char *reason) {
     const struct call *call = context;
     struct worker *worker = call->worker;
-    if (class != REDIS_CLASS_OK)
+    if (class == REDIS_CLASS_OK) {
+        if (call->kind == worker->troubled) worker->trouble[0] = '\0';
+    } else {
+        worker->troubled = call->kind;
         log_warning("store_call", "branch=%s class=%s reason=%s",
                     worker->branches[call->branch].branch->id.text, redis_class_name(class),
                     reason);
+        trouble(worker, class, reason);
+    }
     input(worker, (struct pipeline_input){.kind = PIPELINE_REPLY,
                                           .branch = call->branch,
                                           .call = call->kind,
@@ -206,7 +232,8 @@ static void replied(void *context, enum redis_class class, struct bytes reply, c
 
 static void store_up(void *context) {
     struct worker *worker = context;
-    log_info("store_up", "");
+    log_info("store_up", "acknowledge=%s", acknowledge_names[worker->settings->acknowledge]);
+    worker->trouble[0] = '\0';
     input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_UP});
     send_ready(worker);
 }
@@ -214,12 +241,7 @@ static void store_up(void *context) {
 static void store_down(void *context, enum redis_class class, const char *reason) {
     struct worker *worker = context;
     log_warning("store_down", "class=%s reason=%s", redis_class_name(class), reason);
-    if (class == REDIS_CLASS_CONFIGURATION) {
-        log_error("store_rights", "reason=%s way_out=\"check redis_user and redis_password_file\"",
-                  reason);
-        worker->status = EXIT_CONFIGURATION;
-        loop_stop(worker->loop);
-    }
+    trouble(worker, class, reason);
     input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_DOWN});
     send_ready(worker);
 }
@@ -397,7 +419,13 @@ static enum err new_store(struct worker *worker, struct problem *problem) {
     }
     struct store_policy policy = policy_of(settings);
     struct store_handlers handlers = {worker, store_up, store_down};
-    enum err err = store_new(worker->loop, &redis, &policy, &handlers, &worker->store);
+    struct acknowledge_settings acknowledge = {
+        .level = (enum acknowledge)settings->acknowledge,
+        .replicas = (uint32_t)settings->replicas,
+        .wait_ms = redis.command_ms / WAITS_A_COMMAND,
+    };
+    enum err err =
+        store_new(worker->loop, &redis, &acknowledge, &policy, &handlers, &worker->store);
     return err ? problem_set(problem, err, "the store's client cannot be made: %s", err_name(err))
                : ERR_NONE;
 }

@@ -1,6 +1,7 @@
 #include "worker/store/store.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ enum {
 
 struct store {
     struct redis *redis;
+    struct confirmer confirmer;
     struct store_policy policy;
     struct store_handlers handlers;
     bool up;
@@ -24,8 +26,10 @@ struct call {
     const char *function;
     const struct branch *branch;
     const struct standard_set *set; // settle: to be published if the store does not know it
-    struct buffer argument;
+    struct buffer argument;         // later the reply that waits for its confirmation
+    struct confirmation confirmation;
     bool loaded, configured; // what has been brought for it
+    bool confirms;           // gateways will hear of its answer
     store_callback *callback;
     void *context;
 };
@@ -72,18 +76,31 @@ static enum err call_send(struct call *call) {
                  call);
 }
 
+/// A call that Redis did not do. One that refuses because it is only a replica keeps doing so.
+static void call_refused(struct call *call, enum redis_class class, const redisReply *reply) {
+    struct redis *redis = call->store->redis;
+    call_fail(call, class, reason_of(reply));
+    if (class == REDIS_CLASS_WRONG_NODE) redis_reconnect(redis, reason_of(reply));
+}
+
 /// What was missing has been brought, or not: the call is repeated, or fails for the same reason.
 static void brought(void *context, enum redis_class class, const redisReply *reply) {
     struct call *call = context;
     if (class != REDIS_CLASS_OK)
-        call_fail(call, class, reason_of(reply));
+        call_refused(call, class, reply);
     else if (call_send(call))
         call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
 }
 
+/// Not every worker needs the right to load it: one that has it, or a person, may do so.
+static void library_brought(void *context, enum redis_class class, const redisReply *reply) {
+    if (class == REDIS_CLASS_CONFIGURATION) class = REDIS_CLASS_REPAIRABLE;
+    brought(context, class, reply);
+}
+
 static void bring_library(struct call *call) {
     call->loaded = true;
-    if (redis_load_library(call->store->redis, functions_text(), brought, call))
+    if (redis_load_library(call->store->redis, functions_text(), library_brought, call))
         call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
 }
 
@@ -102,6 +119,24 @@ static void bring_configuration(struct call *call) {
 static void publish(struct store *store, const struct branch *branch,
                     const struct standard_set *set);
 
+static void confirmed(struct confirmation *confirmation, enum redis_class class,
+                      const char *reason) {
+    struct call *call = (struct call *)((char *)confirmation - offsetof(struct call, confirmation));
+    call_end(call, class,
+             class == REDIS_CLASS_OK ? buffer_bytes(&call->argument) : (struct bytes){0}, reason);
+}
+
+/// Keep the reply until it is as safe as asked.
+static void confirm(struct call *call, struct bytes reply) {
+    buffer_clear(&call->argument);
+    buffer_put(&call->argument, reply.data, reply.size);
+    call->confirmation.told = confirmed;
+    if (call->argument.failed)
+        call_fail(call, REDIS_CLASS_LATER, "out of memory");
+    else
+        confirmer_ask(&call->store->confirmer, &call->confirmation);
+}
+
 static void replied(void *context, enum redis_class class, const redisReply *redis_reply) {
     struct call *call = context;
     if (class == REDIS_CLASS_REPAIRABLE && !call->loaded) {
@@ -109,7 +144,7 @@ static void replied(void *context, enum redis_class class, const redisReply *red
         return;
     }
     if (class != REDIS_CLASS_OK) {
-        call_fail(call, class, reason_of(redis_reply));
+        call_refused(call, class, redis_reply);
         return;
     }
     struct bytes bytes = {0};
@@ -128,7 +163,10 @@ static void replied(void *context, enum redis_class class, const redisReply *red
     struct settle_reply settled;
     if (call->set && !settle_reply_read(bytes, &settled) && settled.set_missing)
         publish(call->store, call->branch, call->set);
-    call_end(call, class, bytes, "");
+    if (call->confirms)
+        confirm(call, bytes);
+    else
+        call_end(call, class, bytes, "");
 }
 
 /// Takes the call; on an error it is gone and its callback does not come.
@@ -167,6 +205,7 @@ enum err store_ask(struct store *store, const struct branch *branch, const struc
                    store_callback *callback, void *context) {
     struct call *call = call_new(store, "tresen_v1_ask", branch, callback, context);
     if (!call) return ERR_NOMEM;
+    call->confirms = true;
     call_ask(ask, &call->argument);
     return call_start(call);
 }
@@ -175,6 +214,7 @@ enum err store_ingest(struct store *store, const struct branch *branch, const st
                       store_callback *callback, void *context) {
     struct call *call = call_new(store, "tresen_v1_ingest", branch, callback, context);
     if (!call) return ERR_NOMEM;
+    call->confirms = true;
     call_ingest(fold, &call->argument);
     return call_start(call);
 }
@@ -205,14 +245,26 @@ uint64_t store_branch_configuration(const struct store *store, const struct bran
     return store_configuration(branch, &store->policy);
 }
 
+static void checked(void *context, enum redis_class class, const char *reason) {
+    struct store *store = context;
+    if (class == REDIS_CLASS_UNKNOWN) return; // down follows, or has come already
+    store->up = class == REDIS_CLASS_OK;
+    if (store->up)
+        store->handlers.up(store->handlers.context);
+    else if (class == REDIS_CLASS_CONFIGURATION)
+        store->handlers.down(store->handlers.context, class, reason);
+    else
+        redis_reconnect(store->redis, reason);
+}
+
 // Whatever came of loading: without the right to load, the library may be there nevertheless, and
 // a call that misses it brings it again.
 static void library_loaded(void *context, enum redis_class class, const redisReply *reply) {
     struct store *store = context;
-    (void)reply;
-    if (class == REDIS_CLASS_UNKNOWN) return; // down follows, or has come already
-    store->up = true;
-    store->handlers.up(store->handlers.context);
+    if (class == REDIS_CLASS_WRONG_NODE)
+        redis_reconnect(store->redis, reason_of(reply));
+    else if (class != REDIS_CLASS_UNKNOWN) // down follows, or has come already
+        confirmer_check(&store->confirmer, checked, store);
 }
 
 static void redis_came_up(void *context) {
@@ -228,6 +280,7 @@ static void redis_went_down(void *context, enum redis_class class, const char *r
 }
 
 enum err store_new(struct loop *loop, const struct redis_settings *settings,
+                   const struct acknowledge_settings *acknowledge,
                    const struct store_policy *policy, const struct store_handlers *handlers,
                    struct store **store_out) {
     struct store *store = calloc(1, sizeof *store);
@@ -240,6 +293,7 @@ enum err store_new(struct loop *loop, const struct redis_settings *settings,
         free(store);
         return err;
     }
+    confirmer_init(&store->confirmer, store->redis, acknowledge);
     *store_out = store;
     return ERR_NONE;
 }

@@ -4,20 +4,25 @@
 // The library is loaded if Redis does not have it. A call that is answered "unconfigured" brings
 // the branch's configuration and is then repeated, once; a caller sees STORE_UNCONFIGURED only if
 // another worker with another registry was faster. A set of standards that the store does not know
-// is published behind the settle that used it.
+// is published behind the settle that used it. Answers that gateways will hear of (ask, ingest)
+// come only when what they say is as safe as asked. A Redis that is only a replica is left for the
+// next connection, which may find another one behind the same name.
 
 #include "common/io/redis.h"
 #include "worker/standards/standard.h"
+#include "worker/store/acknowledge.h"
 #include "worker/store/calls.h"
 
 struct store_handlers {
     void *context;
     void (*up)(void *context); // the library is there: calls are taken from now on
+    /// CONFIGURATION: only a person can help; also when Redis is not set up for `acknowledge`.
     void (*down)(void *context, enum redis_class class, const char *reason);
 };
 
 struct store;
 MUST_CHECK enum err store_new(struct loop *loop, const struct redis_settings *settings,
+                              const struct acknowledge_settings *acknowledge,
                               const struct store_policy *policy,
                               const struct store_handlers *handlers, struct store **store);
 /// Outstanding calls are answered REDIS_CLASS_UNKNOWN first. Not from a callback. Accepts NULL.
@@ -27,8 +32,8 @@ bool store_is_up(const struct store *store);
 uint64_t store_branch_configuration(const struct store *store, const struct branch *branch);
 
 /// class OK: reply holds the packed reply (ask_reply_read ...), valid during the call.
-/// Otherwise reply is empty and reason says why, for a log: ERROR the call is at fault, LATER,
-/// WRONG_NODE nothing was done, UNKNOWN it may be done or not (the same call again is safe).
+/// Otherwise reply is empty and reason says why, for a log: ERROR the call is at fault,
+/// CONFIGURATION only a person can help, others: the same call again, later, is safe.
 typedef void store_callback(void *context, enum redis_class class, struct bytes reply,
                             const char *reason);
 

@@ -58,7 +58,10 @@ static void open_store(void) {
     policy.grace_ms = 0;
     buffer_init(&told.reply, 1 << 20);
     cr_assert(eq(int, loop_new(&loop), ERR_NONE));
-    cr_assert(eq(int, store_new(loop, &settings, &policy, &handlers, &store), ERR_NONE));
+    cr_assert(eq(
+        int,
+        store_new(loop, &settings, &(struct acknowledge_settings){0}, &policy, &handlers, &store),
+        ERR_NONE));
     loop_run(loop);
     cr_assert(store_is_up(store));
 }
