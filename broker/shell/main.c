@@ -57,6 +57,7 @@ int main(int argc, char **argv) {
     static struct command_line line;
     static struct broker_settings settings;
     struct branches branches = {0};
+    loop_signals_early();
     char folder[PATH_SIZE];
     enum command_step step = command_read(&command, argc, argv, &settings, &line);
     if (step == COMMAND_GO) {

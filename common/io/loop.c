@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct loop {
     uv_loop_t uv;
@@ -27,6 +28,17 @@ static void on_timer(uv_timer_t *handle) {
 static void on_turn(uv_prepare_t *handle) {
     struct loop *loop = handle->data;
     if (loop->handlers.turn) loop->handlers.turn(loop->handlers.context);
+}
+
+static void end_now(int signal) {
+    (void)signal;
+    _exit(0);
+}
+
+void loop_signals_early(void) {
+    struct sigaction action = {.sa_handler = end_now};
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
 }
 
 enum err loop_new(struct loop **loop_out) {

@@ -14,6 +14,10 @@ struct loop_handlers {
                                  // send what was gathered. Any handler may be NULL.
 };
 
+/// First thing in main: until loop_new, SIGTERM and SIGINT end the process with 0, since nothing has
+/// begun that would have to be finished.
+void loop_signals_early(void);
+
 struct loop;
 /// Also makes writing to a closed socket an error instead of SIGPIPE's death.
 MUST_CHECK enum err loop_new(struct loop **loop);

@@ -1,6 +1,7 @@
 // tresen-gateway: publishes what the sensors of a branch see.
 
 #include "common/io/log.h"
+#include "common/io/loop.h"
 #include "common/settings/command.h"
 #include "sensors-gw/shell/check_peer.h"
 #include "sensors-gw/shell/drivers_tool.h"
@@ -81,6 +82,7 @@ static void expand_driver(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    loop_signals_early();
     umask(077); // spool and key are nobody else's
     expand_driver(argc, argv);
     for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof *tools; i++)

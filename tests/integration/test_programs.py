@@ -2,12 +2,14 @@
 
 import pathlib
 import re
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import BUILD, ROOT, Cluster, made_up_day, main, until  # noqa: E402
+from cluster import BUILD, PATIENCE, ROOT, Cluster, made_up_day, main, until  # noqa: E402
 
 PROGRAMS = ["tresen-broker", "tresen-worker", "tresen-gateway", "tresenctl"]
 DAY = "2024-11-25"
@@ -16,6 +18,12 @@ DAY = "2024-11-25"
 def run(program, *arguments):
     return subprocess.run([str(BUILD / program), *map(str, arguments)], capture_output=True,
                           text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+
+
+def listens(pid):
+    """Whether the process has a handler for SIGTERM."""
+    caught = re.search(r"^SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    return int(caught.group(1), 16) >> (signal.SIGTERM - 1) & 1
 
 
 class Programs(unittest.TestCase):
@@ -72,6 +80,25 @@ class Programs(unittest.TestCase):
                     done = run(pathlib.Path(process.popen.args[0]).name, *arguments, "--check")
                     self.assertEqual(done.returncode, 0, done.stderr)
                     self.assertEqual(process.stop(seconds=10), 0)
+
+    def test_sigterm_in_the_first_milliseconds_of_a_start_is_a_clean_stop(self):
+        with Cluster() as cluster:
+            day = made_up_day(cluster.folder / "day")
+            cluster.start_redis()
+            processes = [
+                cluster.start_broker(),
+                cluster.start_worker("w1", wait=False),
+                cluster.start_shipped_gateway("musterstadt", "desk", day, DAY),
+            ]
+            for process in processes:
+                process.stop()
+            for process in processes:
+                for after_ms in range(0, 60, 3):
+                    with self.subTest(program=process.name, after_ms=after_ms):
+                        again = cluster.start(process.name, process.popen.args)
+                        until(lambda: listens(again.pid), "main has begun", every=0)
+                        time.sleep(after_ms / 1000)
+                        self.assertEqual(again.stop(seconds=10 * PATIENCE), 0, again.text()[-500:])
 
     def test_the_shipped_settings_pass_the_check(self):
         for program, name in (("tresen-broker", "broker"), ("tresen-worker", "worker"),

@@ -1,5 +1,6 @@
 // tresen-worker: takes jobs from the brokers, applies the standards, writes to Redis.
 
+#include "common/io/loop.h"
 #include "common/settings/command.h"
 #include "worker/shell/worker_shell.h"
 
@@ -21,6 +22,7 @@ int main(int argc, char **argv) {
     static struct command_line line;
     static struct worker_settings settings;
     struct catalogue catalogue = {0};
+    loop_signals_early();
     enum command_step step = command_read(&command, argc, argv, &settings, &line);
     if (step == COMMAND_GO) {
         struct log_settings log = log_settings_default();
