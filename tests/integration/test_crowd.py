@@ -8,54 +8,12 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PATIENCE, Cluster, main, until, write_yaml  # noqa: E402
-
-try:
-    import msgpack
-    import zmq
-except ImportError:  # Debian's python3-zmq and python3-msgpack
-    zmq = None
+from bare_gateway import BareGateway, broker_key, register, zmq  # noqa: E402
+from cluster import PATIENCE, Cluster, main, until  # noqa: E402
 
 BRANCHES, GATEWAYS = 50, 20
 SERVED_S = 5 * PATIENCE
 MEMORY_MB = 100
-COUNTER, WATERMARK_MS = "desk-1", 1_732_525_200_000
-
-
-class Gateway:
-    """The least a gateway is: it asks, and sends one batch each time it has connected."""
-
-    def __init__(self, branch, name):
-        self.branch, self.name = branch, name
-        self.public, self.secret = zmq.curve_keypair()
-        self.spool, self.session, self.epoch, self.position = bytes(16), 0, 0, -1
-
-    def connect(self, context, endpoint, broker_key):
-        self.socket = context.socket(zmq.DEALER)
-        self.socket.linger = 0
-        self.socket.curve_serverkey, self.socket.curve_publickey = broker_key, self.public
-        self.socket.curve_secretkey = self.secret
-        self.socket.connect(endpoint)
-        self.session, self.position = self.session + 1, -1
-        self.send("ask", spool=self.spool, held=0, spooled=0)
-
-    def send(self, kind, **more):
-        self.socket.send(msgpack.packb({"v": 1, "type": kind, "session": self.session,
-                                        "epoch": self.epoch} | more))
-
-    def send_batch(self):
-        number = self.position + 1
-        body = {"watermark": WATERMARK_MS + number, "series": [],
-                "facts": [{"fact": "birth", "measures": [], "counters": [COUNTER]}]}
-        self.send("batch", number=number, tag=number.to_bytes(8, "big"), body=msgpack.packb(body))
-
-    def receive(self):
-        messages = msgpack.Unpacker()
-        messages.feed(self.socket.recv())
-        for answer in messages:
-            assert (answer["type"], answer.get("status")) == ("answer", "applied"), answer
-            if answer["session"] == self.session:
-                self.epoch, self.position = answer["epoch"], answer["number"]
 
 
 @unittest.skipIf(zmq is None, "python3-zmq and python3-msgpack are not installed")
@@ -66,19 +24,9 @@ class Crowd(unittest.TestCase):
         self.context = zmq.Context()
         self.context.max_sockets = 2 * BRANCHES * GATEWAYS
         self.addCleanup(self.context.destroy)
-        self.cluster.keys.mkdir()
-        self.gateways = []
-        for b in range(BRANCHES):
-            made = [Gateway(f"branch-{b}", f"g-{g}") for g in range(GATEWAYS)]
-            self.gateways += made
-            write_yaml(self.cluster.config / "branches" / f"branch-{b}.yaml", {
-                "branch": f"branch-{b}", "name": f"branch {b}", "region": "north", "country": "DE",
-                "zone": "Europe/Berlin", "counters": [COUNTER],
-                "gateways": [{"gateway": one.name} for one in made]})
-        for number, one in enumerate(self.gateways):
-            one.spool = number.to_bytes(16, "big")
-            path = self.cluster.keys / f"gateway.{one.branch}.{one.name}.pub"
-            path.write_text(one.public.decode() + "\n")
+        self.gateways = [BareGateway(f"branch-{b}", f"g-{g}")
+                         for b in range(BRANCHES) for g in range(GATEWAYS)]
+        register(self.cluster, self.gateways)
         self.cluster.start_redis()
         self.start_broker()
         for name in ("w1", "w2"):
@@ -110,7 +58,7 @@ class Crowd(unittest.TestCase):
     def come(self, times):
         """All connect and send a batch; how long that took."""
         began = time.monotonic()
-        key = (self.cluster.keys / "broker.pub").read_bytes().strip()
+        key = broker_key(self.cluster)
         for one in self.gateways:
             one.connect(self.context, self.cluster.gateways_endpoint, key)
         self.serve(self.gateways, lambda one: one.position == times - 1)

@@ -312,7 +312,8 @@ class Cluster:
 
     def _ready(self, name):
         status = self.status()
-        return status and any(worker["worker"] == name for worker in status["workers"])
+        return status and any(worker["worker"] == name and worker["ready"]
+                              for worker in status["workers"])
 
     def start_gateway(self, branch, gateway, drivers, key=True, **settings):
         name = f"gateway.{branch}.{gateway}"
