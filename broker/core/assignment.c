@@ -144,6 +144,7 @@ static void job_finish(struct dispatch *dispatch, struct job *job,
         return;
     }
     bool ask = job->what == JOB_ASK;
+    if (!ask) window_pace(dispatch, dispatch->now_ms - job->came_ms);
     window_drop(dispatch, job);
     if (ask) {
         ask_finished(dispatch, lane);

@@ -98,6 +98,7 @@ struct dispatch *dispatch_new(const struct dispatch_limits *limits, uint32_t bra
     }
     dispatch->now_ms = now_ms;
     dispatch->assignments = limits->first_assignment;
+    window_pace_begin(dispatch, now_ms);
     dispatch->trial.death_ms = UINT64_MAX;
     list_init(&dispatch->active);
     list_init(&dispatch->takers);
@@ -182,6 +183,10 @@ void dispatch_step(struct dispatch *dispatch, const struct dispatch_input *in,
     suspects_serve(dispatch);
     fairness_serve(dispatch);
     *out = (struct dispatch_actions){.items = dispatch->actions, .count = dispatch->action_count};
+}
+
+uint32_t dispatch_window(const struct dispatch *dispatch) {
+    return dispatch->pace.window;
 }
 
 uint64_t dispatch_deadline_ms(const struct dispatch *dispatch) {

@@ -19,7 +19,9 @@ struct dispatch_limits {
     uint32_t workers;           // at most DISPATCH_WORKERS_MAX
     uint32_t batches;           // held at once, all gateways together
     uint64_t bytes;             // of bodies held at once
-    uint32_t window;            // batches of one gateway that may be unanswered
+    uint32_t window;            // batches of one gateway that may be unanswered, at most
+    uint32_t window_least;      // it is never narrower; 0 is as 1
+    uint32_t queue_ms;          // the window is narrowed while batches wait longer; 0: never
     uint32_t quantum;           // bytes a branch may hand out before the next has its turn
     uint64_t worker_silence_ms; // without a word for so long: dead
     uint64_t job_ms;            // a worker that holds one job for so long has lost it
@@ -30,13 +32,13 @@ struct dispatch_limits {
 };
 
 enum dispatch_input_kind {
-    INPUT_BATCH,       // gateway, session, position (the batch's own), bytes, slot
-    INPUT_ASK,         // gateway, session, slot
-    INPUT_GATEWAY,     // gateway: connected anew; its session numbers begin again
-    INPUT_READY,       // worker, credit (absolute), held; fresh: over another connection than before
-    INPUT_DONE,        // worker, jobs, status, position (the store's), wait_ms, due_ms
-    INPUT_GOODBYE,     // worker: gives back what it holds
-    INPUT_DRAIN,       // worker: the operator wants it to leave
+    INPUT_BATCH,   // gateway, session, position (the batch's own), bytes, slot
+    INPUT_ASK,     // gateway, session, slot
+    INPUT_GATEWAY, // gateway: connected anew; its session numbers begin again
+    INPUT_READY,   // worker, credit (absolute), held; fresh: over another connection than before
+    INPUT_DONE,    // worker, jobs, status, position (the store's), wait_ms, due_ms
+    INPUT_GOODBYE, // worker: gives back what it holds
+    INPUT_DRAIN,   // worker: the operator wants it to leave
     INPUT_UNREACHABLE, // worker: the shell could not send to it
     INPUT_TICK,
 };
@@ -120,6 +122,10 @@ uint32_t dispatch_slots(const struct dispatch *dispatch);
 /// an action (ACTION_LATER), and dispatch_new took all memory.
 void dispatch_step(struct dispatch *dispatch, const struct dispatch_input *in,
                    struct dispatch_actions *out);
+
+/// The window to grant with every answer: limits.window, or less while batches wait too long. What
+/// was sent in a wider one is still taken.
+uint32_t dispatch_window(const struct dispatch *dispatch);
 
 /// When the shell must next feed INPUT_TICK; UINT64_MAX: not before another input.
 uint64_t dispatch_deadline_ms(const struct dispatch *dispatch);

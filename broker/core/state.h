@@ -90,6 +90,11 @@ struct dispatch {
         bool running;
         uint64_t death_ms; // begin of the last cluster of deaths; UINT64_MAX: none yet
     } trial;
+    struct {
+        uint32_t window;     // as granted
+        uint64_t since_ms;   // begin of the period that is looked at
+        uint64_t longest_ms; // that a batch waited in it
+    } pace;
     uint64_t now_ms, assignments;
     uint32_t ready; // workers
     uint64_t bytes;
@@ -110,7 +115,9 @@ uint32_t job_number(const struct dispatch *dispatch, const struct job *job); // 
 void window_batch(struct dispatch *dispatch, const struct dispatch_input *in);
 void window_ask(struct dispatch *dispatch, const struct dispatch_input *in);
 void window_connected(struct dispatch *dispatch, struct lane *lane);
-void window_drop(struct dispatch *dispatch, struct job *job); // forget it; frees its slot
+void window_drop(struct dispatch *dispatch, struct job *job);    // forget it; frees its slot
+void window_pace_begin(struct dispatch *dispatch, uint64_t now_ms);
+void window_pace(struct dispatch *dispatch, uint64_t waited_ms); // a batch was answered after that
 
 // fairness.c: whose turn it is
 void fairness_wake(struct dispatch *dispatch, struct branch *branch); // it may have work

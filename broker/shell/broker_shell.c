@@ -64,7 +64,7 @@ static void pass_answer(struct broker *broker, const struct dispatch_action *act
     answer.type = MESSAGE_ANSWER;
     answer.session = action->session;
     answer.position = gateway->position;
-    answer.window = (uint32_t)broker->settings->window;
+    answer.window = dispatch_window(broker->dispatch);
     answer.as = answer.jobs = (struct bytes){0};
     answer.job_count = 0;
     if (answer.status == ANSWER_REFUSED) tell_refused(broker, gateway);
@@ -77,7 +77,7 @@ static void answer_later(struct broker *broker, const struct dispatch_action *ac
         .session = action->session,
         .position = broker->peers.gateways[action->gateway].position,
         .status = ANSWER_LATER,
-        .window = (uint32_t)broker->settings->window,
+        .window = dispatch_window(broker->dispatch),
         .wait_ms = (uint32_t)broker->settings->later_ms,
         .reason =
             bytes_of_text(action->reason == REASON_WINDOW ? "more batches than the window allows"
@@ -239,6 +239,8 @@ static enum err bind_all(struct broker *broker, struct problem *problem) {
     return err;
 }
 
+enum { WINDOW_LEAST = 8 }; // narrower, folding would lose more than waiting gains
+
 static bool dispatch_start(struct broker *broker) {
     const struct broker_settings *settings = broker->settings;
     const struct dispatch_limits limits = {
@@ -246,6 +248,8 @@ static bool dispatch_start(struct broker *broker) {
         .batches = (uint32_t)settings->batches_max,
         .bytes = settings->bytes_max,
         .window = (uint32_t)settings->window,
+        .window_least = WINDOW_LEAST,
+        .queue_ms = (uint32_t)settings->queue_ms,
         .quantum = (uint32_t)settings->quantum,
         .worker_silence_ms = settings->worker_silence_ms,
         .job_ms = settings->job_ms,

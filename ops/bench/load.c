@@ -163,9 +163,9 @@ static void queue(struct gateway *g) {
     g->load->queue[g->load->queue_count++] = g;
 }
 
-/// As much as may be unanswered.
+/// As much as may be unanswered: what waits longer than that only waits for itself.
 static void fill(struct gateway *g) {
-    uint64_t before = g->spool.last, most = g->load->bench->settings.window;
+    uint64_t before = g->spool.last, most = g->session.window;
     while (!stream_ended(&g->stream) && g->spool.last - g->applied < most)
         stream_next(&g->stream);
     if (g->spool.last != before) announce(g);

@@ -88,7 +88,7 @@ static void answer(struct simulation *s, struct broker *broker,
         *last = message.position;
     message.type = MESSAGE_ANSWER;
     message.session = action->session;
-    message.window = s->window;
+    message.window = dispatch_window(broker->dispatch);
     message.jobs = (struct bytes){0};
     message.job_count = 0;
     trace(s, "broker: answer %s %llu:%llu to gateway %u session %llu",
@@ -98,13 +98,12 @@ static void answer(struct simulation *s, struct broker *broker,
     gather(&broker->gateways[action->gateway], &message);
 }
 
-static void answer_later(struct simulation *s, struct broker *broker,
-                         const struct dispatch_action *action) {
+static void answer_later(struct broker *broker, const struct dispatch_action *action) {
     const struct message message = {.type = MESSAGE_ANSWER,
                                     .session = action->session,
                                     .position = broker->last_position[action->gateway],
                                     .status = ANSWER_LATER,
-                                    .window = s->window,
+                                    .window = dispatch_window(broker->dispatch),
                                     .wait_ms = LATER_MS};
     gather(&broker->gateways[action->gateway], &message);
 }
@@ -141,7 +140,7 @@ static void input(struct simulation *s, struct broker *broker, struct dispatch_i
             answer(s, broker, action);
             break;
         case ACTION_LATER:
-            answer_later(s, broker, action);
+            answer_later(broker, action);
             break;
         case ACTION_FREE:
             slot_free(broker, action->slot);
@@ -259,6 +258,7 @@ void broker_start(struct simulation *s, size_t number) {
         branch_of[i] = (uint32_t)s->world->gateways[i].branch;
     struct dispatch_limits limits = dispatch_limits_of;
     limits.window = s->window;
+    limits.queue_ms = s->queue_ms;
     limits.batches = s->broker_batches;
     limits.quantum = s->quantum;
     limits.first_assignment = chance_u64(&s->chance) >> 32;

@@ -26,6 +26,7 @@ static void set_up(struct simulation *s) {
     s->broker_count = several ? chance_range(&s->chance, 1, BROKERS) : 1;
     bool small = s->faulty && chance_permille(&s->chance, 200);
     s->window = small ? chance_range(&s->chance, 1, 2) : chance_range(&s->chance, 3, 6);
+    s->queue_ms = chance_permille(&s->chance, 500) ? chance_range(&s->chance, 1, 200) : 0;
     s->broker_batches = s->window + chance_below(&s->chance, small ? 4 : 32);
     s->quantum = small ? 1 : 512;
     s->jobs_max = (uint32_t)s->broker_count * chance_range(&s->chance, 1, small ? 2 : 8);

@@ -65,6 +65,33 @@ Test(dispatch, a_gateway_over_its_window_is_told_once) {
     drive_free(&d);
 }
 
+/// A batch that waits for so long until it is done.
+static void wait_and_done(struct drive *d, uint64_t number, uint64_t wait_ms) {
+    feed_batch(d, 0, 1, number);
+    struct dispatch_action job = action(d, ACTION_JOB, 0);
+    d->now_ms += wait_ms;
+    feed_done(d, job.worker, job.job, number, -1);
+}
+
+// A longer queue makes everybody wait and gets no more done; an idle gateway may fill a long line.
+Test(dispatch, the_window_narrows_while_batches_wait_too_long_and_widens_again) {
+    struct dispatch_limits limits = drive_limits;
+    limits.window_least = 2;
+    limits.queue_ms = 20;
+    struct drive d = drive_new(limits);
+    feed_ready(&d, 0, 4, true);
+    cr_assert(eq(u32, dispatch_window(d.dispatch), 2));
+    for (uint64_t n = 1; n <= 300; n++)
+        wait_and_done(&d, n, 1);
+    cr_assert(eq(u32, dispatch_window(d.dispatch), limits.window));
+    wait_and_done(&d, 301, 40);
+    cr_assert(eq(u32, dispatch_window(d.dispatch), limits.window / 2));
+    for (uint64_t n = 302; n <= 305; n++)
+        wait_and_done(&d, n, 30);
+    cr_assert(eq(u32, dispatch_window(d.dispatch), 2));
+    drive_free(&d);
+}
+
 // A noisy branch must leave memory for the others.
 Test(dispatch, a_branch_gets_no_more_than_is_still_free) {
     struct dispatch_limits limits = drive_limits;

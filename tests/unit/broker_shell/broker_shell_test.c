@@ -232,7 +232,7 @@ Test(broker_shell, a_batch_goes_to_the_worker_and_its_answer_back) {
     cr_assert(eq(int, answer->type, MESSAGE_ANSWER));
     cr_assert(eq(u64, answer->session, 4));
     cr_assert(eq(u64, answer->position.epoch, 1));
-    cr_assert(eq(u32, answer->window, 64));
+    cr_assert(eq(u32, answer->window, 8));
     s->gateway.heard_count = s->worker.frames = s->worker.heard_count = 0;
     for (uint64_t n = 1; n <= 50; n++)
         say(&s->gateway, batch_of(4, n));
