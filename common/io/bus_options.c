@@ -4,6 +4,10 @@
 
 #include <zmq.h>
 
+// CurveZMQ's MESSAGE command: its name, a nonce, a flag and a tag travel with each frame, and count
+// for ZMQ_MAXMSGSIZE.
+enum { CURVE_WRAPPING = 8 + 8 + 1 + 16 };
+
 struct bus_settings bus_settings_default(void) {
     return (struct bus_settings){.linger_ms = 0,
                                  .high_water = 256,
@@ -46,7 +50,7 @@ enum err bus_options_set(void *zmq, bool binds, const struct bus_settings *setti
     const struct option dealer[] = {
         {ZMQ_IMMEDIATE, 1}, // else frames queue up for nobody
     };
-    const int64_t frame_max = BUS_FRAME_MAX;
+    const int64_t frame_max = BUS_FRAME_MAX + CURVE_WRAPPING;
     bool set = !zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) &&
                set_all(zmq, both, sizeof both / sizeof *both) &&
                (binds ? set_all(zmq, router, sizeof router / sizeof *router)

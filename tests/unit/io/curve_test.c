@@ -27,14 +27,16 @@ static void *raw_socket(int type) {
 /// What the server saw.
 static struct {
     uint32_t messages, refusals;
+    size_t size;
     char user[CURVE_USER_MAX + 1];
     enum bus_refusal_kind kind;
     char address[128], reason[128], key[64];
 } seen;
 
 static void on_message(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
-    (void)context, (void)frame;
+    (void)context;
     seen.messages++;
+    seen.size = frame.size;
     cr_assert(ne(ptr, (void *)user, NULL));
     snprintf(seen.user, sizeof seen.user, "%s", user);
     cr_assert(eq(int, bus_send(server, peer, bytes_of_text("welcome")), ERR_NONE));
@@ -99,7 +101,8 @@ struct client {
     struct bus_socket *socket;
     uint32_t connected, answers, refusals;
     enum bus_refusal_kind kind;
-    bool quiet; // does not stop the loop
+    bool quiet;            // does not stop the loop
+    struct bytes greeting; // empty: "hello"
 };
 
 static void on_answer(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
@@ -114,7 +117,8 @@ static void on_answer(void *context, struct bus_peer peer, const char *user, str
 static void on_connected(void *context) {
     struct client *client = context;
     client->connected++;
-    cr_assert(eq(int, bus_send(client->socket, BUS_BROKER, bytes_of_text("hello")), ERR_NONE));
+    struct bytes greeting = client->greeting.size ? client->greeting : bytes_of_text("hello");
+    cr_assert(eq(int, bus_send(client->socket, BUS_BROKER, greeting), ERR_NONE));
 }
 
 static void on_client_refused(void *context, const struct bus_refusal *refusal) {
@@ -152,6 +156,18 @@ Test(curve, a_known_key_speaks_under_its_name_and_gets_answers) {
     run();
     cr_assert(eq(u32, client.answers, 1));
     cr_assert(eq(u32, seen.refusals, 0));
+}
+
+// What CURVE wraps around a frame counts for the receiver's limit: a gateway whose frame was almost
+// full was cut off, and again with the same frame after it had come back, for ever.
+Test(curve, the_longest_frame_gets_through) {
+    static uint8_t longest[BUS_FRAME_MAX];
+    struct client client = {.greeting = {longest, sizeof longest}};
+    connect_with(&client, &gateway_secret, &server_key);
+    run();
+    cr_assert(eq(u32, seen.messages, 1));
+    cr_assert(eq(sz, seen.size, sizeof longest));
+    cr_assert(eq(u32, client.connected, 1));
 }
 
 // Nothing of those who are refused may ever reach a decoder.
