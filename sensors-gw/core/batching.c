@@ -72,6 +72,8 @@ struct batching {
     struct batching_limits limits;
     batching_take *take;
     void *context;
+    batching_observer *observer; // NULL: nobody looks
+    void *observer_context;
     struct idmap *counters;
     struct recent recent;
 
@@ -146,6 +148,11 @@ void batching_free(struct batching *b) {
     free(b);
 }
 
+void batching_observe(struct batching *b, batching_observer *observer, void *context) {
+    b->observer = observer;
+    b->observer_context = context;
+}
+
 struct source *batching_source(struct batching *b, size_t index) {
     assert(index < b->source_count);
     return &b->sources[index];
@@ -197,6 +204,17 @@ int64_t batching_watermark_ms(const struct batching *b) {
     }
     int64_t now = least == INT64_MAX ? most : least; // all have ended: nothing comes any more
     return now > b->promised_ms ? now : b->promised_ms;
+}
+
+int64_t batching_others_ms(const struct source *source) {
+    const struct batching *b = source->batching;
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < b->source_count; i++) {
+        const struct source *other = &b->sources[i];
+        if (other != source && !other->ended && other->watermark_ms < least)
+            least = other->watermark_ms;
+    }
+    return least == INT64_MAX ? TIME_NONE : least;
 }
 
 /// Nothing older than this may come from a source.
@@ -416,6 +434,9 @@ void batching_sample(struct source *source, const struct measure *measure, const
         odd(b, "out_of_range");
         return;
     }
+    if (b->observer)
+        b->observer(b->observer_context,
+                    &(struct taken_sample){measure, b->recent.counter, t_ms, stored, confidence});
     struct span instant = {t_ms, t_ms + 1};
     struct slot *slot = slot_for(b, instant, false, 1, OBSERVATION_BYTES);
     observe(b, slot, t_ms, stored, confidence);

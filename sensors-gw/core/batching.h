@@ -68,6 +68,20 @@ struct batching *batching_new(const struct batching_limits *limits, size_t sourc
 void batching_free(struct batching *batching); // accepts NULL
 struct source *batching_source(struct batching *batching, size_t index);
 
+/// Sees each sample that was taken in, as it is stored, before it can be in any batch.
+struct taken_sample {
+    const struct measure *measure;
+    size_t counter; // its place in limits.counters
+    int64_t t_ms;
+    int32_t stored;
+    uint8_t confidence;
+};
+typedef void batching_observer(void *context, const struct taken_sample *sample);
+void batching_observe(struct batching *batching, batching_observer *observer, void *context);
+/// The least watermark of the other sources that have not ended; TIME_NONE: one has none yet, or
+/// there is none.
+int64_t batching_others_ms(const struct source *source);
+
 /// The monotonic time of what follows: starts the lingering of an unfinished batch.
 void batching_now(struct batching *batching, uint64_t now_ms);
 /// When an unfinished batch should be cut; UINT64_MAX: nothing is waiting.

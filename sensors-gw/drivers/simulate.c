@@ -12,8 +12,9 @@
 // The truth is written beside, a JSON line a client, when the encounter ends; after a restart some
 // lines may come twice, with the same words:
 //
-//   {"encounter": "1-2026-11-23-0", "counter": "desk-1", "employee": 3, "day": 20780, "outcome":
-//    "normal", "standards": {"proxemics.mean": {"met": true, "value": 1.07}, ...}}
+//   {"encounter": "1-2026-11-23-0", "counter": "desk-1", "day": 20780, "employee": 3, "started":
+//    "2026-11-23T08:00:41.000Z", "ended": ..., "outcome": "normal", "standards": {"proxemics.mean":
+//    {"met": true, "value": 1.07}, ...}}
 //
 // A standard that does not apply is not in it; value null: what was asked for never happened.
 
@@ -125,6 +126,12 @@ static void id_of(const struct simulate *s, const struct visit *v, struct name *
              (int)day.year, day.month, day.day, v->number);
 }
 
+static void time_write(const struct simulate *s, const char *key, int32_t second) {
+    char text[TIME_TEXT_SIZE] = "";
+    if (second >= 0) time_text(instant(s, second), text);
+    fprintf(s->truth, second >= 0 ? ", \"%s\": \"%s\"" : ", \"%s\": null", key, text);
+}
+
 static void truth_write(struct simulate *s, const struct visit *v) {
     struct truth truths[TRUTHS];
     struct name id;
@@ -135,6 +142,8 @@ static void truth_write(struct simulate *s, const struct visit *v) {
     fprintf(s->truth, "{\"encounter\": \"%s\", \"counter\": \"%s\", \"day\": %" PRId64, id.text,
             s->context->counters[v->counter].text, s->day);
     if (v->started_s >= 0) fprintf(s->truth, ", \"employee\": %u", v->employee);
+    time_write(s, "started", v->started_s);
+    time_write(s, "ended", v->ended_s);
     fprintf(s->truth, ", \"outcome\": \"%s\", \"standards\": {", outcome_name(v->outcome));
     for (size_t i = 0; i < TRUTHS; i++) {
         if (truths[i].says == TRUTH_NOT_APPLICABLE) continue;

@@ -4,6 +4,7 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/wire/body.h"
+#include "sensors-gw/shell/attendance.h"
 #include "sensors-gw/shell/folder.h"
 #include "sensors-gw/shell/pseudonym_key.h"
 #include "sensors-gw/shell/sensors.h"
@@ -29,6 +30,7 @@ struct gateway {
     struct spool *spool;
     struct batching *batching;
     struct sensors *sensors;
+    struct attendance *attendance; // NULL: encounters are not made of presence
     struct uplink *uplink;
 
     size_t brought_count;
@@ -128,6 +130,7 @@ static bool commit(struct gateway *g, uint64_t now_ms) {
     if (g->exit_status) return false;
     if (spool_uncommitted(g->spool)) g->idle_at_ms = now_ms + g->settings->idle_batch_ms;
     enum err err = sensors_keep_cursors(g->sensors, g->spool, &problem);
+    if (!err && g->attendance) err = attendance_keep(g->attendance, g->spool, &problem);
     if (!err) err = spool_commit(g->spool, now_ms, &problem);
     g->commit_at_ms = DEADLINE_NEVER;
     uint64_t mark_ms = g->settings->spool_retention_ms / 256;
@@ -173,6 +176,8 @@ static bool read_sensors(struct gateway *g, uint64_t now_ms) {
     for (int i = 0; i < READS_A_TURN && more && room(g) && !g->exit_status; i++)
         more = sensors_read(g->sensors, now_ms, clock_utc_ms(),
                             (uint32_t)g->settings->batch_observations);
+    if (g->attendance) attendance_pass(g->attendance);
+    if (g->attendance && sensors_ended(g->sensors)) attendance_end(g->attendance);
     if (g->commit_at_ms == DEADLINE_NEVER &&
         (spool_uncommitted(g->spool) || sensors_moved(g->sensors)))
         g->commit_at_ms = now_ms + g->settings->batch_linger_ms;
@@ -317,8 +322,9 @@ static enum err sensing_init(struct gateway *g, const struct driver_entries *dri
                                            .legal_most = (enum legal_class)s->legal_most,
                                            .counters = site->counters,
                                            .counter_count = site->counter_count};
-    g->batching =
-        batching_new(&limits, drivers->count, spool_state(g->spool)->watermark_ms, take_batch, g);
+    bool attended = s->presence_measure[0];
+    g->batching = batching_new(&limits, drivers->count + attended,
+                               spool_state(g->spool)->watermark_ms, take_batch, g);
     if (!g->batching) return problem_set(problem, ERR_NOMEM, "out of memory");
     g->pseudonyms.period = (enum pseudonym_period)s->pseudonym_period;
     g->pseudonyms.zone = &site->branch->zone;
@@ -333,6 +339,9 @@ static enum err sensing_init(struct gateway *g, const struct driver_entries *dri
                                            .zone = &site->branch->zone,
                                            .pseudonyms = &g->pseudonyms};
     err = sensors_new(drivers, &context, g->spool, g->batching, g->loop, &g->sensors, problem);
+    if (!err && attended)
+        err = attendance_new(s, site, g->spool, g->batching,
+                             batching_source(g->batching, drivers->count), &g->attendance, problem);
     if (!err) birth_init(g);
     return err;
 }
@@ -372,6 +381,7 @@ void gateway_free(struct gateway *g) {
     if (!g) return;
     uplink_free(g->uplink);
     sensors_free(g->sensors);
+    attendance_free(g->attendance);
     loop_free(g->loop);
     batching_free(g->batching);
     spool_close(g->spool);

@@ -66,6 +66,22 @@ const struct setting gateway_settings[] = {
     ROW(BOOL, exit_at_end, false,
         "Exit when all drivers have ended and the store has applied everything; otherwise stay, to "
         "heal a store that falls back."),
+    ROW(TEXT, presence_measure, "",
+        "Without a queue system: the measure of a distance, such as distance.client, by which "
+        "somebody at a counter becomes an encounter; empty: others tell of encounters."),
+    ROW(DOUBLE, presence_enter_m, 1.5, 0.1, 100,
+        "Metres nearer than which somebody comes: lower leaves out who passes by."),
+    ROW(U64, presence_enter_ms, 3000, 0, 600000,
+        "Milliseconds that they stay before it is an encounter, which began when they came."),
+    ROW(DOUBLE, presence_leave_m, 2.5, 0.1, 100,
+        "Metres beyond which they have left, not below presence_enter_m: higher lets them step "
+        "back."),
+    ROW(U64, presence_leave_ms, 10000, 1000, 3600000,
+        "Milliseconds after which whoever left, or is not seen, has gone, as of when they were "
+        "seen last: longer bridges more, and makes one encounter of two that follow sooner."),
+    ROW(DOUBLE, presence_confidence, 0.5, 0, 1, "Samples less sure than this are not looked at."),
+    ROW(TEXT, presence_offering, "",
+        "The offering of these encounters, by which standards apply to them; empty: none."),
     ROW(TREE, drivers, true, "List of drivers: each entry has `driver:` and that one's settings."),
     SETTINGS_END};
 

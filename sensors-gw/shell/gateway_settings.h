@@ -22,6 +22,10 @@ struct gateway_settings {
     int pseudonym_period;
     uint64_t window_most, answer_timeout_ms, idle_ask_ms, refused_wait_ms, backoff_most_ms;
     bool exit_at_end;
+    char presence_measure[ID_MAX + 1]; // empty: encounters are not made of presence
+    double presence_enter_m, presence_leave_m, presence_confidence;
+    uint64_t presence_enter_ms, presence_leave_ms;
+    char presence_offering[ID_MAX + 1];
     const struct node *drivers;
 };
 extern const struct setting gateway_settings[];

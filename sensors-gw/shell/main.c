@@ -3,6 +3,7 @@
 #include "common/io/log.h"
 #include "common/io/loop.h"
 #include "common/settings/command.h"
+#include "sensors-gw/shell/attendance.h"
 #include "sensors-gw/shell/check_peer.h"
 #include "sensors-gw/shell/drivers_tool.h"
 #include "sensors-gw/shell/gateway.h"
@@ -58,7 +59,8 @@ static int gateway_main(int argc, char **argv) {
     if (step == COMMAND_GO) {
         bool usable = !line.problems.count;
         (void)driver_entries_read(settings.drivers, &drivers, &line.problems);
-        if (usable) (void)site_load(&settings, &site, &line.problems);
+        if (usable && site_load(&settings, &site, &line.problems))
+            (void)attendance_check(&settings, &site, &line.problems);
         step = command_checked(&line);
     }
     int status = step == COMMAND_GO ? run(&settings, &drivers, &site, new_spool) : 0;
