@@ -40,11 +40,14 @@ extern const struct ctl_command ctl_commands[]; // ended by NULL words
 
 /// "tresenctl: sentence" on stderr; returns CTL_FAILED.
 int ctl_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+/// The number of --seconds; without it more than there will ever be. false: it is none, told.
+bool ctl_seconds(const struct ctl *ctl, double *seconds);
 /// Print a JSON document with a newline and release it; returns CTL_OK.
 int ctl_print_json(json_t *json);
 
 int ctl_status(struct ctl *ctl);
 int ctl_gateways(struct ctl *ctl);
+int ctl_tap(struct ctl *ctl);
 int ctl_wait(struct ctl *ctl);
 int ctl_drain(struct ctl *ctl);
 int ctl_scorecard(struct ctl *ctl);

@@ -12,6 +12,11 @@ const struct ctl_command ctl_commands[] = {
     {"gateways", "[BRANCH]",
      "Gateways alone: since when silent, how far applied, what they still hold or dropped.", 0, 1,
      ctl_gateways},
+    {"tap", "BRANCH[/COUNTER] [MEASURE] [--seconds N]",
+     "Live values as they are applied, in units, a line for the newest of each series; only what "
+     "may "
+     "be shown in this branch. With --json a JSON object a line.",
+     1, 2, ctl_tap},
     {"wait", "BRANCH... [--seconds N]",
      "Wait until the recordings of these branches are read, applied and judged; shows progress.", 1,
      1000, ctl_wait},
@@ -69,6 +74,14 @@ int ctl_fail(const char *format, ...) {
     return CTL_FAILED;
 }
 
+bool ctl_seconds(const struct ctl *ctl, double *seconds) {
+    char *end;
+    *seconds = ctl->wait_s ? strtod(ctl->wait_s, &end) : 1e300;
+    if (!ctl->wait_s || (!*end && *seconds >= 0)) return true;
+    ctl_fail("--seconds %s is no number", ctl->wait_s);
+    return false;
+}
+
 int ctl_print_json(json_t *json) {
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
@@ -118,7 +131,7 @@ int main(int argc, char **argv) {
         {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
         {"--lang", "de|en", &ctl.lang, "Language of texts (default: en)."},
         {"--dir", "DIR", &ctl.dir, "keys new: the folder, instead of keys_dir."},
-        {"--seconds", "N", &ctl.wait_s, "wait: give up after so many seconds (default: never)."},
+        {"--seconds", "N", &ctl.wait_s, "wait, tap: end after so many seconds (default: never)."},
         {NULL, NULL, NULL, NULL}};
     const struct command command = {.name = "tresenctl",
                                     .summary = "Asks and tells the running system.",

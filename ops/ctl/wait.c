@@ -130,13 +130,9 @@ static int watch(struct ctl *ctl, struct store_link *link, double give_up_s) {
 }
 
 int ctl_wait(struct ctl *ctl) {
-    double give_up_s = 1e300;
-    if (ctl->wait_s) {
-        char *end;
-        double seconds = strtod(ctl->wait_s, &end);
-        if (*end || !(seconds >= 0)) return ctl_fail("--seconds %s is no number", ctl->wait_s);
-        give_up_s = now_s() + seconds;
-    }
+    double give_up_s;
+    if (!ctl_seconds(ctl, &give_up_s)) return CTL_FAILED;
+    give_up_s += now_s();
     for (int i = 0; i < ctl->count; i++)
         if (!id_valid(ctl->arguments[i], strlen(ctl->arguments[i])))
             return ctl_fail("%s is no name of a branch", ctl->arguments[i]);

@@ -124,18 +124,29 @@ static unsigned classes_of(const struct standard *standard) {
     return classes;
 }
 
-/// The permissions: what the law leaves to an agreement nobody measures without one, and any layer
-/// may forbid.
-static void take_permissions(const struct standards *standards, const struct standards_place *place,
-                             struct standard *standard) {
-    unsigned classes = classes_of(standard);
-    unsigned permits = 1u << LEGAL_P0 | 1u << LEGAL_P1 | 1u << LEGAL_P2, forbids = 0;
+/// What the law leaves to an agreement nobody measures without one, and any layer may forbid.
+static unsigned permitted_classes(const struct standards *standards,
+                                  const struct standards_place *place, unsigned *forbids) {
+    unsigned permits = 1u << LEGAL_P0 | 1u << LEGAL_P1 | 1u << LEGAL_P2;
+    *forbids = 0;
     for (size_t i = 0; i < standards->overlay_count; i++) {
         if (!layers_hold(&standards->overlays[i], place)) continue;
         permits |= standards->overlays[i].permits;
-        forbids |= standards->overlays[i].forbids;
+        *forbids |= standards->overlays[i].forbids;
     }
-    standard->permitted = !(classes & ~permits) && !(classes & forbids);
+    return permits & ~*forbids;
+}
+
+unsigned standards_permitted(const struct standards *standards,
+                             const struct standards_place *place) {
+    unsigned forbids;
+    return permitted_classes(standards, place, &forbids);
+}
+
+static void take_permissions(const struct standards *standards, const struct standards_place *place,
+                             struct standard *standard) {
+    unsigned classes = classes_of(standard), forbids;
+    standard->permitted = !(classes & ~permitted_classes(standards, place, &forbids));
     standard->barred_by = classes & forbids ? REASON_FORBIDDEN : REASON_AGREEMENT;
 }
 

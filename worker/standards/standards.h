@@ -70,6 +70,10 @@ MUST_CHECK enum err standards_resolve(const struct standards *standards,
                                       struct standard_set **out, struct problems *problems);
 void standard_set_free(struct standard_set *set); // accepts NULL
 
+/// The legal classes that may be measured and shown at a place, as bits: 1u << LEGAL_P0 ...
+unsigned standards_permitted(const struct standards *standards,
+                             const struct standards_place *place);
+
 /// Why there is this standard: three lines, "standard ID: text", "norm ID: text", "value ID: text".
 /// language is "de" or "en". false: no such standard (out is unchanged), or out has no room.
 bool standards_trace(const struct standards *standards, const char *id, size_t size,
