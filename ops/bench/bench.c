@@ -19,6 +19,9 @@ const struct setting bench_settings[] = {
                 "Batches of one gateway that may be unanswered."),
     SETTING_U64(struct bench_settings, rate, 0, 0, 10000000,
                 "load: batches a second, all gateways together; 0: as fast as answers come."),
+    SETTING_U64(struct bench_settings, spool_batches, 0, 0, 1 << 20,
+                "load: batches that the spool of each gateway holds, so that a rate can be kept "
+                "that the system cannot; 0: twice the window."),
     SETTING_U64(struct bench_settings, fold, 64, 1, 256,
                 "direct-best, redis-streams: batches of a branch in one call."),
     SETTINGS_END};

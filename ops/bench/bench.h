@@ -6,7 +6,7 @@
 
 struct bench_settings {
     char config_dir[PATH_SIZE], redis_path[PATH_SIZE], endpoint[SETTING_TEXT_SIZE];
-    uint64_t encounters, batch_observations, window, rate, fold;
+    uint64_t encounters, batch_observations, window, rate, spool_batches, fold;
 };
 extern const struct setting bench_settings[];
 

@@ -303,7 +303,7 @@ static enum err gateway_init(struct gateway *g, struct load *load, const struct 
     struct bus_settings bus = bus_settings_default();
     struct peer self = {PEER_GATEWAY, branch->id, gateway->id};
     uint64_t capacity = 4;
-    while (capacity < 2 * settings->window + 2)
+    while (capacity < 2 * settings->window + 2 || capacity < settings->spool_batches)
         capacity *= 2;
     g->load = load;
     peer_name(&self, g->as);

@@ -32,6 +32,9 @@ class Bench:
     def observations(self):
         return len(self.branches) * len(self.measures) * self.encounters * 3000
 
+    def endpoint(self, name):
+        return f"ipc://{self.folder}/{name}"
+
     def driver(self, path, **settings):
         settings = {"config_dir": self.config, "encounters": self.encounters,
                     "window": self.window, "batch_observations": self.batch, **settings}
@@ -136,6 +139,25 @@ def check_totals(redis, bench):
                         raise Failed(f"{branch} {name}: degree {rows}, expected {expected}")
 
 
+def words(settings):
+    return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+
+
+def start_broker(bench, batches_max=65536):
+    settings = {"config_dir": bench.config, "insecure": "true", "window": bench.window,
+                "batches_max": batches_max} | {f"{name}_endpoint": bench.endpoint(name)
+                                               for name in ("gateways", "workers", "control")}
+    return Process("broker", [os.path.join(bench.build, "tresen-broker"), *words(settings)],
+                   bench.log)
+
+
+def start_worker(bench, name, redis, **settings):
+    settings = {"worker": name, "insecure": "true", "config_dir": bench.config,
+                "redis_path": redis.path,
+                "brokers": json.dumps([bench.endpoint("workers")])} | settings
+    return Process(name, [os.path.join(bench.build, "tresen-worker"), *words(settings)], bench.log)
+
+
 def logged(fsync):
     return ("--appendonly", "yes", "--appendfsync", fsync)
 
@@ -166,30 +188,18 @@ def tresen_replicated(bench):
 
 
 def tresen(bench, workers=1, rate=0, options=(), beside=None, **settings):
-    folder = bench.folder
-    redis = Redis(folder, bench.log, *options)
+    redis = Redis(bench.folder, bench.log, *options)
     started = [redis]
     try:
         if beside:
             started.append(beside())
-        sockets = {name: f"ipc://{folder}/{name}" for name in ("gateways", "workers", "control")}
-        broker = Process("broker", [
-            os.path.join(bench.build, "tresen-broker"), "--set", f"config_dir={bench.config}",
-            "--set", "insecure=true", "--set", f"window={bench.window}", "--set", "batches_max=65536",
-            *(word for name, path in sockets.items()
-              for word in ("--set", f"{name}_endpoint={path}"))], bench.log)
+        broker = start_broker(bench)
         started.append(broker)
         all_workers = []
         for number in range(workers):
-            all_workers.append(Process(f"worker-{number + 1}", [
-                os.path.join(bench.build, "tresen-worker"), "--set", f"worker=worker-{number + 1}",
-                "--set", "insecure=true", "--set", f"config_dir={bench.config}",
-                "--set", f"redis_path={redis.path}",
-                "--set", f"brokers=[\"{sockets['workers']}\"]",
-                *(word for key, value in settings.items()
-                  for word in ("--set", f"{key}={value}"))], bench.log))
+            all_workers.append(start_worker(bench, f"worker-{number + 1}", redis, **settings))
             started.append(all_workers[-1])
-        driver = bench.driver("load", endpoint=sockets["gateways"], rate=rate)
+        driver = bench.driver("load", endpoint=bench.endpoint("gateways"), rate=rate)
         started.append(driver)
         processes = [driver, broker, *all_workers, redis.process]
         result = measure(driver, processes,

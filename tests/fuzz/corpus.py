@@ -42,6 +42,12 @@ def seeds(source):
     sound = struct.pack("<HHIIHH", 1, 1, 16000, 32000, 2, 16)
     yield "wave", (b"RIFF" + struct.pack("<I", 40) + b"WAVEfmt " + struct.pack("<I", 16) + sound
                    + b"data" + struct.pack("<I", 4) + bytes(4))
+    yield "openface", b"frame, timestamp, confidence, success, AU06_c, AU12_c\n" + b"".join(
+        b"%d, 0.%03d, 0.98, 1, %d, 1\n" % (frame, 33 * frame, frame % 2) for frame in range(1, 9))
+    yield "mediapipe", b"".join(
+        b'{"t": 0.%d, "faceBlendshapes": [{"categories": [{"score": 0.7, "categoryName": '
+        b'"mouthSmileLeft"}, {"score": 0.6, "categoryName": "mouthSmileRight"}]}]}\n' % at
+        for at in range(1, 9))
     # A chunk: size; measure, gateway; clock error, no span, no label, a first time; columns.
     chunk = struct.pack("<IH", fnv32(b"distance.client"), 7) + bytes(4) + b"\x01\0\0\0\0"
     yield "minutes", bytes([len(chunk)]) + chunk
@@ -50,7 +56,10 @@ def seeds(source):
 def main():
     source, folder = map(pathlib.Path, sys.argv[1:])
     kinds = set()
-    for index, (kind, data) in enumerate(seeds(source)):
+    made = list(seeds(source))
+    made += [("recognise", data) for kind, data in made
+             if kind in (*DAY, "openface", "mediapipe", "ld2450", "wave")]
+    for index, (kind, data) in enumerate(made):
         kinds.add(kind)
         (folder / kind).mkdir(parents=True, exist_ok=True)
         (folder / kind / f"seed-{index}").write_bytes(data)

@@ -1,4 +1,4 @@
-// A recording of any bytes: the driver (FUZZED_DRIVER) plays it to its end or says why not, and a
+// A recording of any bytes: the driver (FUZZED_DRIVER, or its format) plays it to its end or says why not, and a
 // restart from a cursor after every few turns gives the same.
 
 #include "tests/unit/drivers/stage.h"
@@ -24,6 +24,10 @@ static const struct {
     {"jsonl", "driver: jsonl\npath: %s\ndesk_prefix: desk-\ncounter: desk-4\n"},
     {"vision", "driver: vision\npath: %s\nformat: pyfeat\nrate_hz: 2\ncounter: desk-1\n"
                "start: 2026-11-23T09:00:00\n"},
+    {"openface", "driver: vision\npath: %s\nformat: openface\ncounter: desk-1\ncheeks_too: true\n"
+                 "start: 2026-11-23T09:00:00\n"},
+    {"mediapipe", "driver: vision\npath: %s\nformat: mediapipe\ncounter: desk-1\n"
+                  "start: 2026-11-23T09:00:00\n"},
     {"form", "driver: form\npath: %s\ncounter: desk\ncounter_prefix: desk-\nsure: sure\n"
              "answers:\n  - {column: badge, measure: appearance.badge, values: {yes: 1, no: 0}}\n"
              "  - {column: tidy, measure: appearance.tidiness}\n"},

@@ -1,7 +1,6 @@
 """A spool without room while nothing is applied: it waits, or drops the oldest and says how many."""
 
 import pathlib
-import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -17,7 +16,7 @@ class SpoolFull(FaultedDay):
         """Read as far as it goes with nobody to apply it; then let a worker come."""
         cluster = Cluster()
         self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
-        shutil.copy2(self.pseudonym_key, cluster.folder)
+        self.bring_key(cluster)
         cluster.only_gateways(BRANCH, GATEWAYS)
         cluster.start_redis()
         cluster.start_broker()

@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -32,6 +33,8 @@ SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion
 # Programs under sanitizers take several times as long.
 PATIENCE = 4 if "asan" in str(BUILD) or os.environ.get("TRESEN_SLOW") else 1
 DEADLINE_S = 20 * PATIENCE
+LONG = bool(os.environ.get("TRESEN_LONG"))  # ops/test --long
+SEED = os.environ.get("TRESEN_SEED") or time.strftime("%F")  # of samples and of chance
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
@@ -55,6 +58,14 @@ def until(condition, what, seconds=DEADLINE_S, every=0.02):
         if time.monotonic() > end:
             raise Failure(f"not within {seconds} s: {what}")
         time.sleep(every)
+
+
+def sample(cases, count):
+    """So many of them; in ops/test --long all. The same all day long, or with the same TRESEN_SEED."""
+    if LONG or count >= len(cases):
+        return cases
+    print(f"a sample: TRESEN_SEED={SEED}", file=sys.stderr)
+    return random.Random(SEED).sample(cases, count)
 
 
 def data_folder():

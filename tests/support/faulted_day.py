@@ -46,6 +46,11 @@ class FaultedDay(unittest.TestCase):
     def start_gateway(cls, cluster, gateway):
         cluster.start_shipped_gateway(BRANCH, gateway, cls.day, DAY, *PLAY)
 
+    @classmethod
+    def bring_key(cls, cluster):
+        """The undisturbed play's, so that pseudonyms are the same."""
+        shutil.copy2(cls.pseudonym_key, cluster.folder)
+
     @staticmethod
     def read_results(cluster):
         cluster.ctl("audit", BRANCH)
@@ -71,7 +76,7 @@ class FaultedDay(unittest.TestCase):
     def play(self, fault, start_redis=Cluster.start_redis, **worker_settings):
         with Cluster() as cluster:
             cluster.worker_settings.update(worker_settings)
-            shutil.copy2(self.pseudonym_key, cluster.folder)
+            self.bring_key(cluster)
             self.start(cluster, start_redis)
             self.middle(cluster)
             fault(cluster)

@@ -1,5 +1,6 @@
 """A TCP proxy that can part two programs from each other, wholly or one way only."""
 
+import contextlib
 import socket
 import threading
 
@@ -87,11 +88,10 @@ class Proxy:
             self._connections -= {source, sink}
         _end(source)
         _end(sink)
+        source.close()  # the other direction closes the other
 
 
 def _end(connection):
-    """Wakes whoever reads from it; the file descriptor goes with the last reference."""
-    try:
+    """Wakes whoever reads from it, who then closes it."""
+    with contextlib.suppress(OSError):  # it has ended already
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # it has ended already
-        pass

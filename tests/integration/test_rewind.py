@@ -1,0 +1,82 @@
+"""A Redis that fell back, by little or much, while all is busy or idle: the gateways bring it forward."""
+
+import pathlib
+import random
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import DEADLINE_S, LONG, PATIENCE, SEED, Failure, main, until  # noqa: E402
+from faulted_day import BRANCH, FaultedDay  # noqa: E402
+from redis_pair import RedisPair  # noqa: E402
+
+CUTS = 200 if LONG else 4
+
+
+def pair(cluster):
+    cluster.pair = RedisPair(cluster)
+
+
+class Rewind(FaultedDay):
+    def fall_back(self, batches):
+        def fault(cluster):
+            cluster.pair.part()
+            at = self.position(cluster)
+            until(lambda: self.position(cluster) >= min(at + batches, self.total),
+                  "so much is acknowledged that the replica never saw", every=0)
+            cluster.pair.fail_over()
+        self.play(fault, pair)
+
+    def test_by_one_batch(self):
+        self.fall_back(1)
+
+    def test_by_a_hundred_batches(self):
+        self.fall_back(100)
+
+    def test_by_all_that_is_left(self):
+        self.fall_back(10**6)
+
+    def healed(self, cluster):
+        """How long it takes until all is as it was."""
+        def same():
+            try:
+                return self.read_results(cluster) == self.results
+            except Failure:  # sums in flight
+                return False
+        began = time.monotonic()
+        until(same, "all is as it was", seconds=DEADLINE_S)
+        return time.monotonic() - began
+
+    def test_while_gateways_are_idle(self):
+        def fault(cluster):
+            cluster.pair.part()
+            cluster.wait(BRANCH)
+            self.assertEqual(self.read_results(cluster), self.results)
+            cluster.pair.fail_over()
+            self.assertNotEqual(cluster.ctl("--json", "scorecard", BRANCH), self.results[0])
+            seconds = self.healed(cluster)
+            print(f"healed within {seconds:.1f} s, an idle gateway asks every "
+                  f"{cluster.gateway_settings['idle_ask_ms']} ms", file=sys.stderr)
+        self.play(fault, pair)
+
+    def test_to_a_log_that_was_torn_anywhere(self):
+        """Redis cuts off the torn end itself: aof-load-truncated."""
+        rng = random.Random(SEED)
+
+        def fault(cluster):
+            cluster.wait(BRANCH)
+            folder = cluster.folder / "redis" / "appendonlydir"
+            for _ in range(CUTS):
+                cluster.processes["redis"].kill()
+                log, = folder.glob("*.incr.aof")
+                whole = log.stat().st_size
+                with open(log, "r+b") as file:
+                    file.truncate(rng.randrange(whole))
+                cluster.start_redis()
+                self.healed(cluster)
+        # What was taken in the lost part is under a lease that nobody answers.
+        self.play(fault, lease_ms=1000)
+
+
+if __name__ == "__main__":
+    main()
