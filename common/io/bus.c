@@ -25,6 +25,15 @@ enum err bus_new(struct loop *loop, struct bus **bus_out) {
     return ERR_NONE;
 }
 
+void bus_expect(struct bus *bus, size_t connecting) {
+    enum { OTHERS = 64 };
+    size_t most = (size_t)zmq_ctx_get(bus->context, ZMQ_SOCKET_LIMIT);
+    size_t wanted = 3 * connecting + OTHERS; // each is watched by a pair of sockets
+    int current = zmq_ctx_get(bus->context, ZMQ_MAX_SOCKETS);
+    if (wanted > (size_t)current)
+        (void)zmq_ctx_set(bus->context, ZMQ_MAX_SOCKETS, (int)(wanted < most ? wanted : most));
+}
+
 void bus_free(struct bus *bus) {
     if (!bus) return;
     while (bus->sockets)

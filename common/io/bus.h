@@ -69,6 +69,8 @@ struct bus_counts {
 };
 
 MUST_CHECK enum err bus_new(struct loop *loop, struct bus **bus);
+/// Before the first socket: so many that connect; without it there is room for some 500.
+void bus_expect(struct bus *bus, size_t connecting);
 void bus_free(struct bus *bus); // closes its sockets, too; accepts NULL
 
 /// ERR_REFUSED: plain where it may not be, or the self-test got in with an unknown key.

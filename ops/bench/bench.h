@@ -6,7 +6,9 @@
 
 struct bench_settings {
     char config_dir[PATH_SIZE], redis_path[PATH_SIZE], endpoint[SETTING_TEXT_SIZE];
-    uint64_t encounters, batch_observations, window, rate, spool_batches, fold;
+    char keys_dir[PATH_SIZE], spool_dir[PATH_SIZE];
+    uint64_t encounters, encounter_samples, parts, part, batch_observations, window;
+    uint64_t rate, spool_batches, fold;
 };
 extern const struct setting bench_settings[];
 

@@ -5,19 +5,21 @@
 #include "common/io/clock.h"
 #include "common/registry/keys.h"
 #include "ops/bench/bench.h"
-#include "ops/bench/memory_spool.h"
+#include "ops/bench/gateway_log.h"
 #include "sensors-gw/core/session.h"
 
-#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { COMMIT_BATCHES = 64 }; // as a gateway has it, if nothing else is set
 
 struct load;
 
 struct gateway {
     struct load *load;
     struct stream stream;
-    struct memory_spool spool;
+    struct gateway_log log;
     struct session session;
     struct bus_socket *socket;
     struct spool_id id;
@@ -32,7 +34,7 @@ struct load {
     const struct bench *bench;
     struct loop *loop;
     struct bus *bus;
-    size_t count, asked, done;
+    size_t count, all, asked, done; // all: those of other processes, too
     struct gateway *gateways;
     size_t queue_count;
     struct gateway **queue;
@@ -50,6 +52,20 @@ struct load {
 static void stop(struct load *load, int status) {
     if (!load->status) load->status = status;
     loop_stop(load->loop);
+}
+
+/// Its last batch.
+static uint64_t spooled(const struct gateway *g) {
+    return g->log.memory.last;
+}
+
+/// With a key of its own it says no name.
+static struct bytes name_of(const struct gateway *g) {
+    return g->load->bench->settings.keys_dir[0] ? (struct bytes){0} : bytes_of_text(g->as);
+}
+
+static void check(struct gateway *g, enum err err, const struct problem *problem) {
+    if (err) stop(g->load, bench_fail("%s: %s", g->as, problem->text));
 }
 
 // ------------------------------------------------------------------ what the session wants
@@ -76,39 +92,54 @@ static void send_ask(struct gateway *g, const struct session_action *action) {
                           .position = {.epoch = g->epoch},
                           .spool = g->id,
                           .has_spool = true,
-                          .as = bytes_of_text(g->as),
-                          .held = g->spool.last - g->applied,
-                          .spooled = g->spool.last,
+                          .as = name_of(g),
+                          .held = spooled(g) - g->applied,
+                          .spooled = spooled(g),
                           .oldest_ms = TIME_NONE,
                           .ended = stream_ended(&g->stream)};
     encode(g, &ask);
     send_frame(g);
 }
 
+struct sending {
+    struct gateway *gateway;
+    const struct session_action *action;
+};
+
+static bool send_batch(void *context, const struct spool_batch *held) {
+    const struct sending *sending = context;
+    struct gateway *g = sending->gateway;
+    struct message batch = {.type = MESSAGE_BATCH,
+                            .session = sending->action->session,
+                            .position = {g->epoch, held->number, held->tag},
+                            .body = held->body,
+                            .as = name_of(g)};
+    encode(g, &batch);
+    return true;
+}
+
 /// What the socket does not take, the session asks about when no answer comes.
 static void send_batches(struct gateway *g, const struct session_action *action) {
-    for (uint64_t number = action->from; number <= action->to; number++) {
-        const struct memory_batch *held = memory_spool_at(&g->spool, number);
-        assert(held && "what is not applied is held");
-        struct message batch = {.type = MESSAGE_BATCH,
-                                .session = action->session,
-                                .position = {g->epoch, number, held->tag},
-                                .body = buffer_bytes(&held->body),
-                                .as = bytes_of_text(g->as)};
-        encode(g, &batch);
-    }
+    struct sending sending = {g, action};
+    struct problem problem = {0};
+    check(g, gateway_log_read(&g->log, action->from, action->to, send_batch, &sending, &problem),
+          &problem);
     send_frame(g);
 }
 
 static void applied(struct gateway *g, uint64_t number) {
     uint64_t now_ns = bench_now_ns();
     for (uint64_t at = g->applied + 1; at <= number; at++)
-        latencies_add(&g->load->latencies, now_ns - memory_spool_at(&g->spool, at)->spooled_ns);
+        latencies_add(&g->load->latencies,
+                      now_ns - memory_spool_at(&g->log.memory, at)->spooled_ns);
     g->applied = number;
+    struct problem problem = {0};
+    check(g, gateway_log_applied(&g->log, number, &problem), &problem);
 }
 
 static void feed(struct gateway *g, struct session_input in) {
     struct session_actions out;
+    struct problem problem = {0};
     in.now_ms = clock_monotonic_ms();
     session_step(&g->session, &in, &out);
     for (size_t i = 0; i < out.count; i++) {
@@ -122,6 +153,7 @@ static void feed(struct gateway *g, struct session_input in) {
             break;
         case SESSION_EPOCH:
             g->epoch = action->position.epoch;
+            check(g, gateway_log_epoch(&g->log, g->epoch, &problem), &problem);
             break;
         case SESSION_POSITION:
             applied(g, action->position.number);
@@ -147,14 +179,17 @@ static struct tag next_tag(struct load *load) {
 
 static void take_batch(void *context, const struct batch *batch) {
     struct gateway *g = context;
-    enum err err = memory_spool_append(&g->spool, next_tag(g->load), batch, bench_now_ns());
-    if (err) stop(g->load, bench_fail("a batch: %s", err_name(err)));
+    struct problem problem = {0};
+    check(g, gateway_log_append(&g->log, next_tag(g->load), batch, bench_now_ns(), &problem),
+          &problem);
     g->load->result.batches++;
 }
 
 static void announce(struct gateway *g) {
+    struct problem problem = {0};
+    check(g, gateway_log_commit(&g->log, &problem), &problem);
     feed(g, (struct session_input){
-                .kind = SESSION_INPUT_SPOOL, .first = g->spool.first, .last = g->spool.last});
+                .kind = SESSION_INPUT_SPOOL, .first = g->log.memory.first, .last = spooled(g)});
 }
 
 static void queue(struct gateway *g) {
@@ -163,16 +198,20 @@ static void queue(struct gateway *g) {
     g->load->queue[g->load->queue_count++] = g;
 }
 
-/// As much as may be unanswered: what waits longer than that only waits for itself.
+/// As much as may be unanswered: what waits longer than that only waits for itself. On disk a
+/// commit costs as much as a hundred batches, so that as many as a gateway's commit_batches are
+/// read ahead.
 static void fill(struct gateway *g) {
-    uint64_t before = g->spool.last, most = g->session.window;
-    while (!stream_ended(&g->stream) && g->spool.last - g->applied < most)
+    uint64_t before = spooled(g), most = g->session.window;
+    if (before - g->applied >= most) return;
+    if (g->log.disk) most += COMMIT_BATCHES;
+    while (!stream_ended(&g->stream) && spooled(g) - g->applied < most)
         stream_next(&g->stream);
-    if (g->spool.last != before) announce(g);
+    if (spooled(g) != before) announce(g);
 }
 
 static void check_done(struct gateway *g) {
-    if (g->done || !stream_ended(&g->stream) || g->applied != g->spool.last) return;
+    if (g->done || !stream_ended(&g->stream) || g->applied != spooled(g)) return;
     g->done = true;
     if (++g->load->done == g->load->count) loop_stop(g->load->loop);
 }
@@ -185,7 +224,7 @@ static void pace(struct load *load) {
         struct gateway *g = &load->gateways[load->next];
         load->next = (load->next + 1) % load->count;
         // A spool that is full is left out: its batches come later, and count as slow.
-        if (stream_ended(&g->stream) || g->spool.last - g->applied + 2 >= g->spool.capacity) {
+        if (stream_ended(&g->stream) || spooled(g) - g->applied + 2 >= g->log.memory.capacity) {
             passed++;
             continue;
         }
@@ -205,9 +244,7 @@ static void on_answer(struct gateway *g, const struct message *message) {
                                .position = message->position,
                                .window = message->window,
                                .wait_ms = message->wait_ms};
-    const struct memory_batch *own = memory_spool_at(&g->spool, in.position.number);
-    in.own_held = own != NULL;
-    if (own) in.own_tag = own->tag;
+    in.own_held = gateway_log_tag(&g->log, in.position.number, &in.own_tag);
     if (message->status == ANSWER_REFUSED || message->status == ANSWER_DEAD)
         stop(g->load, bench_fail("%s: %.*s", g->as, (int)message->reason.size,
                                  (const char *)message->reason.data));
@@ -286,6 +323,35 @@ static void on_stop(void *context, int signal) {
 
 // ------------------------------------------------------------------ life
 
+/// Plain, or with the gateway's own key.
+static enum err security_of(const struct gateway *g, struct bus_security *security,
+                            struct problem *problem) {
+    const char *folder = g->load->bench->settings.keys_dir;
+    char secret[KEY_TEXT_SIZE], own[KEY_TEXT_SIZE], broker[KEY_TEXT_SIZE];
+    *security = (struct bus_security){.insecure = !folder[0]};
+    if (!folder[0]) return ERR_NONE;
+    enum err err = key_read_secret(folder, g->as, secret, own, problem);
+    if (!err) err = key_read_public(folder, "broker", broker, problem);
+    if (err) return err;
+    bool set = curve_key_set(&security->secret_key, secret, strlen(secret)) &&
+               curve_key_set(&security->server_key, broker, strlen(broker));
+    return set ? ERR_NONE : problem_set(problem, ERR_FORMAT, "%s: not a key", g->as);
+}
+
+static enum err log_init(struct gateway *g, struct problem *problem) {
+    const struct bench_settings *settings = &g->load->bench->settings;
+    char file[PATH_SIZE + KEY_NAME_SIZE + sizeof "/.spool"] = "";
+    uint64_t capacity = 4;
+    while (capacity < 2 * (settings->window + COMMIT_BATCHES) + 2 ||
+           capacity < settings->spool_batches)
+        capacity *= 2;
+    if (settings->spool_dir[0])
+        snprintf(file, sizeof file, "%s/%s.spool", settings->spool_dir, g->as);
+    enum err err = gateway_log_init(&g->log, capacity, file, problem);
+    if (!err) g->id = gateway_log_id(&g->log);
+    return err;
+}
+
 static enum err gateway_init(struct gateway *g, struct load *load, const struct branch *branch,
                              const struct branch_gateway *gateway, struct problem *problem) {
     const struct bench_settings *settings = &load->bench->settings;
@@ -299,18 +365,16 @@ static enum err gateway_init(struct gateway *g, struct load *load, const struct 
                                           .message = on_message,
                                           .connected = on_connected,
                                           .disconnected = on_disconnected};
-    const struct bus_security security = {.insecure = true};
+    struct bus_security security;
     struct bus_settings bus = bus_settings_default();
     struct peer self = {PEER_GATEWAY, branch->id, gateway->id};
-    uint64_t capacity = 4;
-    while (capacity < 2 * settings->window + 2 || capacity < settings->spool_batches)
-        capacity *= 2;
     g->load = load;
     peer_name(&self, g->as);
-    random_fill(&g->id, sizeof g->id);
     session_init(&g->session, &limits, 1, 0, 1, 0, STOP_NONE);
-    enum err err = memory_spool_init(&g->spool, capacity);
-    if (!err) err = stream_init(&g->stream, &load->bench->workload, branch, gateway, take_batch, g);
+    enum err err = log_init(g, problem);
+    if (!err) err = security_of(g, &security, problem);
+    if (err) return err;
+    err = stream_init(&g->stream, &load->bench->workload, branch, gateway, take_batch, g);
     if (err)
         return problem_set(problem, err, "%s: no measure is called like it, or no memory", g->as);
     return bus_connect(load->bus, settings->endpoint, &security, &bus, &handlers, &g->socket,
@@ -327,14 +391,19 @@ static enum err load_init(struct load *load, struct problem *problem) {
     if (!load->gateways || !load->queue) return problem_set(problem, ERR_NOMEM, "out of memory");
     enum err err = loop_new(&load->loop);
     if (!err) err = bus_new(load->loop, &load->bus);
+    if (!err) bus_expect(load->bus, load->count);
     if (err) return problem_set(problem, err, "no loop");
     // Gateway by gateway, so that neighbours are of different branches.
-    size_t at = 0;
-    for (size_t place = 0; at < load->count && !err; place++)
+    const struct bench_settings *settings = &load->bench->settings;
+    size_t place = 0;
+    load->all = load->count;
+    load->count = 0;
+    for (size_t at = 0; place < load->all && !err; at++)
         for (size_t i = 0; i < branches->count && !err; i++)
-            if (place < branches->items[i].gateway_count)
-                err = gateway_init(&load->gateways[at++], load, &branches->items[i],
-                                   &branches->items[i].gateways[place], problem);
+            if (at < branches->items[i].gateway_count &&
+                place++ % settings->parts == settings->part)
+                err = gateway_init(&load->gateways[load->count++], load, &branches->items[i],
+                                   &branches->items[i].gateways[at], problem);
     return err;
 }
 
@@ -342,7 +411,7 @@ static void load_fini(struct load *load) {
     for (size_t i = 0; load->gateways && i < load->count; i++) {
         bus_close(load->gateways[i].socket);
         stream_fini(&load->gateways[i].stream);
-        memory_spool_fini(&load->gateways[i].spool);
+        gateway_log_fini(&load->gateways[i].log);
     }
     bus_free(load->bus);
     loop_free(load->loop);
@@ -365,7 +434,7 @@ static int run(const struct bench *bench) {
     }
     if (!load.status) {
         load.result.ended_ns = bench_now_ns();
-        load.result.observations = workload_observations(&bench->workload);
+        load.result.observations = workload_observations(&bench->workload) * load.count / load.all;
         load.result.latencies = &load.latencies;
         bench_result(&load.result);
     }

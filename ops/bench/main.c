@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
             .branches = &bench.catalogue.branches,
             .measures = &bench.catalogue.measures.measures,
             .encounters = (uint32_t)bench.settings.encounters,
+            .samples = (uint32_t)bench.settings.encounter_samples,
             .batch = (uint32_t)bench.settings.batch_observations,
         };
         const struct bench_path *path = path_find(&line);

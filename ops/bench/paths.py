@@ -3,22 +3,28 @@
 import copy
 import json
 import os
+import re
 import socket
 import struct
+import subprocess
+import tempfile
 import time
 
 from processes import Failed, Process, Redis
 
 VERDICTS, SCORES = 8, 7  # of a cell, as worker/store/KEYS.md has it
+SAMPLES = 3000  # of each measure in an encounter of five minutes
 
 
 class Bench:
     """What all paths of a run share."""
 
-    def __init__(self, build, folder, config, branches, measures, encounters, window, batch):
+    def __init__(self, build, folder, config, branches, measures, encounters, window, batch,
+                 samples=SAMPLES):
         self.build, self.folder, self.config = build, folder, config
         self.branches, self.measures = branches, measures
         self.encounters, self.window, self.batch = encounters, window, batch
+        self.samples = samples
         self.log = os.path.join(folder, "log")
         os.makedirs(self.log, exist_ok=True)
 
@@ -30,28 +36,48 @@ class Bench:
         return other
 
     def observations(self):
-        return len(self.branches) * len(self.measures) * self.encounters * 3000
+        return len(self.branches) * len(self.measures) * self.encounters * self.samples
+
+    def gateways(self):
+        return [re.sub("[._]", "-", measure["id"]) for measure in self.measures]
 
     def endpoint(self, name):
         return f"ipc://{self.folder}/{name}"
 
     def driver(self, path, **settings):
         settings = {"config_dir": self.config, "encounters": self.encounters,
-                    "window": self.window, "batch_observations": self.batch, **settings}
+                    "window": self.window, "batch_observations": self.batch,
+                    "encounter_samples": self.samples, **settings}
         command = [os.path.join(self.build, "tresen-bench")]
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]
-        return Process(path, command + [path], self.log, piped=True)
+        name = f"{path}-{settings['part'] + 1}" if settings.get("part") else path
+        return Process(name, command + [path], self.log, piped=True)
 
 
-def measure(driver, processes, finished=None):
-    """From `ready` to the end. finished(): waits until all of it is done, where the driver itself
-    cannot know."""
-    if driver.line(processes) != "ready":
-        raise Failed(f"{driver.name} is not ready")
+def result_of(drivers, processes):
+    """Of all drivers together; latencies: the largest of theirs."""
+    results = [json.loads(driver.line(processes)) for driver in drivers]
+    whole = {"started_ns": min(result["started_ns"] for result in results),
+             "ended_ns": max(result["ended_ns"] for result in results)}
+    for key in ("observations", "batches", "wire_bytes"):
+        whole[key] = sum(result[key] for result in results)
+    for key in ("p50_ms", "p99_ms"):
+        if key in results[0]:
+            whole[key] = max(result[key] for result in results)
+    return whole
+
+
+def measure(drivers, processes, finished=None):
+    """From `ready` to the end. finished(): waits until all of it is done, where the drivers
+    themselves cannot know."""
+    for driver in drivers:
+        if driver.line(processes) != "ready":
+            raise Failed(f"{driver.name} is not ready")
     before = {process: process.cpu_s() for process in processes}
-    driver.say()
-    result = json.loads(driver.line(processes))
+    for driver in drivers:
+        driver.say()
+    result = result_of(drivers, processes)
     if finished:
         finished()
         result["ended_ns"] = time.monotonic_ns()
@@ -73,9 +99,14 @@ def measure(driver, processes, finished=None):
 
 def all_final(redis, bench, processes):
     """No encounter is open: each was judged, with all its gateways behind it."""
-    asks = [("ZCARD", f"t:{{{branch}}}:open:desk") for branch in bench.branches]
+    left = list(bench.branches)
     deadline = time.monotonic() + 120
-    while any(redis.send(asks)):
+    while left:
+        some = left[:64]  # of ten thousand branches, asking for all takes longer than they do
+        open_ones = redis.send([("ZCARD", f"t:{{{branch}}}:open:desk") for branch in some])
+        left = [branch for branch, count in zip(some, open_ones) if count] + left[64:]
+        if not any(open_ones):
+            continue
         if time.monotonic() > deadline:
             raise Failed("not all encounters became final")
         for process in processes:
@@ -83,8 +114,15 @@ def all_final(redis, bench, processes):
         time.sleep(0.002)
 
 
-def standard_names(bench, redis, branch):
-    key = redis.send([("KEYS", f"t:{{{branch}}}:set:*")])[0][0]
+def keys_by_branch(redis, pattern):
+    """One look at all keys for all branches."""
+    found = {}
+    for key in redis.call("KEYS", "t:{*}:" + pattern):
+        found.setdefault(key.split(b"{")[1].split(b"}")[0].decode(), []).append(key)
+    return found
+
+
+def standard_names(redis, key):
     return [row["id"] for row in json.loads(redis.call("GET", key))["standards"]]
 
 
@@ -113,15 +151,15 @@ def expected_degree(measure_row):
 
 def check_totals(redis, bench):
     """Every encounter counted once, judged on all of its observations, and nothing left out."""
-    standards = None
+    sets, days = keys_by_branch(redis, "set:*"), keys_by_branch(redis, "d:*")
+    names = standard_names(redis, sets[bench.branches[0]][0])
     for branch in bench.branches:
         prefix = f"t:{{{branch}}}:"
-        names = standards = standards or standard_names(bench, redis, branch)
         left_out = redis.call("HGETALL", prefix + "counters")
         if left_out:
             raise Failed(f"{branch}: {left_out}")
-        keys = redis.call("KEYS", prefix + "d:*")
-        cells = [cell_read(cell, len(names)) for cell in redis.send([("GET", k) for k in keys])]
+        cells = [cell_read(cell, len(names))
+                 for cell in redis.send([("GET", key) for key in days[branch]])]
         encounters = sum(cell["encounters"] for cell in cells)
         if encounters != bench.encounters or any(cell["provisional"] for cell in cells):
             raise Failed(f"{branch}: {encounters} encounters, not {bench.encounters}")
@@ -143,10 +181,11 @@ def words(settings):
     return [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
 
 
-def start_broker(bench, batches_max=65536):
+def start_broker(bench, batches_max=65536, **settings):
     settings = {"config_dir": bench.config, "insecure": "true", "window": bench.window,
                 "batches_max": batches_max} | {f"{name}_endpoint": bench.endpoint(name)
-                                               for name in ("gateways", "workers", "control")}
+                                               for name in ("gateways", "workers", "control")
+                                               } | settings
     return Process("broker", [os.path.join(bench.build, "tresen-broker"), *words(settings)],
                    bench.log)
 
@@ -187,24 +226,47 @@ def tresen_replicated(bench):
                   beside=lambda: replica(port, bench.folder, bench.log))
 
 
-def tresen(bench, workers=1, rate=0, options=(), beside=None, **settings):
+def keys_make(bench, workers):
+    """A key for everybody, as `tresenctl keys new` makes them."""
+    folder = os.path.join(bench.folder, "keys")
+    if not os.path.isdir(folder):
+        os.makedirs(folder, mode=0o700)
+        names = ["broker", *(f"worker.worker-{number + 1}" for number in range(workers))]
+        for branch in bench.branches:
+            names += [f"gateway.{branch}.{gateway}" for gateway in bench.gateways()]
+        for name in names:
+            subprocess.run([os.path.join(bench.build, "tresenctl"), "keys", "new", name,
+                            "--dir", folder], check=True, capture_output=True)
+    return folder
+
+
+def tresen(bench, workers=1, rate=0, options=(), beside=None, curve=False, durable=False, parts=1,
+           **settings):
+    """beside: starts what else has to be there, after Redis. Settings are the workers'."""
     redis = Redis(bench.folder, bench.log, *options)
     started = [redis]
     try:
         if beside:
             started.append(beside())
-        broker = start_broker(bench)
-        started.append(broker)
-        all_workers = []
+        load, security = {"rate": rate, "parts": parts, "endpoint": bench.endpoint("gateways")}, {}
+        if curve:
+            load["keys_dir"] = keys_make(bench, workers)
+            security = {"insecure": "false", "keys_dir": load["keys_dir"]}
+        if durable:
+            load["spool_dir"] = tempfile.mkdtemp(prefix="spools-", dir=bench.folder)
+        ours = [start_broker(bench, **security)]
+        started += ours
         for number in range(workers):
-            all_workers.append(start_worker(bench, f"worker-{number + 1}", redis, **settings))
-            started.append(all_workers[-1])
-        driver = bench.driver("load", endpoint=bench.endpoint("gateways"), rate=rate)
-        started.append(driver)
-        processes = [driver, broker, *all_workers, redis.process]
-        result = measure(driver, processes,
-                         lambda: all_final(redis, bench, [broker, *all_workers, redis.process]))
+            ours.append(start_worker(bench, f"worker-{number + 1}", redis, **security, **settings))
+            started.append(ours[-1])
+        drivers = [bench.driver("load", part=part, **load) for part in range(parts)]
+        started += drivers
+        processes = [*drivers, *ours, redis.process]
+        result = measure(drivers, processes,
+                         lambda: all_final(redis, bench, [*ours, redis.process]))
         result["redis_bytes_per_obs"] = redis.bytes_in() / result["observations"]
+        result["kept_bytes_per_obs"] = (redis.bytes_used() - redis.empty) / result["observations"]
+        result["settled_per_s"] = len(bench.branches) * bench.encounters / result["seconds"]
         check_totals(redis, bench)
         return result
     finally:
@@ -221,7 +283,7 @@ def with_redis(bench, path, check=None, **settings):
     try:
         driver = bench.driver(path, redis_path=redis.path, **settings)
         started.append(driver)
-        result = measure(driver, [driver, redis.process])
+        result = measure([driver], [driver, redis.process])
         result["redis_bytes_per_obs"] = redis.bytes_in() / result["observations"]
         if check:
             check(redis)
@@ -258,7 +320,7 @@ def redis_streams(bench):
 def alone(bench, path, **settings):
     driver = bench.driver(path, **settings)
     try:
-        return measure(driver, [driver])
+        return measure([driver], [driver])
     finally:
         driver.stop()
 

@@ -77,6 +77,8 @@ class Process:
         self.popen.stdin.flush()
 
     def stop(self):
+        if self.popen.stdin:
+            self.popen.stdin.close()  # a driver waits for a line, and ends when none can come
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
             try:
@@ -84,9 +86,8 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.popen.kill()
                 self.popen.wait()
-        for pipe in (self.popen.stdin, self.popen.stdout):
-            if pipe:
-                pipe.close()
+        if self.popen.stdout:
+            self.popen.stdout.close()
 
 
 class Redis:
@@ -110,6 +111,7 @@ class Redis:
                     raise Failed("Redis does not answer") from error
                 time.sleep(0.02)
         self.file = self.socket.makefile("rb")
+        self.empty = self.bytes_used()
 
     def send(self, commands):
         out = bytearray()
@@ -140,6 +142,9 @@ class Redis:
     def info(self, section):
         rows = self.call("INFO", section).decode().split("\r\n")
         return dict(row.split(":", 1) for row in rows if ":" in row)
+
+    def bytes_used(self):
+        return int(self.info("memory")["used_memory_dataset"])
 
     def bytes_in(self):
         return int(self.info("stats")["total_net_input_bytes"])

@@ -121,7 +121,7 @@ static uint64_t each_gateway(const struct bench *bench, const struct branch *bra
 static uint64_t entries_of(const struct bench *bench) {
     uint64_t entries = 0;
     for (size_t i = 0; i < bench->catalogue.branches.count; i++) {
-        uint64_t samples = (uint64_t)bench->workload.encounters * WORKLOAD_SAMPLES;
+        uint64_t samples = (uint64_t)bench->workload.encounters * bench->workload.samples;
         uint64_t batches = (samples + bench->workload.batch - 1) / bench->workload.batch;
         uint64_t each = each_gateway(bench, &bench->catalogue.branches.items[i]);
         entries += (batches + each - 1) / each;

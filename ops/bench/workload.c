@@ -12,7 +12,7 @@ uint64_t workload_observations(const struct workload *workload) {
     uint64_t gateways = 0;
     for (size_t i = 0; i < workload->branches->count; i++)
         gateways += workload->branches->items[i].gateway_count;
-    return gateways * workload->encounters * WORKLOAD_SAMPLES;
+    return gateways * workload->encounters * workload->samples;
 }
 
 static bool called_like(const struct measure *measure, const struct id *gateway) {
@@ -29,7 +29,7 @@ enum err stream_init(struct stream *stream, const struct workload *workload,
                      const struct branch *branch, const struct branch_gateway *gateway,
                      batching_take *take, void *context) {
     *stream = (struct stream){.workload = workload, .branch = branch, .gateway = gateway};
-    stream->count = (uint64_t)workload->encounters * WORKLOAD_SAMPLES;
+    stream->count = (uint64_t)workload->encounters * workload->samples;
     for (size_t i = 0; i < workload->measures->count && !stream->measure; i++)
         if (called_like(&workload->measures->items[i], &gateway->id))
             stream->measure = &workload->measures->items[i];
@@ -65,12 +65,13 @@ static int64_t time_of(uint64_t sample) {
 }
 
 static void tell_encounter(struct stream *stream, uint64_t number, bool ended) {
+    const uint64_t samples = stream->workload->samples;
     struct encounter encounter = {
         .counter = stream->branch->counters[0],
-        .issued_ms = time_of(number * WORKLOAD_SAMPLES),
-        .called_ms = time_of(number * WORKLOAD_SAMPLES),
-        .started_ms = time_of(number * WORKLOAD_SAMPLES),
-        .ended_ms = ended ? time_of((number + 1) * WORKLOAD_SAMPLES) : TIME_NONE,
+        .issued_ms = time_of(number * samples),
+        .called_ms = time_of(number * samples),
+        .started_ms = time_of(number * samples),
+        .ended_ms = ended ? time_of((number + 1) * samples) : TIME_NONE,
         .outcome = ended ? OUTCOME_NORMAL : OUTCOME_OPEN,
     };
     snprintf(encounter.id.text, sizeof encounter.id.text, "e%llu", (unsigned long long)number);
@@ -87,17 +88,18 @@ static void tell_birth(struct stream *stream) {
 void stream_next(struct stream *stream) {
     assert(!stream_ended(stream));
     const struct id *counter = &stream->branch->counters[0];
+    const uint64_t samples = stream->workload->samples;
     uint64_t first = stream->at, end = first + stream->workload->batch;
     if (end > stream->count) end = stream->count;
     if (!first) tell_birth(stream);
     for (uint64_t at = first; at < end; at++) {
-        uint64_t place = at % WORKLOAD_SAMPLES;
-        if (stream->gateway->opens && !place) tell_encounter(stream, at / WORKLOAD_SAMPLES, false);
+        uint64_t place = at % samples;
+        if (stream->gateway->opens && !place) tell_encounter(stream, at / samples, false);
         int32_t stored = stream->level + stream->rise * (int32_t)(place % WORKLOAD_PATTERN);
         batching_sample(stream->source, stream->measure, counter, time_of(at),
                         measure_value(stream->measure, stored), 90);
-        if (stream->gateway->opens && place + 1 == WORKLOAD_SAMPLES)
-            tell_encounter(stream, at / WORKLOAD_SAMPLES, true);
+        if (stream->gateway->opens && place + 1 == samples)
+            tell_encounter(stream, at / samples, true);
     }
     batching_watch(stream->source, stream->measure, counter, time_of(first), time_of(end));
     batching_watermark(stream->source, time_of(end));

@@ -1,6 +1,7 @@
 #pragma once
 // The workload of all paths: every branch has one counter, a gateway for each measure, and
-// encounters one after the other, five minutes of event time each, every measure at 10 Hz. The
+// encounters one after the other, five minutes of event time each if nothing else is said, every
+// measure at 10 Hz. The
 // gateway that opens encounters tells them, too. A gateway is named after its measure, with - for
 // dots and underscores.
 
@@ -9,8 +10,8 @@
 
 enum {
     WORKLOAD_STEP_MS = 100,
-    WORKLOAD_SAMPLES = 3000, // an encounter, of each measure
-    WORKLOAD_PATTERN = 40,   // samples after which the values repeat; divides WORKLOAD_SAMPLES
+    WORKLOAD_SAMPLES = 3000, // an encounter, of each measure, where nothing else is said
+    WORKLOAD_PATTERN = 40,   // samples after which the values repeat
 };
 #define WORKLOAD_START_MS INT64_C(1735689600000) // 2025-01-01: any time that is past
 
@@ -18,6 +19,7 @@ struct workload {
     const struct branches *branches;
     const struct measures *measures;
     uint32_t encounters; // a branch
+    uint32_t samples;    // an encounter, of each measure; a multiple of WORKLOAD_PATTERN
     uint32_t batch;      // observations in a batch
 };
 

@@ -34,12 +34,13 @@ def example(figure, expect, watched=None):
     return {"given": given, "expect": expect}
 
 
-def standard(measure, kind, norm):
-    """Half of them ask for little, half for much of the measure."""
+def standard(measure, kind, norm, again=0):
+    """Half of them ask for little, half for much of the measure. again: the how manyth like it."""
     least, most = measure["range"]
     middle = (least + most) / 2
     name = measure["id"].replace("_", "-").replace(".", "-")
-    row = {"standard": f"{name}.{kind}", "norm": norm, "dimension": "timing", "status": "active",
+    suffix = f"-{again + 1}" if again else ""
+    row = {"standard": f"{name}.{kind}{suffix}", "norm": norm, "dimension": "timing", "status": "active",
            "text": {"de": f"{kind}", "en": f"{kind}"}, "source": "The benchmark.",
            "measure": measure["id"], "during": "service", "statistic": kind,
            "unit": measure["unit"],
@@ -63,8 +64,9 @@ def standard(measure, kind, norm):
     return row
 
 
-def write(config, folder, branches, count):
-    """Returns the ids of the branches and the measures."""
+def write(config, folder, branches, count, standards=None):
+    """count: measures, each with a gateway; standards: as many instead of six a measure. Returns
+    the ids of the branches and the measures."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(os.path.join(folder, "branches"))
     os.makedirs(os.path.join(folder, "standards"))
@@ -73,7 +75,11 @@ def write(config, folder, branches, count):
     chosen = measures(config, count)
     norms = open(os.path.join(config, "norms.yaml"), encoding="utf-8").read()
     norm = re.search(r"^- norm: *(\S+)", norms, flags=re.M)[1]
-    rows = [standard(measure, kind, norm) for measure in chosen for kind in KINDS]
+    standards = standards or count * len(KINDS)
+    again = -(-standards // (count * len(KINDS)))
+    rows = [standard(measure, kind, norm, turn)
+            for turn in range(again) for kind in KINDS for measure in chosen][:standards]
+    rows.sort(key=lambda row: row["measure"])
     with open(os.path.join(folder, "standards", "bench.yaml"), "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
     names = [re.sub("[._]", "-", measure["id"]) for measure in chosen]

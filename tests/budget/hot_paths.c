@@ -266,6 +266,7 @@ int main(int argc, char **argv) {
     up.workload = (struct workload){.branches = &up.catalogue.branches,
                                     .measures = &up.catalogue.measures.measures,
                                     .encounters = 1,
+                                    .samples = WORKLOAD_SAMPLES,
                                     .batch = BATCH};
     up.branch = &up.catalogue.branches.items[0];
     buffer_init(&up.bodies.bytes, BODIES_MAX);
