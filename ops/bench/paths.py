@@ -182,10 +182,10 @@ def words(settings):
 
 
 def start_broker(bench, batches_max=65536, **settings):
+    endpoints = {f"{name}_endpoint": bench.endpoint(name)
+                 for name in ("gateways", "workers", "control")}
     settings = {"config_dir": bench.config, "insecure": "true", "window": bench.window,
-                "batches_max": batches_max} | {f"{name}_endpoint": bench.endpoint(name)
-                                               for name in ("gateways", "workers", "control")
-                                               } | settings
+                "batches_max": batches_max, **endpoints, **settings}
     return Process("broker", [os.path.join(bench.build, "tresen-broker"), *words(settings)],
                    bench.log)
 
