@@ -17,7 +17,7 @@ class BareGateway:
     def __init__(self, branch, name):
         self.branch, self.name = branch, name
         self.public, self.secret = zmq.curve_keypair()
-        self.spool = self.public[:16]
+        self.spool, self.socket = self.public[:16], None
         self.session, self.epoch, self.position, self.sent = 0, 0, -1, 0
         self.answered_s = []  # when each answer that moved the position came
 
