@@ -211,6 +211,7 @@ struct dispatch_gateway_view dispatch_gateway(const struct dispatch *dispatch, u
         .session = lane->session,
         .queued = lane->held - lane->assigned,
         .assigned = lane->assigned,
+        .repeated = lane->repeated,
         .suspect_through = lane->suspicion.through,
         .deaths = lane->suspicion.deaths,
     };

@@ -139,6 +139,7 @@ struct dispatch_worker_view {
 struct dispatch_gateway_view {
     uint64_t session;
     uint32_t queued, assigned;
+    uint64_t repeated;        // batches that had come before
     uint64_t suspect_through; // numbers up to this one go alone; 0: none
     uint32_t deaths;          // of workers alone with the first of them
 };

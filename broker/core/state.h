@@ -46,6 +46,8 @@ struct lane {
     uint64_t later_number;  // first batch refused in this session; 0: none
     uint32_t unanswered;    // batches of this life
     uint32_t held, assigned;
+    struct position top; // highest that came, of its epoch
+    uint64_t repeated;   // batches that had come before: after a lost answer, or by a bad gateway
     struct suspicion suspicion;
     bool resting; // its suspect has just killed a worker
 };

@@ -146,6 +146,14 @@ static struct job *job_fill(struct dispatch *dispatch, struct lane *lane,
     return job;
 }
 
+/// For people only: whether it is one is decided where the position is.
+static void count_repeated(struct lane *lane, const struct position *position) {
+    if (position->epoch == lane->top.epoch && position->number <= lane->top.number)
+        lane->repeated++;
+    else
+        lane->top = *position;
+}
+
 void window_batch(struct dispatch *dispatch, const struct dispatch_input *in) {
     struct lane *lane = &dispatch->lanes[in->gateway];
     const uint32_t window = dispatch->limits.window;
@@ -170,6 +178,7 @@ void window_batch(struct dispatch *dispatch, const struct dispatch_input *in) {
     lane->branch->bytes += in->bytes;
     dispatch->batches++;
     dispatch->bytes += in->bytes;
+    count_repeated(lane, &in->position);
     dispatch->counters.batches++;
     dispatch->counters.batch_bytes += in->bytes;
     if (!lane->next) {

@@ -76,6 +76,7 @@ static json_t *gateway_json(const struct broker *broker, uint32_t number, uint64
     put_number(map, "queued", view.queued);
     put_number(map, "assigned", view.assigned);
     put_number(map, "outstanding", view.queued + view.assigned);
+    put_number(map, "repeated", view.repeated);
     put_number(map, "suspect_through", view.suspect_through);
     json_object_set_new(map, "report",
                         gateway->reported ? report_json(&gateway->report) : json_null());

@@ -10,8 +10,9 @@
 const struct ctl_command ctl_commands[] = {
     {"status", "", "Broker, workers, gateways, branches, and who was refused.", 0, 0, ctl_status},
     {"gateways", "[BRANCH]",
-     "Gateways alone: since when silent, how far applied, what they still hold or dropped.", 0, 1,
-     ctl_gateways},
+     "What each gateway of the registry brings and how it is: missing, silent, stale, flat, out of "
+     "range, ahead of time, repeated, with gaps. With a branch also its series.",
+     0, 1, ctl_gateways},
     {"tap", "BRANCH[/COUNTER] [MEASURE] [--seconds N]",
      "Live values as they are applied, in units, a line for the newest of each series; only what "
      "may "

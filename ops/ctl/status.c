@@ -1,4 +1,4 @@
-// tresenctl status, gateways
+// tresenctl status
 
 #include "ops/ctl/broker_link.h"
 #include "ops/ctl/card.h"
@@ -98,38 +98,5 @@ int ctl_status(struct ctl *ctl) {
     if (ctl->json) return ctl_print_json(status);
     print_status(status);
     json_decref(status);
-    return CTL_OK;
-}
-
-/// The gateways of one branch, or of all; NULL: out of memory.
-static json_t *gateways_of(const json_t *status, const char *branch) {
-    const json_t *gateway;
-    size_t i;
-    json_t *found = json_array();
-    json_array_foreach(json_object_get(status, "gateways"), i, gateway) {
-        if (branch && strcmp(standard_text(gateway, "branch"), branch) != 0) continue;
-        json_array_append(found, (json_t *)gateway);
-    }
-    return found;
-}
-
-int ctl_gateways(struct ctl *ctl) {
-    const char *branch = ctl->count ? ctl->arguments[0] : NULL;
-    json_t *status = broker_status(ctl);
-    if (!status) return CTL_FAILED;
-    bool cut = json_is_true(json_object_get(status, "truncated"));
-    json_t *gateways = gateways_of(status, branch);
-    json_decref(status);
-    if (!gateways) return ctl_fail("out of memory");
-    if (branch && json_array_size(gateways) == 0) {
-        json_decref(gateways);
-        return ctl_fail(cut ? "branch %s is not in the broker's answer, which was cut"
-                            : "the broker knows no gateway of a branch %s",
-                        branch);
-    }
-    if (ctl->json) return ctl_print_json(gateways);
-    print_gateways(gateways);
-    if (cut) printf("\nthe list was too long for one answer and is cut\n");
-    json_decref(gateways);
     return CTL_OK;
 }

@@ -2,10 +2,12 @@
 
 import json
 import pathlib
+import shutil
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import Case, main, until  # noqa: E402
+from cluster import PATIENCE, Case, main, until  # noqa: E402
 
 OPEN, CLOSED = "musterstadt", "beispiel"  # with an agreement on visible expressions, and without
 GATEWAYS = {OPEN: "desk", CLOSED: "door"}
@@ -16,14 +18,92 @@ class Watching(Case):
     def set_up(cls):
         cls.new_cluster()
         cls.cluster.start_redis()
-        cls.cluster.start_broker()
+        cls.cluster.start_broker(gateway_silence_ms=2000 * PATIENCE)
         cls.cluster.start_worker("w1")
-        for branch, gateway in GATEWAYS.items():
-            cls.cluster.start_gateway(branch, gateway, legal_most="P3", drivers=[
-                {"driver": "simulate", "speed": 120, "clients_an_hour": 60}])
+        for branch in GATEWAYS:
+            cls.simulate(branch)
         for branch, gateway in GATEWAYS.items():
             until(lambda: (cls.cluster.gateway_status(branch, gateway) or {}).get("position", 0) > 5,
                   f"something of {branch} is applied")
+
+    @classmethod
+    def simulate(cls, branch):
+        cls.cluster.start_gateway(branch, GATEWAYS[branch], legal_most="P3", drivers=[
+            {"driver": "simulate", "speed": 120, "clients_an_hour": 60}])
+
+    def gateways(self, branch):
+        return {one["gateway"]: one for one in self.cluster.json("gateways", branch)}
+
+    def troubles(self, branch, gateway):
+        return self.gateways(branch)[gateway]["troubles"]
+
+    def start_odd_one(self):
+        """A gateway whose measures.yaml says other things than the workers', and whose sensors stand
+        still, jump and dream of the future."""
+        folder = self.cluster.folder / "odd"
+        shutil.copytree(self.cluster.config, folder / "config")
+        measures = folder / "config" / "measures.yaml"
+        text = measures.read_text().replace("range: [0, 20]", "range: [0, 50]", 1)
+        measures.write_text(text + """
+- {id: air.co2, kind: samples, unit: ppm, resolution: 1, range: [0, 9999], uncertainty: 50, legal: P0,
+   text: {de: Luft, en: Air}}
+""")
+        begin = int(time.time() // 60) * 60000  # all in one minute
+        rows = [{"t": begin + 100 * i, "measure": "distance.client", "value": 1.25}
+                for i in range(40)]
+        rows += [{"t": begin + i, "measure": "distance.client", "value": 31} for i in range(1, 6)]
+        rows += [{"t": begin + 3600000 + i, "measure": "distance.bystander", "value": 2}
+                 for i in range(3)]
+        rows += [{"t": begin, "measure": "air.co2", "value": 700}]
+        rows += [{"fact": "gap", "from": begin - 60000, "to": begin - 1000, "reason": "cleaning"}]
+        with open(folder / "rows.jsonl", "w", encoding="utf-8") as out:
+            for row in rows:
+                out.write(json.dumps({"counter": "desk-1", **row}) + "\n")
+        self.cluster.start_gateway(OPEN, "eye", config_dir=str(folder / "config"), drivers=[
+            {"driver": "jsonl", "command": f"cat {folder}/rows.jsonl; exec sleep 600",
+             "own_watermarks": True,
+             "measures": ["distance.client", "distance.bystander", "air.co2", "audio.speech"]}])
+
+    def test_gateways_tells_of_each_that_the_registry_names(self):
+        every = self.gateways(OPEN)
+        self.assertEqual(set(every), {"desk", "ear", "eye", "floor", "form"})
+        for name in ("ear", "floor", "form"):
+            self.assertEqual(every[name]["troubles"], ["missing"])
+        desk = every["desk"]
+        self.assertEqual(desk["troubles"], [])
+        self.assertEqual(desk["births"], 1)
+        self.assertIn("vision.smile", desk["brings"])
+        self.assertTrue(desk["born"] and desk["watermark"])
+        self.assertEqual({one["measure"] for one in desk["series"]}, set(desk["brings"]))
+        text = self.cluster.ctl("gateways", OPEN)
+        self.assertRegex(text, r"(?m)^musterstadt/desk +yes +[\d.]+ s ago +1 ")
+        self.assertRegex(text, r"(?m)^musterstadt/floor +no +never .* missing$")
+        self.assertRegex(text, r"(?m)^    audio.loudness +desk-1 +\d+  newest 20\S+Z  -\d+")
+        names = {f"{one['branch']}/{one['gateway']}" for one in self.cluster.json("gateways")}
+        self.assertLessEqual({"musterstadt/desk", "beispiel/door", "bank-phone/log"}, names)
+
+    def test_gateways_tells_what_is_wrong(self):
+        self.start_odd_one()
+        until(lambda: self.gateways(OPEN)["eye"].get("gaps"), "the odd one has been heard",
+              every=0.2)
+        eye = self.gateways(OPEN)["eye"]
+        self.assertEqual((eye["out_of_range"], eye["future"], eye["undeclared"], eye["gaps"]),
+                         (5, 3, 1, 1), eye)
+        self.assertEqual(sorted(eye["troubles"]), sorted([
+            "stale air.co2", "stale audio.speech", "stale distance.bystander",
+            "flat distance.client at desk-1", "out_of_range 5", "future 3", "undeclared 1"]))
+        self.cluster.processes[f"gateway.{OPEN}.eye"].kill()
+        until(lambda: "silent" in self.troubles(OPEN, "eye"), "it is missed", every=0.3)
+
+    def test_gateways_knows_one_that_came_back(self):
+        before = self.gateways(CLOSED)["door"]
+        self.cluster.processes[f"gateway.{CLOSED}.door"].kill()
+        self.simulate(CLOSED)
+        until(lambda: self.gateways(CLOSED)["door"]["position"] > before["position"] + 3,
+              "it has come back", every=0.2)
+        after = self.gateways(CLOSED)["door"]
+        self.assertEqual((after["births"], after["epoch"], after["troubles"]), (1, 1, []))
+        self.assertGreaterEqual(after["repeated"], before["repeated"])
 
     def tap(self, *words, seconds=2):
         lines = self.cluster.ctl("--json", "tap", *words, "--seconds", seconds).splitlines()

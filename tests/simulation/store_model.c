@@ -435,8 +435,15 @@ static bool read_letters(struct reader *in, struct argument *a) {
         reader_short(in);
         reader_take(in, reader_u32(in));
     }
-    for (size_t i = 0; i < 4; i++)
-        a->left_out[i] = reader_u32(in);
+    size_t notes = reader_u8(in);
+    memset(a->left_out, 0, sizeof a->left_out);
+    for (size_t i = 0; i < notes && !in->failed; i++) {
+        reader_take(in, 1); // the gateway
+        for (size_t k = 0; k < 4; k++)
+            a->left_out[k] += reader_u32(in);
+        reader_take(in, 1); // whether it was born
+        reader_take(in, reader_u32(in));
+    }
     return at_end(in);
 }
 

@@ -7,7 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAPS_MAX = 1024, ARGUMENT_SLACK = 4096, OBSERVATION_SIZE = 16, CHUNK_SIZE = 48 };
+enum {
+    GAPS_MAX = 1024,
+    ARGUMENT_SLACK = 4096,
+    OBSERVATION_SIZE = 16,
+    CHUNK_SIZE = 48,
+    BIRTHS_SIZE = 1 << 18
+};
 
 struct ingest {
     struct ingest_limits limits;
@@ -23,7 +29,7 @@ struct ingest {
     struct fold_gap gaps[GAPS_MAX];
     struct fold_dead *dead;
     struct buffer *letters; // of the dead: reason, then body
-    uint32_t counts[FOLD_COUNT];
+    struct buffer births;   // the measures that births named; reserved, so that it stays in place
 };
 
 struct ingest_limits ingest_limits_default(void) {
@@ -45,13 +51,14 @@ struct ingest *ingest_new(const struct ingest_limits *limits) {
     if (!ingest) return NULL;
     ingest->limits = *limits;
     buffer_init(&ingest->chunks, limits->bytes);
+    buffer_init(&ingest->births, BIRTHS_SIZE);
     ingest->minutes = minutes_builder_new(limits->observations, limits->chunks, limits->labels);
     ingest->facts = calloc(limits->facts, sizeof *ingest->facts);
     ingest->encounters = calloc(limits->facts, sizeof *ingest->encounters);
     ingest->dead = calloc(limits->dead, sizeof *ingest->dead);
     ingest->letters = calloc(limits->dead, sizeof *ingest->letters);
     if (!ingest->minutes || !ingest->facts || !ingest->encounters || !ingest->dead ||
-        !ingest->letters) {
+        !ingest->letters || !buffer_extend(&ingest->births, BIRTHS_SIZE)) {
         ingest_free(ingest);
         return NULL;
     }
@@ -66,6 +73,7 @@ void ingest_free(struct ingest *ingest) {
         buffer_fini(&ingest->letters[i]);
     minutes_builder_free(ingest->minutes);
     buffer_fini(&ingest->chunks);
+    buffer_fini(&ingest->births);
     free(ingest->facts);
     free(ingest->encounters);
     free(ingest->dead);
@@ -80,7 +88,7 @@ void ingest_begin(struct ingest *ingest, const struct branch *branch, uint64_t c
     ingest->batches = 0;
     ingest->bytes = ARGUMENT_SLACK;
     ingest->gateway_count = ingest->fact_count = ingest->gap_count = ingest->dead_count = 0;
-    memset(ingest->counts, 0, sizeof ingest->counts);
+    buffer_clear(&ingest->births);
 }
 
 size_t ingest_batches(const struct ingest *ingest) {
@@ -178,14 +186,15 @@ static int64_t latest_ms(const struct encounter *encounter) {
 }
 
 static void add_encounter(struct ingest *ingest, const struct envelope *envelope,
-                          const struct fact *fact, int64_t future_ms) {
+                          const struct fact *fact, int64_t future_ms,
+                          struct fold_gateway *gateway) {
     bool withdrawn = fact->kind == FACT_WITHDRAWN;
     if (!withdrawn && latest_ms(&fact->encounter) > future_ms) {
-        ingest->counts[FOLD_FUTURE]++;
+        gateway->left_out[FOLD_FUTURE]++;
         return;
     }
     if (!withdrawn && encounter_check(&fact->encounter, NULL)) {
-        ingest->counts[FOLD_BAD_FACT]++;
+        gateway->left_out[FOLD_BAD_FACT]++;
         return;
     }
     struct encounter *encounter = &ingest->encounters[ingest->fact_count];
@@ -198,23 +207,39 @@ static void add_encounter(struct ingest *ingest, const struct envelope *envelope
     };
 }
 
+/// Of several births the last one counts. Where there is no room its measures stay unnamed: they
+/// are for people only.
+static void add_birth(struct ingest *ingest, const struct fact *fact,
+                      struct fold_gateway *gateway) {
+    size_t begin = ingest->births.size;
+    for (size_t i = 0; i < fact->measures.count; i++) {
+        const char *measure = fact->measures.items[i].text;
+        if (i) buffer_put_u8(&ingest->births, ' ');
+        buffer_put(&ingest->births, measure, strlen(measure));
+    }
+    if (ingest->births.failed) (void)buffer_rewind(&ingest->births, begin);
+    gateway->born = true;
+    gateway->measures = (struct bytes){ingest->births.data + begin, ingest->births.size - begin};
+}
+
 static void add_fact(struct ingest *ingest, const struct envelope *envelope,
                      const struct fact *fact, int64_t future_ms, struct fold_gateway *gateway) {
     switch (fact->kind) {
     case FACT_ENCOUNTER:
     case FACT_WITHDRAWN:
         gateway->presence = PRESENCE_HERE;
-        add_encounter(ingest, envelope, fact, future_ms);
+        add_encounter(ingest, envelope, fact, future_ms, gateway);
         break;
     case FACT_BIRTH:
         gateway->presence = PRESENCE_HERE;
+        add_birth(ingest, fact, gateway);
         break;
     case FACT_GOODBYE:
         gateway->presence = PRESENCE_DEPARTED;
         break;
     case FACT_GAP:
         if (fact->gap.from_ms < 0 || fact->gap.to_ms < fact->gap.from_ms) {
-            ingest->counts[FOLD_BAD_FACT]++;
+            gateway->left_out[FOLD_BAD_FACT]++;
             break;
         }
         ingest->gaps[ingest->gap_count++] = (struct fold_gap){
@@ -231,10 +256,10 @@ static void add_fact(struct ingest *ingest, const struct envelope *envelope,
     }
 }
 
-static void add_watermark(struct ingest *ingest, const struct batch *batch, int64_t future_ms,
+static void add_watermark(const struct batch *batch, int64_t future_ms,
                           struct fold_gateway *gateway) {
     if (batch->watermark_ms > future_ms)
-        ingest->counts[FOLD_FUTURE]++;
+        gateway->left_out[FOLD_FUTURE]++;
     else if (batch->watermark_ms > gateway->watermark_ms)
         gateway->watermark_ms = batch->watermark_ms;
 }
@@ -277,14 +302,14 @@ enum err ingest_add(struct ingest *ingest, const struct envelope *envelope,
     for (size_t i = 0; i < batch->series_count; i++) {
         const struct batch_series *series = &batch->series[i];
         uint16_t counter = (uint16_t)branch_counter(ingest->branch, &series->counter);
-        ingest->counts[FOLD_FUTURE] += minutes_add(ingest->minutes, series, counter, from->key,
-                                                   batch->clock_error_ms, future_ms);
+        gateway->left_out[FOLD_FUTURE] += minutes_add(ingest->minutes, series, counter, from->key,
+                                                      batch->clock_error_ms, future_ms);
     }
     for (size_t i = 0; i < batch->fact_count; i++)
         add_fact(ingest, envelope, &batch->facts[i], future_ms, gateway);
-    add_watermark(ingest, batch, future_ms, gateway);
-    ingest->counts[FOLD_UNDECLARED] += oddities ? oddities->undeclared : 0;
-    ingest->counts[FOLD_OUT_OF_RANGE] += oddities ? oddities->out_of_range : 0;
+    add_watermark(batch, future_ms, gateway);
+    gateway->left_out[FOLD_UNDECLARED] += oddities ? oddities->undeclared : 0;
+    gateway->left_out[FOLD_OUT_OF_RANGE] += oddities ? oddities->out_of_range : 0;
     return ERR_NONE;
 }
 
@@ -335,6 +360,5 @@ enum err ingest_fold(struct ingest *ingest, struct fold *fold) {
         .chunk_count = chunk_count,
         .chunks = buffer_bytes(&ingest->chunks),
     };
-    memcpy(fold->counts, ingest->counts, sizeof fold->counts);
     return ERR_NONE;
 }

@@ -184,7 +184,30 @@ static void put_dead(const struct fold_dead *dead, struct buffer *out) {
     put_long(out, dead->body);
 }
 
-/// All of a fold but its gateways.
+/// What people should know of a gateway besides; false: nothing.
+static bool noteworthy(const struct fold_gateway *gateway) {
+    for (size_t i = 0; i < FOLD_COUNT; i++)
+        if (gateway->left_out[i]) return true;
+    return gateway->born;
+}
+
+static void put_notes(const struct fold *fold, struct buffer *out) {
+    uint8_t count = 0;
+    for (size_t i = 0; i < fold->gateway_count; i++)
+        count = (uint8_t)(count + noteworthy(&fold->gateways[i]));
+    buffer_put_u8(out, count);
+    for (size_t i = 0; i < fold->gateway_count; i++) {
+        const struct fold_gateway *gateway = &fold->gateways[i];
+        if (!noteworthy(gateway)) continue;
+        buffer_put_u8(out, gateway->gateway);
+        for (size_t k = 0; k < FOLD_COUNT; k++)
+            buffer_put_u32(out, gateway->left_out[k]);
+        buffer_put_u8(out, gateway->born);
+        put_long(out, gateway->measures);
+    }
+}
+
+/// All of a fold but its gateways' positions.
 static void put_rest(const struct fold *fold, struct buffer *out) {
     assert(fold->fact_count <= UINT16_MAX && fold->gap_count <= UINT16_MAX &&
            fold->dead_count <= UINT16_MAX);
@@ -199,8 +222,7 @@ static void put_rest(const struct fold *fold, struct buffer *out) {
     buffer_put_u16(out, (uint16_t)fold->dead_count);
     for (size_t i = 0; i < fold->dead_count; i++)
         put_dead(&fold->dead[i], out);
-    for (size_t i = 0; i < FOLD_COUNT; i++)
-        buffer_put_u32(out, fold->counts[i]);
+    put_notes(fold, out);
 }
 
 void call_ingest(const struct fold *fold, struct buffer *out) {

@@ -78,6 +78,15 @@ MUST_CHECK enum err ask_reply_read(struct bytes bytes, struct ask_reply *reply);
 
 enum presence { PRESENCE_SAME, PRESENCE_DEPARTED, PRESENCE_HERE };
 
+/// What was left out while folding, and why.
+enum fold_count {
+    FOLD_FUTURE,       // observations and facts later than the store's time
+    FOLD_UNDECLARED,   // series of measures that are not declared
+    FOLD_OUT_OF_RANGE, // observations outside their measure's range
+    FOLD_BAD_FACT,     // facts that contradict themselves
+    FOLD_COUNT
+};
+
 /// What a fold holds of one gateway: batches first..last, one after the other.
 struct fold_gateway {
     uint8_t gateway; // place in the branch's gateways
@@ -91,6 +100,9 @@ struct fold_gateway {
     int64_t watermark_ms;   // largest; TIME_NONE: none
     uint32_t applied, dead; // batches
     uint64_t lost;          // numbers that are gone for good
+    uint32_t left_out[FOLD_COUNT];
+    bool born;             // a birth was among them, which named these
+    struct bytes measures; // separated by blanks
 };
 
 struct fold_fact {
@@ -116,15 +128,6 @@ struct fold_dead {
     struct bytes reason, body; // reason: at most 255 bytes
 };
 
-/// What was left out while folding, and why.
-enum fold_count {
-    FOLD_FUTURE,       // observations and facts later than the store's time
-    FOLD_UNDECLARED,   // series of measures that are not declared
-    FOLD_OUT_OF_RANGE, // observations outside their measure's range
-    FOLD_BAD_FACT,     // facts that contradict themselves
-    FOLD_COUNT
-};
-
 /// Batches of one branch, to be applied whole or not at all.
 struct fold {
     uint64_t configuration;
@@ -135,7 +138,6 @@ struct fold {
     const struct fold_dead *dead;
     uint32_t chunk_count; // minute chunks as minutes_finish (worker/core/minutes.h) writes them
     struct bytes chunks;
-    uint32_t counts[FOLD_COUNT];
 };
 
 struct store_position {
@@ -206,7 +208,7 @@ MUST_CHECK enum err settle_reply_read(struct bytes bytes, struct settle_reply *r
 // replay (a dead letter is applied and gone), drop (it is gone) -> reply; STORE_STALE: no such
 // entry
 
-/// Of the fold only minutes, facts, gaps and counts; no position moves.
+/// Of the fold only minutes, facts, gaps and notes; no position moves.
 void call_replay(const char *entry, const struct fold *fold, struct buffer *out);
 struct replay_reply {
     struct reply head;

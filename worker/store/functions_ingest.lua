@@ -203,13 +203,23 @@ local function read_dead(b, text, at)
   return list, at
 end
 
--- What was left out while folding, in the order of enum fold_count.
+-- What was left out of a gateway's batches, in the order of enum fold_count.
 local LEFT_OUT = { 'future', 'undeclared', 'out_of_range', 'bad_fact' }
 
-local function read_left_out(text, at)
-  local counts = {}
-  for i = 1, #LEFT_OUT do counts[i], at = struct.unpack('<I4', text, at) end
-  return counts, at
+local function read_notes(b, text, at)
+  local total, list = nil, {}
+  total, at = struct.unpack('<B', text, at)
+  for i = 1, total do
+    local n = { left_out = {} }
+    local place
+    place, at = struct.unpack('<B', text, at)
+    check(place < b.r.gateway_count, 'bad note in the fold')
+    n.gateway = b.r.gateways[place + 1]
+    for k = 1, #LEFT_OUT do n.left_out[k], at = struct.unpack('<I4', text, at) end
+    n.born, n.measures, at = struct.unpack('<BI4c0', text, at)
+    list[i] = n
+  end
+  return list, at
 end
 
 -- Positions of the fold's gateways; flag(gateway of the fold) says which stand in the way.
@@ -391,6 +401,27 @@ local function write_letters(b, dead, room, gaps)
   if #gaps > 0 then redis.call('LTRIM', b.prefix .. 'gaps', -b.r.gaps_max, -1) end
 end
 
+-- What is left out counts for the branch and for the gateway; of a birth the last one is kept.
+local function check_notes(b, notes)
+  for _, n in ipairs(notes) do
+    for k, name in ipairs(LEFT_OUT) do
+      count(b, name, n.left_out[k])
+      count(b, n.gateway .. ':' .. name, n.left_out[k])
+    end
+    if n.born == 1 then
+      need(b, 'births', 'hash')
+      count(b, n.gateway .. ':births', 1)
+      n.birth = struct.pack('<I8', b.now) .. n.measures
+    end
+  end
+end
+
+local function write_births(b, notes)
+  for _, n in ipairs(notes) do
+    if n.birth then redis.call('HSET', b.prefix .. 'births', n.gateway, n.birth) end
+  end
+end
+
 local function tallied(tally)
   return struct.pack('<I4I4I4', tally.observations, tally.facts, tally.orphans)
 end
@@ -402,7 +433,7 @@ local function read_rest(b, text, at)
   f.facts, at = read_facts(b, text, at)
   f.gaps, at = read_gaps(b, text, at)
   f.dead, at = read_dead(b, text, at)
-  f.left_out, at = read_left_out(text, at)
+  f.notes, at = read_notes(b, text, at)
   check_end(text, at)
   return f
 end
@@ -421,13 +452,14 @@ local function apply_rest(b, f)
   count(b, 'too_late_observations', tally.observations)
   count(b, 'too_late_facts', tally.facts)
   count(b, 'orphan_facts', tally.orphans)
-  for i, name in ipairs(LEFT_OUT) do count(b, name, f.left_out[i]) end
+  check_notes(b, f.notes)
   return tallied(tally)
 end
 
 local function write_rest(b, f)
   write_chunks(b, f.chunks)
   write_letters(b, f.dead, f.room, f.gaps)
+  write_births(b, f.notes)
   branch_write(b)
 end
 

@@ -92,6 +92,23 @@ Test(dispatch, the_window_narrows_while_batches_wait_too_long_and_widens_again) 
     drive_free(&d);
 }
 
+// Operations see a gateway that sends again and again; a new spool's numbers are not repeated.
+Test(dispatch, batches_that_came_before_are_counted) {
+    struct drive d = drive_new(drive_limits);
+    static const struct position came[] = {{1, 1, {{0}}}, {1, 2, {{0}}}, {1, 2, {{0}}},
+                                           {1, 1, {{0}}}, {2, 1, {{0}}}, {2, 2, {{0}}}};
+    for (size_t i = 0; i < sizeof came / sizeof came[0]; i++)
+        feed(&d, (struct dispatch_input){.kind = INPUT_BATCH,
+                                         .gateway = 0,
+                                         .session = 1,
+                                         .position = came[i],
+                                         .bytes = BATCH_BYTES,
+                                         .slot = slot_take(&d)});
+    cr_assert(eq(u64, dispatch_gateway(d.dispatch, 0).repeated, 2));
+    cr_assert(eq(u64, dispatch_gateway(d.dispatch, 1).repeated, 0));
+    drive_free(&d);
+}
+
 // A noisy branch must leave memory for the others.
 Test(dispatch, a_branch_gets_no_more_than_is_still_free) {
     struct dispatch_limits limits = drive_limits;

@@ -115,7 +115,10 @@ static void ingest(struct buffer *argument) {
                                    .watermark_ms = NOON_MS + 6000,
                                    .applied = 1,
                                    .dead = 1,
-                                   .lost = 2};
+                                   .lost = 2,
+                                   .left_out = {0, 0, 7, 0},
+                                   .born = true,
+                                   .measures = bytes_of_text("distance.client")};
     struct fold_fact fact = {.encounter = &encounter};
     struct fold_gap gap = {.counter = -1, .from = 1, .to = 2};
     struct fold_dead dead = {.number = 4,
@@ -132,15 +135,16 @@ static void ingest(struct buffer *argument) {
                         .gap_count = 1,
                         .gaps = &gap,
                         .dead_count = 1,
-                        .dead = &dead,
-                        .counts = {0, 0, 7, 0}};
+                        .dead = &dead};
     call_ingest(&fold, argument);
     buffer_fini(&chunks);
     call("tresen_v1_ingest", "ingest", argument);
 }
 
 static void dead_letter(struct buffer *argument) {
-    struct fold fold = {.configuration = stage.configuration, .counts = {0, 1, 0, 0}};
+    struct fold_gateway gateway = {.left_out = {0, 1, 0, 0}};
+    struct fold fold = {
+        .configuration = stage.configuration, .gateway_count = 1, .gateways = &gateway};
     call_replay("desk:1:4", &fold, argument);
     call("tresen_v1_replay", "replay", argument);
     call_drop(stage.configuration, "desk:1:4", argument);
@@ -189,6 +193,7 @@ Test(golden, the_page_is_what_happens) {
     call_ask(&ask, &argument);
     call("tresen_v1_ask", "ask", &argument);
     ingest(&argument);
+    same_but("birth", stored("HGET t:{musterstadt}:births desk"), (const int[]){0, NO_TIME});
     same_but("gap", stored("LINDEX t:{musterstadt}:gaps 0"), (const int[]){1, NO_TIME});
     same_but("dead", stored("HGET t:{musterstadt}:dead desk:1:4"), (const int[]){0, NO_TIME});
     same("record", stored("HGET t:{musterstadt}:e:e1 record"));

@@ -115,8 +115,23 @@ Test(ingest, what_lies_in_the_future_or_contradicts_itself_is_counted_and_left_o
     cr_assert(eq(sz, fold.fact_count, 1));
     cr_assert(eq(int, fold.facts[0].counter, 1));
     cr_assert(eq(i64, fold.gateways[0].watermark_ms, TIME_NONE));
-    cr_assert(eq(u32, fold.counts[FOLD_FUTURE], 2));
-    cr_assert(eq(u32, fold.counts[FOLD_BAD_FACT], 1));
+    cr_assert(eq(u32, fold.gateways[0].left_out[FOLD_FUTURE], 2));
+    cr_assert(eq(u32, fold.gateways[0].left_out[FOLD_BAD_FACT], 1));
+}
+
+// Operations see what each gateway says it brings.
+Test(ingest, of_several_births_the_last_one_names_what_is_brought) {
+    struct id first[] = {{"audio.speech"}}, second[] = {{"audio.loudness"}, {"vision.gaze"}};
+    struct fact births[] = {{.kind = FACT_BIRTH, .measures = {1, first}},
+                            {.kind = FACT_BIRTH, .measures = {2, second}}};
+    struct batch batch = {.watermark_ms = 5, .fact_count = 2, .facts = births};
+    struct batch other = {.watermark_ms = 5};
+    cr_assert(eq(int, add(envelope(0, 1), batch), ERR_NONE));
+    cr_assert(eq(int, add(envelope(1, 1), other), ERR_NONE));
+    cr_assert(eq(int, ingest_fold(ingest, &fold), ERR_NONE));
+    cr_assert(fold.gateways[0].born);
+    cr_assert(bytes_equal(fold.gateways[0].measures, bytes_of_text("audio.loudness vision.gaze")));
+    cr_assert(not(fold.gateways[1].born));
 }
 
 Test(ingest, the_last_word_on_presence_counts) {

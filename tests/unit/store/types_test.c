@@ -43,7 +43,9 @@ static bool rich_ingest(void) {
                                    .tag = {{1}},
                                    .watermark_ms = NOON_MS + HOUR_MS,
                                    .applied = 1,
-                                   .dead = 1};
+                                   .dead = 1,
+                                   .left_out = {1, 1, 1, 1},
+                                   .born = true};
     struct fold_fact fact = {.gateway = FLOOR, .encounter = &encounter};
     struct fold_gap gap = {.kind = GAP_TIME, .gateway = FLOOR, .counter = -1, .from = 1, .to = 2};
     struct fold_dead dead = {
@@ -68,8 +70,7 @@ static bool rich_ingest(void) {
                         .dead_count = 1,
                         .dead = &dead,
                         .chunk_count = 1,
-                        .chunks = buffer_bytes(&chunk),
-                        .counts = {1, 1, 1, 1}};
+                        .chunks = buffer_bytes(&chunk)};
     call_ingest(&fold, &argument);
     bool done = stage_call(&stage, "tresen_v1_ingest", &argument).size > 0;
     buffer_fini(&chunk);
