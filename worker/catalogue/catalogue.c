@@ -1,20 +1,29 @@
 #include "worker/catalogue/catalogue.h"
 
 #include "common/base/hash.h"
-#include "common/settings/texts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+static bool standards_texts(const char *config_dir, bool measures, struct texts *texts,
+                            struct problems *problems) {
+    static const char *const names[] = {"measures.yaml",  "values.yaml",  "norms.yaml",
+                                        "offerings.yaml", "scoring.yaml", NULL};
+    static const char *const subfolders[] = {"standards", "overlays", NULL};
+    return texts_open(config_dir, measures ? names : names + 1, subfolders, texts, problems);
+}
+
+bool catalogue_documents(const char *config_dir, struct texts *texts, struct problems *problems) {
+    return standards_texts(config_dir, true, texts, problems);
+}
 
 static bool load_standards(const char *config_dir, struct catalogue *catalogue,
                            struct problems *problems) {
-    static const char *const names[] = {"values.yaml", "norms.yaml", "offerings.yaml",
-                                        "scoring.yaml", NULL};
-    static const char *const subfolders[] = {"standards", "overlays", NULL};
     struct texts texts;
     struct standards_file *files = NULL;
-    bool done = texts_open(config_dir, names, subfolders, &texts, problems);
+    bool done = standards_texts(config_dir, false, &texts, problems);
     if (done) {
         files = calloc(texts.count ? texts.count : 1, sizeof *files);
         if (!files) {
@@ -32,25 +41,41 @@ static bool load_standards(const char *config_dir, struct catalogue *catalogue,
     return done;
 }
 
-static bool plan_branch(struct catalogue *catalogue, size_t place, struct problems *problems) {
-    const struct branch *branch = &catalogue->branches.items[place];
+bool catalogue_plan(const struct standards *standards, const struct branch *branch,
+                    struct standards_plan *plan, struct problems *problems) {
     struct standards_place where = {
         .branch = branch->id.text, .region = branch->region.text, .country = branch->country};
-    return standards_plan(catalogue->standards, &where, &catalogue->plans[place], problems) ==
-           ERR_NONE;
+    return standards_plan(standards, &where, plan, problems) == ERR_NONE;
 }
 
-/// Branches may have sets of their own, and others from some day on; one hash stands for all.
-static void sum_up_sets(struct catalogue *catalogue) {
+void plans_hash(const struct standards_plan *plans, size_t count, char text[PLANS_HASH_SIZE]) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < catalogue->branches.count; i++)
-        for (size_t k = 0; k < catalogue->plans[i].count; k++) {
-            const struct dated_set *dated = &catalogue->plans[i].sets[k];
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < plans[i].count; k++) {
+            const struct dated_set *dated = &plans[i].sets[k];
             uint64_t all[3] = {sum, (uint64_t)dated->from,
                                hash_fnv64(dated->set->hash, SET_HASH_SIZE)};
             sum = hash_fnv64(all, sizeof all);
         }
-    snprintf(catalogue->hash_text, sizeof catalogue->hash_text, "%016" PRIx64, sum);
+    snprintf(text, PLANS_HASH_SIZE, "%016" PRIx64, sum);
+}
+
+bool catalogue_registry(const char *config_dir, char text[PLANS_HASH_SIZE],
+                        struct problems *problems) {
+    static const char *const names[] = {"measures.yaml", NULL};
+    static const char *const subfolders[] = {"branches", NULL};
+    struct texts texts;
+    bool done = texts_open(config_dir, names, subfolders, &texts, problems);
+    uint64_t sum = 0;
+    for (size_t i = 0; done && i < texts.count; i++) {
+        struct bytes bytes = buffer_bytes(&texts.items[i].bytes);
+        uint64_t all[3] = {sum, hash_fnv64(texts.items[i].name, strlen(texts.items[i].name)),
+                           hash_fnv64(bytes.data, bytes.size)};
+        sum = hash_fnv64(all, sizeof all);
+    }
+    texts_free(&texts);
+    snprintf(text, PLANS_HASH_SIZE, "%016" PRIx64, sum);
+    return done;
 }
 
 bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
@@ -73,8 +98,10 @@ bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (!plan_branch(catalogue, i, problems)) return false;
-    sum_up_sets(catalogue);
+        if (!catalogue_plan(catalogue->standards, &catalogue->branches.items[i],
+                            &catalogue->plans[i], problems))
+            return false;
+    plans_hash(catalogue->plans, count, catalogue->hash_text);
     return true;
 }
 

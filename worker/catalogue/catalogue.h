@@ -4,6 +4,7 @@
 
 #include "common/registry/branches.h"
 #include "common/registry/measures.h"
+#include "common/settings/texts.h"
 #include "worker/standards/plan.h"
 
 struct catalogue {
@@ -17,3 +18,16 @@ struct catalogue {
 /// Read and check the whole folder. false: reported; free it anyway.
 bool catalogue_load(const char *config_dir, struct catalogue *catalogue, struct problems *problems);
 void catalogue_free(struct catalogue *catalogue);
+
+/// The sets of a branch, as these standards make them. false: reported.
+bool catalogue_plan(const struct standards *standards, const struct branch *branch,
+                    struct standards_plan *plan, struct problems *problems);
+enum { PLANS_HASH_SIZE = 17 };
+/// Branches may have sets of their own, and others from some day on; one hash stands for all.
+void plans_hash(const struct standards_plan *plans, size_t count, char text[PLANS_HASH_SIZE]);
+/// What is published of a folder: measures.yaml, and all that standards_read reads.
+/// false: reported; texts_free it anyway.
+bool catalogue_documents(const char *config_dir, struct texts *texts, struct problems *problems);
+/// What a worker keeps as long as it runs: a hash of the texts of measures and branches.
+bool catalogue_registry(const char *config_dir, char text[PLANS_HASH_SIZE],
+                        struct problems *problems);

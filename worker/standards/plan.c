@@ -73,3 +73,47 @@ void standards_plan_fini(struct standards_plan *plan) {
     free(plan->sets);
     *plan = (struct standards_plan){0};
 }
+
+/// Appends the sets of `from` that hold in [from_day, until_day) and lets go of the others.
+static void move_sets(struct standards_plan *from, int32_t from_day, int32_t until_day,
+                      struct standards_plan *to) {
+    for (size_t i = 0; i < from->count; i++) {
+        struct dated_set *dated = &from->sets[i];
+        bool over = i + 1 < from->count && from->sets[i + 1].from <= from_day;
+        bool again = to->count > 0 && same(to->sets[to->count - 1].set, dated->set);
+        if (over || again || dated->from >= until_day) {
+            standard_set_free((struct standard_set *)dated->set);
+            continue;
+        }
+        int32_t day = dated->from > from_day ? dated->from : from_day;
+        to->sets[to->count++] = (struct dated_set){day, dated->set};
+    }
+    free(from->sets);
+    *from = (struct standards_plan){0};
+}
+
+enum err standards_plan_follow(struct standards_plan *plan, int32_t from,
+                               struct standards_plan *next) {
+    struct standards_plan joined = {.sets = calloc(plan->count + next->count, sizeof *joined.sets)};
+    if (!joined.sets) return ERR_NOMEM;
+    move_sets(plan, 0, from, &joined);
+    move_sets(next, from, INT32_MAX, &joined);
+    *plan = joined;
+    return ERR_NONE;
+}
+
+int32_t standards_plan_change(const struct standards_plan *before,
+                              const struct standards_plan *after, int32_t last) {
+    size_t a = 0, b = 0;
+    int32_t day = 0;
+    while (day <= last) {
+        if (!same(before->sets[a].set, after->sets[b].set)) return day;
+        int32_t next_a = a + 1 < before->count ? before->sets[a + 1].from : INT32_MAX;
+        int32_t next_b = b + 1 < after->count ? after->sets[b + 1].from : INT32_MAX;
+        if (next_a == INT32_MAX && next_b == INT32_MAX) break;
+        day = next_a < next_b ? next_a : next_b;
+        a += next_a == day;
+        b += next_b == day;
+    }
+    return INT32_MAX;
+}

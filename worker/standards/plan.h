@@ -24,6 +24,15 @@ MUST_CHECK enum err standards_plan(const struct standards *standards,
                                    struct problems *problems);
 void standards_plan_fini(struct standards_plan *plan);
 
+/// From that day on `next` holds instead of what *plan says. Takes the sets of next, which is empty
+/// then. ERR_NOMEM: both are as before.
+MUST_CHECK enum err standards_plan_follow(struct standards_plan *plan, int32_t from,
+                                          struct standards_plan *next);
+/// The first day up to `last` on which the plans judge differently; INT32_MAX: none. Day 0 stands
+/// for all days before the first that a file names.
+int32_t standards_plan_change(const struct standards_plan *before,
+                              const struct standards_plan *after, int32_t last);
+
 /// The set that holds on a local day.
 static inline const struct standard_set *standards_plan_at(const struct standards_plan *plan,
                                                            int32_t day) {

@@ -14,8 +14,7 @@ static bool holds_at(const struct rule *rule, const struct standards_place *plac
 }
 
 static void set_hash(struct standard_set *set) {
-    crypto_generichash(set->hash, sizeof set->hash, (const unsigned char *)set->json,
-                       set->json_size, NULL, 0);
+    crypto_hash_sha256(set->hash, (const unsigned char *)set->json, set->json_size);
     sodium_bin2hex(set->hash_text, sizeof set->hash_text, set->hash, sizeof set->hash);
 }
 

@@ -164,7 +164,7 @@ struct standard_set {
     struct offering other_offering;    // lengths for every offering not named; its id is empty
     int32_t coverage_floor_millionths; // below it an encounter has no score
 
-    uint8_t hash[SET_HASH_SIZE]; // BLAKE2b-256 of the JSON text
+    uint8_t hash[SET_HASH_SIZE]; // SHA-256 of the JSON text
     char hash_text[SET_HASH_TEXT_SIZE];
     char *json; // canonical JSON, for readers
     size_t json_size;
