@@ -396,3 +396,24 @@ void call_publish(const struct name *set, struct bytes json, struct buffer *out)
     put_text(out, set->text);
     put_long(out, json);
 }
+
+void call_editions(struct bytes known, struct buffer *out) {
+    buffer_put_short(out, known);
+}
+
+enum err editions_reply_read(struct bytes bytes, struct editions_reply *reply) {
+    struct reader reader = reader_of(bytes);
+    *reply = (struct editions_reply){0};
+    enum err err = reply_read(&reader, &reply->head);
+    if (err) return err;
+    reply->hash = reader_short(&reader);
+    reply->text = reader_take(&reader, reader_u32(&reader));
+    return read_all(&reader);
+}
+
+void call_replace_editions(struct bytes known, struct bytes hash, struct bytes text,
+                           struct buffer *out) {
+    buffer_put_short(out, known);
+    buffer_put_short(out, hash);
+    put_long(out, text);
+}

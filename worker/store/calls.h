@@ -231,6 +231,22 @@ MUST_CHECK enum err seal_reply_read(struct bytes bytes, struct seal_reply *reply
 
 void call_publish(const struct name *set, struct bytes json, struct buffer *out);
 
+// editions (what is published for all branches) -> reply, hash, text
+
+#define EDITIONS_KEY "t:{.standards}:editions"
+
+struct editions_reply {
+    struct reply head;
+    struct bytes hash, text; // hash empty: nothing is published; text empty: it is what was known
+};
+void call_editions(struct bytes known, struct buffer *out);
+MUST_CHECK enum err editions_reply_read(struct bytes bytes, struct editions_reply *reply);
+
+// replace_editions: unless they are what is known (empty: none), stale -> reply
+
+void call_replace_editions(struct bytes known, struct bytes hash, struct bytes text,
+                           struct buffer *out);
+
 // Contributions and cells: integers, degrees and scores in millionths
 
 enum {

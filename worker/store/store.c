@@ -24,7 +24,7 @@ struct store {
 struct call {
     struct store *store;
     const char *function;
-    const struct branch *branch;
+    const struct branch *branch;    // NULL: of all branches
     const struct standard_set *set; // settle: to be published if the store does not know it
     struct buffer argument;         // later the reply that waits for its confirmation
     struct confirmation confirmation;
@@ -61,8 +61,8 @@ static const char *reason_of(const redisReply *reply) {
 
 static enum err fcall(struct store *store, const char *function, const struct branch *branch,
                       struct bytes argument, redis_callback *callback, void *context) {
-    char key[STORE_KEY_SIZE];
-    store_key(&branch->id, key);
+    char key[STORE_KEY_SIZE] = EDITIONS_KEY;
+    if (branch) store_key(&branch->id, key);
     const struct bytes arguments[] = {bytes_of_text("FCALL"), bytes_of_text(function),
                                       bytes_of_text("1"), bytes_of_text(key), argument};
     return redis_call(store->redis, sizeof arguments / sizeof *arguments, arguments, callback,
@@ -156,7 +156,7 @@ static void replied(void *context, enum redis_class class, const redisReply *red
         call_fail(call, REDIS_CLASS_ERROR, "not a packed reply");
         return;
     }
-    if (head.status == STORE_UNCONFIGURED && !call->configured) {
+    if (head.status == STORE_UNCONFIGURED && call->branch && !call->configured) {
         bring_configuration(call);
         return;
     }
@@ -234,6 +234,22 @@ enum err store_settle(struct store *store, const struct branch *branch,
     if (!call) return ERR_NOMEM;
     call->set = set;
     call_settle(settle, &call->argument);
+    return call_start(call);
+}
+
+enum err store_editions(struct store *store, const char *known, store_callback *callback,
+                        void *context) {
+    struct call *call = call_new(store, "tresen_v1_editions", NULL, callback, context);
+    if (!call) return ERR_NOMEM;
+    call_editions(bytes_of_text(known), &call->argument);
+    return call_start(call);
+}
+
+enum err store_restore_editions(struct store *store, const char *hash, struct bytes text,
+                                store_callback *callback, void *context) {
+    struct call *call = call_new(store, "tresen_v1_replace_editions", NULL, callback, context);
+    if (!call) return ERR_NOMEM;
+    call_replace_editions((struct bytes){0}, bytes_of_text(hash), text, &call->argument);
     return call_start(call);
 }
 

@@ -50,3 +50,10 @@ MUST_CHECK enum err store_take(struct store *store, const struct branch *branch,
 MUST_CHECK enum err store_settle(struct store *store, const struct branch *branch,
                                  const struct settle_call *call, const struct standard_set *set,
                                  store_callback *callback, void *context);
+
+/// What is published for all branches (editions_reply_read), unless its hash is `known`.
+MUST_CHECK enum err store_editions(struct store *store, const char *known, store_callback *callback,
+                                   void *context);
+/// Put it back where nothing is published (reply_read: STORE_STALE: something is).
+MUST_CHECK enum err store_restore_editions(struct store *store, const char *hash, struct bytes text,
+                                           store_callback *callback, void *context);

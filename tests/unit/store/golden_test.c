@@ -184,6 +184,19 @@ static void small_branch(struct buffer *argument) {
     call("tresen_v1_configure", "configure", argument);
 }
 
+/// What is published is of no branch.
+static void editions(struct buffer *argument) {
+    call_replace_editions((struct bytes){0}, bytes_of_text("abc"), bytes_of_text("{}"), argument);
+    same("replace-editions", buffer_bytes(argument));
+    same("replace-editions-reply",
+         stage_call_editions(&stage, "tresen_v1_replace_editions", argument));
+    buffer_clear(argument);
+    call_editions((struct bytes){0}, argument);
+    same("editions", buffer_bytes(argument));
+    same("editions-reply", stage_call_editions(&stage, "tresen_v1_editions", argument));
+    buffer_clear(argument);
+}
+
 Test(golden, the_page_is_what_happens) {
     struct buffer argument;
     buffer_init(&argument, 1 << 16);
@@ -214,6 +227,7 @@ Test(golden, the_page_is_what_happens) {
     call("tresen_v1_seal", "seal", &argument);
     call_publish(&(struct name){"5e7"}, bytes_of_text("{}"), &argument);
     call("tresen_v1_publish", "publish", &argument);
+    editions(&argument);
     buffer_fini(&argument);
 
     size_t on_page = 0;

@@ -64,9 +64,8 @@ void stage_close(struct stage *stage) {
     redis_server_stop(stage->server);
 }
 
-struct bytes stage_call(struct stage *stage, const char *function, const struct buffer *argument) {
-    char key[STORE_KEY_SIZE];
-    store_key(&stage->branch.id, key);
+static struct bytes call_key(struct stage *stage, const char *function, const char *key,
+                             const struct buffer *argument) {
     const char *argv[] = {"FCALL", function, "1", key, (const char *)argument->data};
     const size_t sizes[] = {5, strlen(function), 1, strlen(key), argument->size};
     assert(!argument->failed);
@@ -74,6 +73,17 @@ struct bytes stage_call(struct stage *stage, const char *function, const struct 
     stage->reply = must(redisCommandArgv(stage->redis, 5, argv, sizes));
     if (stage->reply->type != REDIS_REPLY_STRING) return (struct bytes){0};
     return (struct bytes){(const uint8_t *)stage->reply->str, (size_t)stage->reply->len};
+}
+
+struct bytes stage_call(struct stage *stage, const char *function, const struct buffer *argument) {
+    char key[STORE_KEY_SIZE];
+    store_key(&stage->branch.id, key);
+    return call_key(stage, function, key, argument);
+}
+
+struct bytes stage_call_editions(struct stage *stage, const char *function,
+                                 const struct buffer *argument) {
+    return call_key(stage, function, EDITIONS_KEY, argument);
 }
 
 const redisReply *stage_command(struct stage *stage, const char *format, ...) {

@@ -31,6 +31,9 @@ void stage_configure(struct stage *stage); // with the policy and branch as they
 
 /// The packed reply; empty after an error (stage->reply then holds it).
 struct bytes stage_call(struct stage *stage, const char *function, const struct buffer *argument);
+/// The same for a call about what is published for all branches.
+struct bytes stage_call_editions(struct stage *stage, const char *function,
+                                 const struct buffer *argument);
 /// Any other command, split at blanks; the reply lives until the next call.
 const redisReply *stage_command(struct stage *stage, const char *format, ...);
 /// Of the whole data set: equal exactly if nothing has changed.

@@ -182,3 +182,34 @@ Test(store, a_set_that_the_store_does_not_know_is_published) {
     freeReplyObject(text);
     redisFree(redis);
 }
+
+static struct editions_reply published(const char *known) {
+    struct editions_reply reply;
+    cr_assert(eq(int, store_editions(store, known, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, told.class, REDIS_CLASS_OK));
+    cr_assert(eq(int, editions_reply_read(buffer_bytes(&told.reply), &reply), ERR_NONE));
+    return reply;
+}
+
+static enum store_status restore(const char *hash, const char *text) {
+    struct reply reply;
+    cr_assert(
+        eq(int, store_restore_editions(store, hash, bytes_of_text(text), answer, NULL), ERR_NONE));
+    loop_run(loop);
+    struct reader reader = reader_of(buffer_bytes(&told.reply));
+    cr_assert(eq(int, reply_read(&reader, &reply), ERR_NONE));
+    return reply.status;
+}
+
+// A Redis that lost all gets back what its workers run; what somebody published since stays.
+Test(store, what_was_published_is_put_back_only_where_nothing_is) {
+    cr_assert(eq(sz, published("").hash.size, 0));
+    cr_assert(eq(int, restore("abc", "{}"), STORE_OK));
+    cr_assert(eq(int, restore("def", "[]"), STORE_STALE));
+    struct editions_reply reply = published("");
+    cr_assert(eq(sz, reply.hash.size, 3));
+    cr_assert(eq(sz, reply.text.size, 2));
+    cr_assert(memcmp(reply.text.data, "{}", 2) == 0);
+    cr_assert(eq(sz, published("abc").text.size, 0));
+}
