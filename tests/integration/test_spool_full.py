@@ -1,14 +1,19 @@
-"""A spool without room while nothing is applied: it waits, or drops the oldest and says how many."""
+"""A spool without room while nothing is applied: it waits, or drops the oldest and says how many. A disk
+without room: the gateway ends and says so; when there is room again, nothing it had reported is lost."""
 
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import Cluster, main, until  # noqa: E402
+from cluster import PATIENCE, Cluster, main, until  # noqa: E402
 from faulted_day import BRANCH, DAY, GATEWAYS, FaultedDay  # noqa: E402
 
 # Small batches take more room than large ones: more than the spool has.
 FULL = ("batch_observations=8", "held_max=1000000", "batch_linger_ms=50", "spool_bytes_max=1048576")
+
+
+EX_IOERR = 74
 
 
 class SpoolFull(FaultedDay):
@@ -48,6 +53,29 @@ class SpoolFull(FaultedDay):
         self.assertEqual(one["spooled"], one["applied"] + one["dropped"])
         self.assertEqual(one["lost"], one["dropped"], "the store counts the same gap")
         self.assertRegex(cluster.ctl("status"), rf"{BRANCH}/floor .* {one['dropped']}\b")
+
+    def test_a_full_disk_ends_the_gateway_and_loses_nothing(self):
+        cluster = Cluster()
+        self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
+        disk = cluster.folder / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tresen", disk],
+                                 capture_output=True, check=False)
+        if mounted.returncode:
+            self.skipTest("only root may mount a small disk")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", disk], check=False)
+        self.bring_key(cluster)
+        spool = f"gateway.{BRANCH}.floor.spool"
+        (cluster.folder / spool).symlink_to(disk / spool)
+        self.start(cluster)
+        gateway = cluster.processes[f"gateway.{BRANCH}.floor"]
+        self.assertEqual(gateway.popen.wait(30 * PATIENCE), EX_IOERR)
+        self.assertIn("no space left", gateway.text())
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        self.start_gateway(cluster, "floor")
+        cluster.wait(BRANCH)
+        self.assertEqual(self.read_results(cluster), self.results)
+        self.assertEqual(self.balance(cluster)["dropped"], 0)
 
     def test_wait_drops_nothing(self):
         cluster = self.fill("wait")

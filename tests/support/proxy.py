@@ -7,8 +7,27 @@ import threading
 UP, DOWN = "up", "down"  # from whoever connects, and to it
 
 
+def _listen(address):
+    if isinstance(address, tuple):
+        return socket.create_server(address, backlog=1024)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(address))
+    listener.listen(1024)
+    return listener
+
+
+def _connect(address):
+    if isinstance(address, tuple):
+        connection = socket.create_connection(address, timeout=5)
+    else:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(address))
+    connection.settimeout(None)
+    return connection
+
+
 class Proxy:
-    """Listens on one address and passes everything on to another."""
+    """Listens on one address and passes everything on to another: host and port, or a Unix path."""
 
     def __init__(self, listen, target):
         self._target = target
@@ -16,7 +35,7 @@ class Proxy:
         self._held = frozenset()  # directions in which nothing passes
         self._refusing = False
         self._connections = set()
-        self._listener = socket.create_server(listen, backlog=1024)
+        self._listener = _listen(listen)
         self._run(self._accept)
 
     @staticmethod
@@ -64,13 +83,12 @@ class Proxy:
 
     def _connect(self, client):
         try:
-            server = None if self._refusing else socket.create_connection(self._target, timeout=5)
+            server = None if self._refusing else _connect(self._target)
         except OSError:  # the other side is not there
             server = None
         if server is None:
             client.close()
             return
-        server.settimeout(None)
         with self._changed:
             self._connections |= {client, server}
         self._run(self._pass, client, server, UP)
