@@ -7,6 +7,7 @@
 struct recognised {
     const char *driver; // as in `driver:`; NULL: not recognised
     const char *form;   // a few words for people
+    bool table;         // a header, then a row a line
 };
 
 /// start: the first bytes (unpacked, if it was gzip); a few KiB are enough.

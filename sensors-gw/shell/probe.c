@@ -2,17 +2,14 @@
 
 #include "common/io/clock.h"
 #include "common/settings/command.h"
-#include "sensors-gw/drivers/recognise.h"
 #include "sensors-gw/shell/gateway_settings.h"
+#include "sensors-gw/shell/probe_path.h"
 #include "sensors-gw/shell/site.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 enum {
     BUDGET = 1024,
@@ -20,7 +17,6 @@ enum {
     SECONDS_MOST = 3600,
     SERIES_MOST = 1024,
     EXIT_NOTHING = 1,
-    START_SIZE = 32768
 };
 
 /// One measure at one counter, as far as it was seen.
@@ -259,48 +255,7 @@ static int look(const struct gateway_settings *settings, const struct driver_ent
     return status;
 }
 
-// ------------------------------------------------------------------ one file, pipe or port
-
-/// The first bytes; of a pipe or port what comes in time. *got 0: nothing came.
-static enum err start_read(const char *path, uint64_t seconds, uint8_t *start, size_t *got,
-                           struct problem *problem) {
-    *got = 0;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) return problem_set(problem, ERR_IO, "%s: %s", path, strerror(errno));
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    (void)poll(&ready, 1, (int)seconds * 1000);
-    gzFile file = gzdopen(fd, "rb"); // what is not gzip it hands through
-    if (!file) {
-        close(fd);
-        return problem_set(problem, ERR_NOMEM, "out of memory");
-    }
-    int size = gzread(file, start, START_SIZE);
-    (void)gzclose(file);
-    if (size > 0) *got = (size_t)size;
-    return ERR_NONE;
-}
-
-/// Which driver reads it, and how to go on.
-static int look_at(const char *path, uint64_t seconds) {
-    static uint8_t start[START_SIZE];
-    struct problem problem;
-    size_t size;
-    if (start_read(path, seconds, start, &size, &problem)) {
-        fprintf(stderr, "%s\n", problem.text);
-        return EXIT_NOTHING;
-    }
-    if (!size) {
-        printf("%s: nothing came within %llu s\n", path, (unsigned long long)seconds);
-        return EXIT_NOTHING;
-    }
-    struct recognised is = recognise((struct bytes){start, size});
-    printf("%s: %s\n", path, is.form);
-    if (!is.driver) return EXIT_NOTHING;
-    printf("read by the driver %s; its settings: tresen-gateway drivers %s\n"
-           "with them in a gateway's file: tresen-gateway probe --config FILE\n",
-           is.driver, is.driver);
-    return 0;
-}
+// ------------------------------------------------------------------ the command
 
 static uint64_t seconds_of(const char *text, struct problems *problems) {
     char *end;
@@ -324,7 +279,7 @@ int probe(int argc, char **argv) {
         .name = "tresen-gateway probe",
         .summary = "Lets the drivers of a gateway's file look for a few seconds and says what they "
                    "see, in units. Nothing is kept and nothing is sent. With a PATH instead: "
-                   "which driver reads this file, pipe or port, by its form.",
+                   "what this file, pipe or port holds, and which driver reads it, by its form.",
         .rest = "[PATH]",
         .settings = gateway_settings,
         .options = options};
@@ -343,7 +298,8 @@ int probe(int argc, char **argv) {
     }
     int status = 0;
     if (step == COMMAND_GO)
-        status = path ? look_at(path, seconds) : look(&settings, &drivers, &site, seconds);
+        status = path ? probe_path(path, settings.config_dir, seconds)
+                      : look(&settings, &drivers, &site, seconds);
     driver_entries_free(&drivers);
     site_free(&site);
     int shared = command_exit(&line, step);

@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+import pty
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import tty
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
@@ -60,6 +62,7 @@ class Afternoon(unittest.TestCase):
         made = {"radar": (b"\xaa\xff\x03\x00" + bytes(24) + b"\x55\xcc", "ld2450"),
                 "sound.wav": (b"RIFF\x24\0\0\0WAVEfmt ", "audio"),
                 "lines.jsonl": (b'{"watermark": 1}\n', "jsonl"),
+                "torn.jsonl": (b'23, "value": 1}\n{"watermark": 1}\n', "jsonl"),
                 "face.jsonl": (b'{"t": 1, "faceBlendshapes": []}\n', "vision"),
                 "face.csv": (b"frame, timestamp, confidence, pose_Ry, AU06_c, AU12_c\n", "vision"),
                 "words.txt": (b"nothing of the kind\n", None), "empty": (b"", None),
@@ -76,6 +79,40 @@ class Afternoon(unittest.TestCase):
                 found = re.search(r"driver (\w+);", done.stdout)
                 self.assertEqual(found and found.group(1), driver, done.stdout + done.stderr)
                 self.assertEqual(done.returncode, 0 if driver else 1)
+
+    def probe(self, path, seconds=1):
+        done = subprocess.run([BUILD / "tresen-gateway", "probe", "--set",
+                               f"config_dir={ROOT / 'config'}", "--seconds", str(seconds), path],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_probe_says_what_it_sees_in_units(self):
+        day = ROOT / "ops" / "day"
+        ear = self.probe(day / "ear.jsonl.gz")
+        self.assertRegex(ear, r"(?m)^  audio.loudness +desk-\d +\d+  -\d[\d.]* \.\. -\d[\d.]* LUFS$")
+        self.assertRegex(ear, r"(?m)^  audio.phrase +desk-\d +\d+  last: \w+$")
+        self.assertRegex(self.probe(day / "floor.csv.gz"), r"(?m)^  x_m +\d+  -?[\d.]+ \.\. [\d.]+$")
+
+    def test_probe_listens_to_pipe_and_port(self):
+        # One person at 0.5 m, 1.2 m: 1.3 m away, 0.25 m/s; the listener begins amid a frame.
+        frame = (b"\xaa\xff\x03\x00" + b"\xf4\x81\xb0\x84\x19\x80\x68\x01" + bytes(16)
+                 + b"\x55\xcc")
+        port, line = pty.openpty()
+        tty.setraw(line)
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="tresen-"))
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        os.mkfifo(folder / "pipe")
+        pipe = os.open(folder / "pipe", os.O_RDWR)
+        for path, out in ((os.ttyname(line), port), (folder / "pipe", pipe)):
+            with self.subTest(path=path):
+                os.write(out, frame[11:] + 3 * frame)
+                told = self.probe(path)
+                self.assertIn("frames of a Hi-Link LD2450 radar", told)
+                self.assertIn("  3 frames, 1 .. 1 persons at once, 1.30 .. 1.30 m away, "
+                              "at most 0.25 m/s", told)
+        for descriptor in (port, line, pipe):
+            os.close(descriptor)
 
 
 if __name__ == "__main__":
