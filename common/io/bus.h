@@ -28,7 +28,7 @@ struct bus_security {
 struct bus_settings {
     uint32_t linger_ms;        // how long unsent frames outlive the socket
     uint32_t high_water;       // frames queued per peer and direction; roughly kept by ZeroMQ
-    uint32_t heartbeat_ms;     // between heartbeats; a peer silent for three of them is gone
+    uint32_t heartbeat_ms;     // between heartbeats; a peer silent for three of them is gone; 0: none
     uint32_t handshake_ms;     // for a handshake
     uint32_t reconnect_ms;     // first pause before connecting again
     uint32_t reconnect_max_ms; // doubling up to this

@@ -367,6 +367,7 @@ static enum err gateway_init(struct gateway *g, struct load *load, const struct 
                                           .disconnected = on_disconnected};
     struct bus_security security;
     struct bus_settings bus = bus_settings_default();
+    bus.heartbeat_ms = 0; // of thousands in one process, each would walk over all
     struct peer self = {PEER_GATEWAY, branch->id, gateway->id};
     g->load = load;
     peer_name(&self, g->as);

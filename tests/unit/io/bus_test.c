@@ -160,13 +160,15 @@ Test(bus, every_option_is_set) {
     } both[] = {{ZMQ_LINGER, 7},
                 {ZMQ_SNDHWM, 11},
                 {ZMQ_RCVHWM, 11},
-                {ZMQ_HEARTBEAT_IVL, 1300},
-                {ZMQ_HEARTBEAT_TIMEOUT, 3900},
-                {ZMQ_HEARTBEAT_TTL, 3900},
+                {ZMQ_HEARTBEAT_TTL, 0},
                 {ZMQ_HANDSHAKE_IVL, 1700},
                 {ZMQ_RECONNECT_IVL, 190},
                 {ZMQ_RECONNECT_IVL_MAX, 2300},
                 {ZMQ_TCP_KEEPALIVE, 1},
+                {ZMQ_TCP_KEEPALIVE_IDLE, 2},
+                {ZMQ_TCP_KEEPALIVE_INTVL, 2},
+                {ZMQ_TCP_KEEPALIVE_CNT, 3},
+                {ZMQ_TCP_MAXRT, 3900},
                 {ZMQ_MECHANISM, ZMQ_CURVE}};
     struct bus_security security = {0};
     struct bus_handlers handlers = {.message = on_number};
@@ -205,6 +207,12 @@ Test(bus, every_option_is_set) {
     cr_assert(eq(int, value, 1));
     cr_assert(eq(int, zmq_getsockopt(sockets[1]->zmq, ZMQ_IMMEDIATE, &value, &size), 0));
     cr_assert(eq(int, value, 1));
+    // The walk over all timers that a heartbeat costs is paid by who has one connection.
+    const int heartbeats_ms[2] = {0, 1300};
+    for (int i = 0; i < 2; i++) {
+        cr_assert(eq(int, zmq_getsockopt(sockets[i]->zmq, ZMQ_HEARTBEAT_IVL, &value, &size), 0));
+        cr_assert(eq(int, value, heartbeats_ms[i]));
+    }
     char domain[64];
     size = sizeof domain;
     cr_assert(eq(int, zmq_getsockopt(sockets[0]->zmq, ZMQ_ZAP_DOMAIN, domain, &size), 0));
