@@ -123,13 +123,13 @@ class Case(unittest.TestCase):
 
 
 class Process:
-    def __init__(self, name, arguments, log, cwd):
+    def __init__(self, name, arguments, log, cwd, environment):
         self.name = name
         self.log = log
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(
                 [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=out, cwd=cwd, preexec_fn=_die_with_parent)
+                stderr=out, cwd=cwd, env=os.environ | environment, preexec_fn=_die_with_parent)
 
     @property
     def pid(self):
@@ -168,6 +168,7 @@ class Cluster:
         self.config = self.folder / "config"
         shutil.copytree(config, self.config)
         self.processes = {}
+        self.environment = {}  # of our own programs, besides that of the test
         self.broker_settings = {"window": 64, "worker_silence_ms": 1500 * PATIENCE,
                                 "death_apart_ms": 200}
         self.worker_settings = {"heartbeat_ms": 200}
@@ -195,7 +196,8 @@ class Cluster:
 
     def start(self, name, arguments, log=None):
         assert name not in self.processes or not self.processes[name].running(), name
-        process = Process(name, arguments, self.folder / f"{log or name}.log", self.folder)
+        process = Process(name, arguments, self.folder / f"{log or name}.log", self.folder,
+                          {} if name.startswith("redis") else self.environment)
         self.processes[name] = process
         return process
 
