@@ -12,6 +12,8 @@ from bare_gateway import BareGateway, broker_key, register, zmq  # noqa: E402
 from cluster import PATIENCE, Cluster, main, until  # noqa: E402
 
 BRANCHES, GATEWAYS = 50, 20
+WORKERS = [f"w{number}" for number in range(1, 9)]
+CREDIT = 1024  # jobs_max of a worker
 SERVED_S = 5 * PATIENCE
 MEMORY_MB = 100
 
@@ -29,7 +31,7 @@ class Crowd(unittest.TestCase):
         register(self.cluster, self.gateways)
         self.cluster.start_redis()
         self.start_broker()
-        for name in ("w1", "w2"):
+        for name in WORKERS:
             self.cluster.start_worker(name)
 
     def start_broker(self):
@@ -67,6 +69,11 @@ class Crowd(unittest.TestCase):
         self.serve(self.gateways, lambda one: one.position == times)
         return time.monotonic() - began
 
+    def all_workers_serve(self):
+        workers = self.cluster.status()["workers"]
+        return len(workers) == len(WORKERS) and all(
+            one["ready"] and one["assigned"] == 0 and one["credit"] == CREDIT for one in workers)
+
     def memory_mb(self):
         status = pathlib.Path(f"/proc/{self.cluster.processes['broker'].pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
@@ -80,6 +87,7 @@ class Crowd(unittest.TestCase):
         until(lambda: len(os.listdir("/proc/self/fd")) < 512, "the sockets are closed")
         self.start_broker()
         again_s = self.come(2)
+        until(self.all_workers_serve, "all workers are ready, with all their credit and no job")
         again_mb = self.memory_mb()
         print(f"{len(self.gateways)} gateways: {first_s:.1f} s and {first_mb:.0f} MB, "
               f"after a restart {again_s:.1f} s and {again_mb:.0f} MB", file=sys.stderr)

@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PATIENCE, main, until  # noqa: E402
+from cluster import LONG, PATIENCE, main, sample, until  # noqa: E402
 from faulted_day import BRANCH, FaultedDay  # noqa: E402
 
 
@@ -36,6 +36,20 @@ class Faults(FaultedDay):
             finally:
                 process.popen.send_signal(signal.SIGCONT)
         self.play(fault)
+
+    def test_each_program_is_frozen_for_a_while(self):
+        every = [(name, seconds) for name in ("broker", "redis", "worker-w1", "worker-w2",
+                                              f"gateway.{BRANCH}.floor") for seconds in (1, 5, 30)]
+        for name, seconds in sample([one for one in every if LONG or one[1] < 30], 2):
+            def fault(cluster, name=name, seconds=seconds):
+                process = cluster.processes[name].popen
+                process.send_signal(signal.SIGSTOP)
+                try:
+                    time.sleep(seconds)
+                finally:
+                    process.send_signal(signal.SIGCONT)
+            with self.subTest(program=name, seconds=seconds):
+                self.play(fault)
 
     def test_a_worker_is_told_to_stop(self):
         def fault(cluster):

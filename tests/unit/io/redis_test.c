@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,6 +198,38 @@ Test(redis, garbage_ends_the_connection) {
     static const struct scripted_step steps[] = {
         PONG, {.action = SCRIPTED_REPLY_CLOSE, .reply = "HTTP/1.1 400\r\n"}, PONG, {0}};
     all_unknown(steps, 0, "Protocol error");
+}
+
+static size_t descriptors(void) {
+    size_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    cr_assert(ne(ptr, folder, NULL));
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count;
+}
+
+Test(redis, connections_lost_again_and_again_leave_nothing_behind) {
+    const uint32_t times = getenv("TRESEN_LONG") ? 10000 : 200;
+    struct scripted_step *steps = calloc(2 * times + 2, sizeof *steps);
+    for (uint32_t i = 0; i < times; i++) {
+        steps[2 * i] = (struct scripted_step)PONG;
+        steps[2 * i + 1] = (struct scripted_step){.action = SCRIPTED_RESET};
+    }
+    steps[2 * times] = (struct scripted_step)PONG;
+    settings.reconnect_most_ms = 1;
+    begin(steps);
+    run_until(1, 0, 0);
+    size_t before = descriptors();
+    for (uint32_t i = 0; i < times; i++) {
+        told.count = 0;
+        cr_assert(eq(int, call("X"), ERR_NONE));
+        run_until(i + 2, i + 1, 1);
+        cr_assert(eq(int, told.classes[0], REDIS_CLASS_UNKNOWN));
+    }
+    cr_assert(le(sz, descriptors(), before + 2)); // one may be closing on either side
+    free(steps);
 }
 
 // hiredis' own asynchronous layer ends the process here.
