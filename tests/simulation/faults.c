@@ -26,7 +26,6 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_REDIS_EMPTIED] = "redis_emptied",
     [FAULT_FUNCTIONS_MISSING] = "functions_missing",
     [FAULT_STORE_CLOCK] = "store_clock",
-    [FAULT_WORKER_CLOCK] = "worker_clock",
     [FAULT_DRAIN] = "drain",
     [FAULT_POWER_LOSS] = "power_loss",
     [FAULT_OLD_SPOOL] = "old_spool",
@@ -56,7 +55,6 @@ static const uint8_t most[FAULT_COUNT] = {
     [FAULT_REDIS_EMPTIED] = 1,
     [FAULT_FUNCTIONS_MISSING] = 2,
     [FAULT_STORE_CLOCK] = 2,
-    [FAULT_WORKER_CLOCK] = 2,
     [FAULT_DRAIN] = 3,
     [FAULT_POWER_LOSS] = 2,
     [FAULT_OLD_SPOOL] = 1,
@@ -195,9 +193,6 @@ void fault_happen(struct simulation *s, enum fault fault) {
         break;
     case FAULT_PARTITION:
         partition(s);
-        break;
-    case FAULT_WORKER_CLOCK:
-        s->workers[worker].clock_ahead_ms += chance_below(&s->chance, 3600000);
         break;
     case FAULT_DRAIN:
         if (!s->workers[worker].process.alive)

@@ -19,7 +19,7 @@ void redis_start(struct simulation *s) {
         model_empty(&s->redis.branches[i], s->plant);
 }
 
-static int64_t store_ms(const struct simulation *s) {
+int64_t redis_utc_ms(const struct simulation *s) {
     return WORLD_BEGIN_MS + (int64_t)s->now_ms + s->redis.clock_ahead_ms;
 }
 
@@ -65,7 +65,7 @@ static void shadow(struct simulation *s, const struct store_call *call, enum mod
                    struct bytes argument, const char *error) {
     if (!s->shadow) return;
     const char *differs = s->shadow->call(
-        s->shadow->context, &s->world->branches[call->branch], what, argument, store_ms(s),
+        s->shadow->context, &s->world->branches[call->branch], what, argument, redis_utc_ms(s),
         &s->redis.branches[call->branch], error, buffer_bytes(&s->reply));
     if (differs)
         wrong(s, "call %d of branch %zu: the model and Redis differ: %s", (int)what, call->branch,
@@ -84,7 +84,7 @@ static void carry_out(struct simulation *s, struct store_call *call) {
         buffer_bytes(call->stage == STAGE_CONFIGURE ? &configure : &call->argument);
     buffer_clear(&s->reply);
     oracle_before(s, call);
-    const char *error = model_call(model, what, argument, store_ms(s), &s->reply);
+    const char *error = model_call(model, what, argument, redis_utc_ms(s), &s->reply);
     assert(!s->reply.failed);
     shadow(s, call, what, argument, error);
     trace(s, "store: %s of branch %zu by worker %u: %s", names[what], call->branch, call->worker,

@@ -47,7 +47,6 @@ enum fault {
     FAULT_REDIS_EMPTIED,
     FAULT_FUNCTIONS_MISSING,
     FAULT_STORE_CLOCK,
-    FAULT_WORKER_CLOCK,
     FAULT_DRAIN,
     FAULT_POWER_LOSS, // a gateway restarts without what was not synced
     FAULT_OLD_SPOOL,  // ... with a copy of its spool from earlier
@@ -193,7 +192,6 @@ struct worker {
     struct buffer out[BROKERS];
     uint32_t held[BROKERS]; // jobs that came from each and are not answered
     struct frame *frames;
-    int64_t clock_ahead_ms;
     // Its connection to Redis.
     bool redis_up;
     uint32_t redis_connection;
@@ -338,6 +336,7 @@ void redis_call(struct simulation *s, struct store_call *call);
 void redis_arrived(struct simulation *s, struct store_call *call);
 void redis_replied(struct simulation *s, struct store_call *call, struct bytes reply, bool failed);
 void redis_start(struct simulation *s);
+int64_t redis_utc_ms(const struct simulation *s); // its wall clock
 void redis_go_away(struct simulation *s, uint64_t until_ms);
 void redis_snapshot(struct simulation *s);
 void redis_fall_back(struct simulation *s);

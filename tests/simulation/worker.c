@@ -80,7 +80,7 @@ static struct frame *frame_keep(struct worker *worker, size_t broker, struct byt
 
 static void input(struct simulation *s, struct worker *worker, struct pipeline_input in) {
     in.now_ms = s->now_ms;
-    in.utc_ms = WORLD_BEGIN_MS + (int64_t)s->now_ms + worker->clock_ahead_ms;
+    in.utc_ms = redis_utc_ms(s); // as store_clock.c has it
     pipeline_input(worker->pipeline, &in);
 }
 
@@ -351,10 +351,8 @@ void worker_start(struct simulation *s, size_t number) {
                                            .dead = 2,
                                            .bytes = 1 << 20};
     uint32_t life = worker->process.life, connection = worker->redis_connection;
-    int64_t ahead_ms = worker->clock_ahead_ms;
     *worker = (struct worker){.process = {.alive = true, .life = life + 1},
-                              .redis_connection = connection + 1,
-                              .clock_ahead_ms = ahead_ms};
+                              .redis_connection = connection + 1};
     for (size_t i = 0; i < s->world->branch_count; i++)
         worker->branches[i] = (struct pipeline_branch){
             .branch = &s->world->branches[i],

@@ -56,7 +56,7 @@ enum call_class {
 struct pipeline_input {
     enum pipeline_input_kind kind;
     uint64_t now_ms; // monotonic; never goes back
-    int64_t utc_ms;  // event time now, for stamps that lie in the future
+    int64_t utc_ms;  // by the store's clock: what is stamped later lies in the future
     uint32_t broker; // the shell's number for it
     const struct message *message;
     void *frame;

@@ -111,7 +111,7 @@ static void release(const struct pipeline_action *action) {
 
 static void input(struct worker *worker, struct pipeline_input in) {
     in.now_ms = clock_monotonic_ms();
-    in.utc_ms = clock_utc_ms();
+    in.utc_ms = store_utc_ms(worker->store);
     pipeline_input(worker->pipeline, &in);
 }
 
@@ -326,7 +326,9 @@ static void stop(void *context, int signal) {
 static void timer(void *context) {
     struct worker *worker = context;
     input(worker, (struct pipeline_input){.kind = PIPELINE_TICK});
-    if (clock_monotonic_ms() >= worker->heartbeat_at_ms) send_ready(worker);
+    if (clock_monotonic_ms() < worker->heartbeat_at_ms) return;
+    store_look_at_clock(worker->store);
+    send_ready(worker);
 }
 
 /// The end of a turn: all jobs that came in it are in hand, so that they fold.

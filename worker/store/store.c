@@ -1,5 +1,7 @@
 #include "worker/store/store.h"
 
+#include "worker/store/store_clock.h"
+
 #include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@ enum {
 struct store {
     struct redis *redis;
     struct confirmer confirmer;
+    struct store_clock clock;
     struct store_policy policy;
     struct store_handlers handlers;
     bool up;
@@ -257,11 +260,20 @@ bool store_is_up(const struct store *store) {
     return store->up;
 }
 
+int64_t store_utc_ms(const struct store *store) {
+    return store_clock_utc_ms(&store->clock);
+}
+
+void store_look_at_clock(struct store *store) {
+    store_clock_look(&store->clock, NULL, NULL);
+}
+
 uint64_t store_branch_configuration(const struct store *store, const struct branch *branch) {
     return store_configuration(branch, &store->policy);
 }
 
-static void checked(void *context, enum redis_class class, const char *reason) {
+/// The last step of coming up, or the reason why it failed.
+static void came_up(void *context, enum redis_class class, const char *reason) {
     struct store *store = context;
     if (class == REDIS_CLASS_UNKNOWN) return; // down follows, or has come already
     store->up = class == REDIS_CLASS_OK;
@@ -271,6 +283,14 @@ static void checked(void *context, enum redis_class class, const char *reason) {
         store->handlers.down(store->handlers.context, class, reason);
     else
         redis_reconnect(store->redis, reason);
+}
+
+static void checked(void *context, enum redis_class class, const char *reason) {
+    struct store *store = context;
+    if (class == REDIS_CLASS_OK)
+        store_clock_look(&store->clock, came_up, store);
+    else
+        came_up(store, class, reason);
 }
 
 // Whatever came of loading: without the right to load, the library may be there nevertheless, and
@@ -310,6 +330,7 @@ enum err store_new(struct loop *loop, const struct redis_settings *settings,
         return err;
     }
     confirmer_init(&store->confirmer, store->redis, acknowledge);
+    store_clock_init(&store->clock, store->redis);
     *store_out = store;
     return ERR_NONE;
 }

@@ -28,6 +28,9 @@ MUST_CHECK enum err store_new(struct loop *loop, const struct redis_settings *se
 /// Outstanding calls are answered REDIS_CLASS_UNKNOWN first. Not from a callback. Accepts NULL.
 void store_free(struct store *store);
 bool store_is_up(const struct store *store);
+/// UTC now by Redis' clock, as last looked at: when it came up, and by store_look_at_clock.
+int64_t store_utc_ms(const struct store *store);
+void store_look_at_clock(struct store *store);
 /// What calls for this branch must name as their configuration.
 uint64_t store_branch_configuration(const struct store *store, const struct branch *branch);
 
