@@ -116,10 +116,37 @@ static void append_birth(struct gateway *g) {
     g->birth_due = false;
 }
 
+/// What was left out while there was no room.
+static void append_gap(struct gateway *g) {
+    struct span gap = spool_state(g->spool)->gap;
+    gap.to_ms++; // which is not in it any more
+    struct fact fact = {.kind = FACT_GAP, .gap = gap, .reason = {"spool-full"}};
+    struct batch batch = {.watermark_ms = spool_state(g->spool)->watermark_ms,
+                          .clock_error_ms = (uint32_t)g->settings->clock_error_ms,
+                          .fact_count = 1,
+                          .facts = &fact};
+    append(g, &batch);
+    spool_clear_gap(g->spool);
+}
+
+/// Room for one more unapplied batch.
+static bool fits(const struct gateway *g) {
+    return spool_state(g->spool)->held_bytes < g->settings->spool_bytes_max;
+}
+
+static bool leaves_out(const struct gateway *g) {
+    return g->settings->spool_when_full == WHEN_FULL_DROP_NEWEST && !fits(g);
+}
+
 static void take_batch(void *context, const struct batch *batch) {
     struct gateway *g = context;
     if (g->stopping && g->exit_status) return;
+    if (leaves_out(g)) {
+        spool_leave_out(g->spool, times_of(batch));
+        return;
+    }
     if (g->birth_due) append_birth(g);
+    if (spool_state(g->spool)->gap.from_ms != TIME_NONE) append_gap(g);
     append(g, batch);
 }
 
@@ -163,11 +190,10 @@ static void on_reading(void *context, uint32_t *permille, bool *ended) {
 
 /// Room for what would be read: a recording must not run far ahead of the store.
 static bool room(const struct gateway *g) {
-    const struct spool_state *state = spool_state(g->spool);
     if (spool_uncommitted(g->spool) >= g->settings->commit_batches) return false;
-    if (g->settings->spool_when_full == WHEN_FULL_DROP_OLDEST) return true;
+    if (g->settings->spool_when_full != WHEN_FULL_WAIT) return true;
     return spool_unapplied(g->spool) + spool_uncommitted(g->spool) < g->settings->held_max &&
-           state->held_bytes < g->settings->spool_bytes_max;
+           fits(g);
 }
 
 /// True: there may be more to read at once, as soon as there is room.
@@ -191,7 +217,7 @@ static void say_goodbye(struct gateway *g, uint64_t now_ms) {
     if (spool_uncommitted(g->spool) || sensors_moved(g->sensors) ||
         batching_deadline_ms(g->batching) != DEADLINE_NEVER)
         if (!commit(g, now_ms)) return;
-    if (!state->birth || state->departed) return;
+    if (!state->birth || state->departed || leaves_out(g)) return;
     batching_fact(g->batching, &(struct fact){.kind = FACT_GOODBYE});
     spool_set_departed(g->spool);
     if (commit(g, now_ms)) log_info("goodbye", "last=%llu", (unsigned long long)state->last);
@@ -213,7 +239,7 @@ static void report(struct gateway *g) {
     log_info("status", "session=%s last=%llu applied=%llu held=%llu dropped=%llu read_permille=%u",
              session_state_name(uplink_state(g->uplink)), (unsigned long long)state->last,
              (unsigned long long)state->applied, (unsigned long long)spool_unapplied(g->spool),
-             (unsigned long long)state->dropped, sensors_permille(g->sensors));
+             (unsigned long long)(state->dropped + state->left_out), sensors_permille(g->sensors));
     const char *name;
     uint64_t count;
     for (size_t i = 0; batching_oddity_at(g->batching, i, &name, &count); i++)

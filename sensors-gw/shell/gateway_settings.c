@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const when_full_names[] = {"wait", "drop_oldest", NULL};
+static const char *const when_full_names[] = {"wait", "drop_oldest", "drop_newest", NULL};
 static const char *const legal_names[] = {"P0", "P1", "P2", "P3", "P4", "P5", NULL};
 static const char *const period_names[] = {"day", "month", "year", NULL};
 
@@ -32,8 +32,9 @@ const struct setting gateway_settings[] = {
         "Wait for the disk at each commit: false is faster, and a loss of power may lose what was "
         "spooled last."),
     ROW(CHOICE, spool_when_full, WHEN_FULL_WAIT, when_full_names,
-        "Without room for unapplied batches: wait stops reading (recordings, pipes), drop_oldest "
-        "drops the oldest and counts them (sensors that cannot wait)."),
+        "Without room for unapplied batches: wait stops reading (recordings, pipes). For sensors "
+        "that cannot wait: drop_oldest keeps what came last, drop_newest what came first; what is "
+        "dropped is counted and reported as a gap."),
     ROW(U64, held_max, 4096, 2, 1000000,
         "Unapplied batches after which drivers are not read on (with spool_when_full: wait): lower "
         "keeps a recording from being spooled far ahead of the store."),

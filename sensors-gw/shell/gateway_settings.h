@@ -30,7 +30,7 @@ struct gateway_settings {
 };
 extern const struct setting gateway_settings[];
 
-enum { WHEN_FULL_WAIT, WHEN_FULL_DROP_OLDEST };
+enum { WHEN_FULL_WAIT, WHEN_FULL_DROP_OLDEST, WHEN_FULL_DROP_NEWEST };
 enum { DRIVERS_MAX = 64 };
 
 /// One entry of `drivers:`.

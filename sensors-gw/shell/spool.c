@@ -192,6 +192,9 @@ static void put_state(const struct spool_state *state, struct buffer *out) {
     buffer_put_u64(out, state->last);
     buffer_put_u64(out, state->applied);
     buffer_put_u64(out, state->dropped);
+    buffer_put_u64(out, state->left_out);
+    buffer_put_u64(out, (uint64_t)state->gap.from_ms);
+    buffer_put_u64(out, (uint64_t)state->gap.to_ms);
     buffer_put_u64(out, state->session + SESSIONS_A_RUN); // where the next run begins
     buffer_put_u64(out, (uint64_t)state->watermark_ms);
     buffer_put_u64(out, state->birth);
@@ -209,6 +212,9 @@ static bool get_state(struct bytes bytes, struct spool_state *state) {
     state->last = reader_u64(&reader);
     state->applied = reader_u64(&reader);
     state->dropped = reader_u64(&reader);
+    state->left_out = reader_u64(&reader);
+    state->gap.from_ms = (int64_t)reader_u64(&reader);
+    state->gap.to_ms = (int64_t)reader_u64(&reader);
     state->session = reader_u64(&reader);
     state->watermark_ms = (int64_t)reader_u64(&reader);
     state->birth = reader_u64(&reader);
@@ -391,6 +397,17 @@ enum err spool_keep_cursor(struct spool *s, const char *driver, const struct cur
     err = step(s, CURSOR_WRITE, NULL, problem);
     sqlite3_clear_bindings(statement);
     return err ? fail(s, err) : ERR_NONE;
+}
+
+void spool_leave_out(struct spool *s, struct span times) {
+    struct span *gap = &s->state.gap;
+    s->state.left_out++;
+    if (gap->from_ms == TIME_NONE || times.from_ms < gap->from_ms) gap->from_ms = times.from_ms;
+    if (gap->to_ms == TIME_NONE || times.to_ms > gap->to_ms) gap->to_ms = times.to_ms;
+}
+
+void spool_clear_gap(struct spool *s) {
+    s->state.gap = (struct span){TIME_NONE, TIME_NONE};
 }
 
 void spool_set_birth(struct spool *s, uint64_t birth) {
@@ -619,6 +636,7 @@ static void new_identity(struct spool *s) {
     s->state.epoch = 0;
     s->state.fenced = false;
     s->state.applied = 0;
+    s->state.dropped = s->state.left_out = 0; // the store counts anew as well
 }
 
 /// A damaged state is none, if all is to be new anyway.
@@ -632,7 +650,7 @@ static enum err state_load(struct spool *s, bool renew, struct problem *problem)
                   get_state(value, &s->state);
     if (row && !intact && !renew) err = damaged_row(s, "state", "1", problem);
     if (!intact) {
-        s->state = (struct spool_state){.watermark_ms = TIME_NONE};
+        s->state = (struct spool_state){.watermark_ms = TIME_NONE, .gap = {TIME_NONE, TIME_NONE}};
         new_identity(s);
     }
     sqlite3_reset(statement);

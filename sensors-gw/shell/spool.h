@@ -27,6 +27,8 @@ struct spool_state {
     uint64_t first, last; // numbers held; first = last + 1: none
     uint64_t applied;     // the store's position, as last heard
     uint64_t dropped;     // never applied, dropped because the spool was full
+    uint64_t left_out;    // never written for the same reason: they have no number
+    struct span gap;      // event times of those left out since the last batch; TIME_NONE: none
     uint64_t bytes;       // bodies of first..last
     uint64_t held_bytes;  // bodies of applied + 1..last
     uint64_t session;     // first session number of this run: above all of earlier runs
@@ -56,6 +58,9 @@ MUST_CHECK enum err spool_append(struct spool *spool, struct bytes body, struct 
                                  int64_t watermark_ms, struct problem *problem);
 MUST_CHECK enum err spool_keep_cursor(struct spool *spool, const char *driver,
                                       const struct cursor *cursor, struct problem *problem);
+/// Without room for one more, and nobody to make some: count it instead.
+void spool_leave_out(struct spool *spool, struct span times);
+void spool_clear_gap(struct spool *spool); // it has been told
 void spool_set_birth(struct spool *spool, uint64_t birth); // and not departed
 void spool_set_departed(struct spool *spool);
 /// Durable when it returns ERR_NONE. now_ms is monotonic: the running time is kept, what has

@@ -9,10 +9,11 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from bare_gateway import BareGateway, broker_key, register, zmq  # noqa: E402
-from cluster import PATIENCE, Cluster, main, until  # noqa: E402
+from cluster import LONG, PATIENCE, Cluster, main, until  # noqa: E402
 
 BRANCHES, GATEWAYS = 50, 20
 WORKERS = [f"w{number}" for number in range(1, 9)]
+BACKLOG, WINDOW = 600 if LONG else 30, 8
 CREDIT = 1024  # jobs_max of a worker
 SERVED_S = 5 * PATIENCE
 MEMORY_MB = 100
@@ -95,6 +96,44 @@ class Crowd(unittest.TestCase):
             self.assertLess(max(first_mb, again_mb), MEMORY_MB)
         counters = until(self.cluster.status, "the status of so many")["counters"]
         self.assertEqual(counters["batches"], len(self.gateways))
+
+    def test_backlogs_drain_fairly(self):
+        """All but one gateway of each branch come with a backlog; the others stay up to date."""
+        key = broker_key(self.cluster)
+        for one in self.gateways:
+            one.connect(self.context, self.cluster.gateways_endpoint, key)
+        self.serve(self.gateways, lambda one: one.position == 0)
+        behind = [one for one in self.gateways if one.name != "g-0"]
+        live = [one for one in self.gateways if one.name == "g-0"]
+        ended_s, lags_s, sent_s = {}, [], {}
+        poller, by_socket = zmq.Poller(), {one.socket: one for one in self.gateways}
+        for sock in by_socket:
+            poller.register(sock, zmq.POLLIN)
+        began = time.monotonic()
+        while len(ended_s) < len(behind):
+            self.assertLess(time.monotonic() - began, 60 * PATIENCE)
+            for one in live:  # one batch at a time: how long until it is answered?
+                if one.position == one.sent:
+                    one.send_batch()
+                    sent_s[one] = time.monotonic()
+            for one in behind:
+                while one.sent < BACKLOG and one.sent - one.position < WINDOW:
+                    one.send_batch()
+            for sock, _ in poller.poll(100):
+                one = by_socket[sock]
+                one.receive()
+                if one in sent_s and one.position == one.sent:
+                    lags_s.append(time.monotonic() - sent_s[one])
+                elif one.position == BACKLOG and one not in ended_s:
+                    ended_s[one] = time.monotonic() - began
+        times = sorted(ended_s.values())
+        spread = times[-1] / times[len(times) // 2]
+        lag_s = sorted(lags_s)[len(lags_s) * 99 // 100]
+        print(f"{len(behind)} backlogs of {BACKLOG}: slowest {times[-1]:.1f} s, {spread:.2f} times "
+              f"the median; without a backlog 99 % are answered within {lag_s:.2f} s",
+              file=sys.stderr)
+        self.assertLess(spread, 1.5)
+        self.assertLess(lag_s, 5 * PATIENCE)
 
 
 if __name__ == "__main__":

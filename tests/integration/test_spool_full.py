@@ -54,6 +54,24 @@ class SpoolFull(FaultedDay):
         self.assertEqual(one["lost"], one["dropped"], "the store counts the same gap")
         self.assertRegex(cluster.ctl("status"), rf"{BRANCH}/floor .* {one['dropped']}\b")
 
+    def test_drop_newest_counts_what_it_drops_and_tells_the_gap(self):
+        cluster = self.fill("drop_newest")
+        until(lambda: self.report(cluster)["dropped"] > 0 and self.report(cluster)["ended"],
+              "the spool is full, the recording at its end")
+        before = self.report(cluster)
+        cluster.start_worker("w1")
+        one = until(lambda: self.emptied(cluster), "the spool is empty")
+        self.assertGreaterEqual(one["dropped"], before["dropped"])
+        self.assertEqual(one["spooled"], one["applied"] + one["dropped"])
+        self.assertEqual(one["lost"], 0, "those dropped have no numbers")
+        gaps = cluster.redis("LRANGE", f"t:{{{BRANCH}}}:gaps", 0, -1)
+        self.assertEqual(len([gap for gap in gaps if "spool-full" in gap]), 1, gaps)
+
+    def emptied(self, cluster):
+        gateways = cluster.json("audit", BRANCH)["branches"][0]["gateways"]
+        one = next(gateway for gateway in gateways if gateway["gateway"] == "floor")
+        return one if one.get("held") == 0 and one["difference"] == 0 else None
+
     def test_a_full_disk_ends_the_gateway_and_loses_nothing(self):
         cluster = Cluster()
         self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))

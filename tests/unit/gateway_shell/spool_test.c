@@ -341,6 +341,23 @@ Test(spool, what_may_not_be_dropped_stays) {
     cr_assert(eq(u64, state->first, 9));
 }
 
+Test(spool, what_is_left_out_is_counted_with_its_times_and_survives) {
+    append(3, 10);
+    spool_leave_out(s, (struct span){5000, 6000});
+    spool_leave_out(s, (struct span){4000, 4500});
+    commit();
+    reopen();
+    cr_assert(eq(u64, state->last, 3));
+    cr_assert(eq(u64, state->left_out, 2));
+    cr_assert(eq(i64, state->gap.from_ms, 4000));
+    cr_assert(eq(i64, state->gap.to_ms, 6000));
+    spool_clear_gap(s);
+    commit();
+    reopen();
+    cr_assert(eq(u64, state->left_out, 2));
+    cr_assert(eq(i64, state->gap.from_ms, TIME_NONE));
+}
+
 Test(spool, epoch_birth_and_goodbye_survive) {
     cr_assert(eq(int, spool_set_epoch(s, 7, &problem), ERR_NONE));
     spool_set_birth(s, 99);
