@@ -9,7 +9,7 @@
 
 struct loop {
     uv_loop_t uv;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     uv_timer_t timer;
     uv_prepare_t turn;
     struct loop_handlers handlers;
@@ -18,6 +18,12 @@ struct loop {
 static void on_signal(uv_signal_t *handle, int signal) {
     struct loop *loop = handle->data;
     if (loop->handlers.stop) loop->handlers.stop(loop->handlers.context, signal);
+}
+
+static void on_hangup(uv_signal_t *handle, int signal) {
+    struct loop *loop = handle->data;
+    (void)signal;
+    if (loop->handlers.reload) loop->handlers.reload(loop->handlers.context);
 }
 
 static void on_timer(uv_timer_t *handle) {
@@ -50,9 +56,11 @@ enum err loop_new(struct loop **loop_out) {
     }
     uv_signal_init(&loop->uv, &loop->terminate);
     uv_signal_init(&loop->uv, &loop->interrupt);
+    uv_signal_init(&loop->uv, &loop->hangup);
     uv_timer_init(&loop->uv, &loop->timer);
     uv_prepare_init(&loop->uv, &loop->turn);
-    loop->terminate.data = loop->interrupt.data = loop->timer.data = loop->turn.data = loop;
+    loop->terminate.data = loop->interrupt.data = loop->hangup.data = loop->timer.data =
+        loop->turn.data = loop;
     signal(SIGPIPE, SIG_IGN);
     if (uv_signal_start(&loop->terminate, on_signal, SIGTERM) < 0 ||
         uv_signal_start(&loop->interrupt, on_signal, SIGINT) < 0) {
@@ -69,6 +77,7 @@ void loop_free(struct loop *loop) {
     loop->handlers = (struct loop_handlers){0};
     uv_close((uv_handle_t *)&loop->terminate, NULL);
     uv_close((uv_handle_t *)&loop->interrupt, NULL);
+    uv_close((uv_handle_t *)&loop->hangup, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->turn, NULL);
     while (uv_run(&loop->uv, UV_RUN_DEFAULT)) { // an old loop_stop may end it early
@@ -81,6 +90,7 @@ void loop_free(struct loop *loop) {
 
 void loop_handle(struct loop *loop, const struct loop_handlers *handlers) {
     loop->handlers = *handlers;
+    if (handlers->reload) uv_signal_start(&loop->hangup, on_hangup, SIGHUP);
 }
 
 void loop_timer_set(struct loop *loop, uint64_t at_ms) {

@@ -9,13 +9,14 @@
 struct loop_handlers {
     void *context;
     void (*stop)(void *context, int signal); // SIGTERM or SIGINT came; may come again
+    void (*reload)(void *context);           // SIGHUP; NULL: it ends the process
     void (*timer)(void *context);            // the time set is reached, never early
     void (*turn)(void *context); // all inputs of this turn are handled, the loop is about to wait:
                                  // send what was gathered. Any handler may be NULL.
 };
 
-/// First thing in main: until loop_new, SIGTERM and SIGINT end the process with 0, since nothing has
-/// begun that would have to be finished.
+/// First thing in main: until loop_new, SIGTERM and SIGINT end the process with 0, since nothing
+/// has begun that would have to be finished.
 void loop_signals_early(void);
 
 struct loop;

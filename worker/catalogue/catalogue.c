@@ -1,43 +1,60 @@
 #include "worker/catalogue/catalogue.h"
 
 #include "common/base/hash.h"
+#include "common/settings/texts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool standards_texts(const char *config_dir, bool measures, struct texts *texts,
-                            struct problems *problems) {
+/// A folder's texts as files of their names. false: reported; sources_free it anyway.
+struct sources {
+    struct texts texts;
+    struct standards_file *files;
+};
+
+static bool sources_open(const char *config_dir, bool measures, struct sources *out,
+                         struct problems *problems) {
     static const char *const names[] = {"measures.yaml",  "values.yaml",  "norms.yaml",
                                         "offerings.yaml", "scoring.yaml", NULL};
     static const char *const subfolders[] = {"standards", "overlays", NULL};
-    return texts_open(config_dir, measures ? names : names + 1, subfolders, texts, problems);
+    *out = (struct sources){0};
+    if (!texts_open(config_dir, measures ? names : names + 1, subfolders, &out->texts, problems))
+        return false;
+    out->files = calloc(out->texts.count + 1, sizeof *out->files);
+    if (!out->files) problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
+    for (size_t i = 0; out->files && i < out->texts.count; i++)
+        out->files[i] = (struct standards_file){out->texts.items[i].name,
+                                                buffer_bytes(&out->texts.items[i].bytes)};
+    return out->files != NULL;
 }
 
-bool catalogue_documents(const char *config_dir, struct texts *texts, struct problems *problems) {
-    return standards_texts(config_dir, true, texts, problems);
+static void sources_free(struct sources *sources) {
+    free(sources->files);
+    texts_free(&sources->texts);
 }
 
 static bool load_standards(const char *config_dir, struct catalogue *catalogue,
                            struct problems *problems) {
-    struct texts texts;
-    struct standards_file *files = NULL;
-    bool done = standards_texts(config_dir, false, &texts, problems);
-    if (done) {
-        files = calloc(texts.count ? texts.count : 1, sizeof *files);
-        if (!files) {
-            problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
-            done = false;
-        }
+    struct sources sources;
+    bool done = sources_open(config_dir, false, &sources, problems) &&
+                standards_read(sources.files, sources.texts.count, &catalogue->measures.measures,
+                               &catalogue->standards, problems) == ERR_NONE;
+    sources_free(&sources);
+    return done;
+}
+
+bool catalogue_edition(const char *config_dir, struct edition *edition, struct problems *problems) {
+    struct sources sources;
+    struct problem problem = {0};
+    *edition = (struct edition){0};
+    bool done = sources_open(config_dir, true, &sources, problems);
+    if (done && edition_init(edition, sources.files, sources.texts.count, &problem)) {
+        problems_add(problems, problem.err, config_dir, "%s", problem.text);
+        done = false;
     }
-    for (size_t i = 0; done && i < texts.count; i++)
-        files[i] =
-            (struct standards_file){texts.items[i].name, buffer_bytes(&texts.items[i].bytes)};
-    done = done && standards_read(files, texts.count, &catalogue->measures.measures,
-                                  &catalogue->standards, problems) == ERR_NONE;
-    free(files);
-    texts_free(&texts);
+    sources_free(&sources);
     return done;
 }
 

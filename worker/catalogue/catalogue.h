@@ -4,7 +4,7 @@
 
 #include "common/registry/branches.h"
 #include "common/registry/measures.h"
-#include "common/settings/texts.h"
+#include "worker/standards/editions.h"
 #include "worker/standards/plan.h"
 
 struct catalogue {
@@ -25,9 +25,9 @@ bool catalogue_plan(const struct standards *standards, const struct branch *bran
 enum { PLANS_HASH_SIZE = 17 };
 /// Branches may have sets of their own, and others from some day on; one hash stands for all.
 void plans_hash(const struct standards_plan *plans, size_t count, char text[PLANS_HASH_SIZE]);
-/// What is published of a folder: measures.yaml, and all that standards_read reads.
-/// false: reported; texts_free it anyway.
-bool catalogue_documents(const char *config_dir, struct texts *texts, struct problems *problems);
+/// All documents of a folder that are published together: measures.yaml, and what standards_read
+/// reads. false: reported; edition_fini it anyway.
+bool catalogue_edition(const char *config_dir, struct edition *edition, struct problems *problems);
 /// What a worker keeps as long as it runs: a hash of the texts of measures and branches.
 bool catalogue_registry(const char *config_dir, char text[PLANS_HASH_SIZE],
                         struct problems *problems);

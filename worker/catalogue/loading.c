@@ -64,8 +64,8 @@ static bool measures_agree(const struct measures *own, const struct measures *ot
         if (mine && (mine->kind != other->kind || mine->resolution != other->resolution ||
                      strcmp(mine->unit, other->unit) != 0))
             problems_add(problems, ERR_CONFLICT, "measures.yaml",
-                         "%s has another kind, unit or resolution than in this program's own "
-                         "config_dir; start the program again with that file",
+                         "%s has another kind, unit or resolution than in measures.yaml of "
+                         "config_dir, by which series are read; give what is new another id",
                          other->id.text);
     }
     return problems->count == before;

@@ -24,17 +24,6 @@ struct pipeline_limits pipeline_limits_default(void) {
                                     .ingest = ingest_limits_default()};
 }
 
-/// The standards of the largest set of any branch.
-static size_t most_standards(const struct pipeline *pipeline) {
-    size_t most = 1;
-    for (size_t i = 0; i < pipeline->branch_count; i++) {
-        const struct standards_plan *plan = pipeline->branches[i].plan;
-        for (size_t k = 0; k < plan->count; k++)
-            if (plan->sets[k].set->count > most) most = plan->sets[k].set->count;
-    }
-    return most;
-}
-
 static bool new_parts(struct pipeline *pipeline) {
     const struct pipeline_limits *limits = &pipeline->limits;
     size_t branches = pipeline->branch_count ? pipeline->branch_count : 1;
@@ -45,7 +34,7 @@ static bool new_parts(struct pipeline *pipeline) {
     pipeline->retries = deadlines_new(branches);
     pipeline->ingest = ingest_new(&limits->ingest);
     pipeline->minutes = minutes_reader_new(limits->evidence_max);
-    pipeline->judgements = calloc(most_standards(pipeline), sizeof *pipeline->judgements);
+    pipeline->judgements = calloc(STANDARDS_MAX, sizeof *pipeline->judgements);
     return pipeline->lanes && pipeline->ready && pipeline->retries && pipeline->ingest &&
            pipeline->minutes && pipeline->judgements &&
            !jobs_init(&pipeline->jobs, limits->jobs_max) &&

@@ -27,7 +27,8 @@ struct pipeline_limits {
 };
 struct pipeline_limits pipeline_limits_default(void);
 
-/// A branch as this worker knows it. All of it outlives the pipeline.
+/// A branch as this worker knows it. All of it outlives the pipeline, but the plan: it may be
+/// another after any action, and lives until what it judged is answered.
 struct pipeline_branch {
     const struct branch *branch;
     const struct standards_plan *plan;

@@ -4,6 +4,8 @@
 
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
+static const char *const standards_names[] = {"folder", "published", NULL};
+
 const struct setting worker_settings[] = {
     SETTING_ID(struct worker_settings, worker, NULL,
                "Name of this worker, different for each: in the broker's status and logs, and the "
@@ -13,6 +15,14 @@ const struct setting worker_settings[] = {
                   "with an equal share of its jobs."),
     SETTING_PATH(struct worker_settings, config_dir, "config",
                  "Folder of measures, branches, values, norms and standards."),
+    SETTING_CHOICE(struct worker_settings, standards, STANDARDS_OF_FOLDER, standards_names,
+                   "Which standards judge. folder: those of config_dir, read at the start and at "
+                   "SIGHUP. published: those of `tresenctl standards publish`, taken up while the "
+                   "worker runs; where nothing is published, those of config_dir. The same for all "
+                   "workers."),
+    SETTING_U64(struct worker_settings, standards_poll_ms, 10000, 100, 300000,
+                "Milliseconds between two looks at what is published, where standards is "
+                "published."),
     SETTING_PATH(struct worker_settings, keys_dir, "keys",
                  "Folder of broker.pub and worker.NAME.key; not read where insecure is true."),
     SETTING_BOOL(struct worker_settings, insecure, false,

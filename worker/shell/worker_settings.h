@@ -4,10 +4,15 @@
 #include "common/io/log.h"
 #include "common/settings/settings.h"
 
+/// Where the standards come from.
+enum standards_of { STANDARDS_OF_FOLDER, STANDARDS_PUBLISHED };
+
 struct worker_settings {
     struct id worker;
     struct setting_texts brokers;
     char config_dir[PATH_SIZE], keys_dir[PATH_SIZE];
+    int standards; // enum standards_of
+    uint64_t standards_poll_ms;
     bool insecure;
     char redis_path[PATH_SIZE], redis_host[256], redis_user[64], redis_password_file[PATH_SIZE];
     uint64_t redis_port, redis_command_ms, replicas;

@@ -4,7 +4,7 @@
 #include "common/io/clock.h"
 #include "common/registry/keys.h"
 #include "worker/core/pipeline.h"
-#include "worker/store/store.h"
+#include "worker/shell/judging.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -36,11 +36,12 @@ struct frame {
     uint8_t bytes[];
 };
 
-/// What a reply of the store belongs to; one a branch and kind of call.
+/// What a reply of the store belongs to; one a branch and kind of call, but each settle's own.
 struct call {
     struct worker *worker;
     uint32_t branch;
     enum pipeline_call kind;
+    struct judged_by *judged_by; // settle
 };
 
 struct worker {
@@ -50,10 +51,12 @@ struct worker {
     struct loop *loop;
     struct bus *bus;
     struct store *store;
+    struct judging *judging;
     struct pipeline *pipeline;
     size_t connection_count;
     struct connection *connections;
     struct call *calls; // CALLS a branch
+    bool serving;       // the pipeline has been told that the store is up
     char as[sizeof "worker." + ID_MAX];
     char trouble[REASON_MAX + 1]; // with Redis; empty: none
     enum pipeline_call troubled;  // calls of this kind
@@ -81,7 +84,15 @@ static void send_message(struct connection *connection, struct message *message)
     (void)err;
 }
 
+/// What hinders this worker, for the broker's status; empty: nothing.
+static const char *hindrance(const struct worker *worker, char text[REASON_MAX + 1]) {
+    if (!worker->trouble[0]) return judging_trouble(worker->judging);
+    snprintf(text, REASON_MAX + 1, "Redis: %.*s", REASON_MAX - 7, worker->trouble);
+    return text;
+}
+
 static void send_ready(struct worker *worker) {
+    char text[REASON_MAX + 1];
     uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)worker->connection_count;
     for (size_t i = 0; i < worker->connection_count; i++) {
         struct connection *connection = &worker->connections[i];
@@ -89,11 +100,11 @@ static void send_ready(struct worker *worker) {
                                 .worker = worker->settings->worker,
                                 .credit = share,
                                 .held = connection->held,
-                                .set = bytes_of_text(worker->catalogue->hash_text),
+                                .set = bytes_of_text(judging_hash(worker->judging)),
                                 .version = bytes_of_text(TRESEN_VERSION),
                                 .acknowledge =
                                     bytes_of_text(acknowledge_names[worker->settings->acknowledge]),
-                                .reason = bytes_of_text(worker->trouble)};
+                                .reason = bytes_of_text(hindrance(worker, text))};
         send_message(connection, &ready);
     }
     worker->heartbeat_at_ms = clock_monotonic_ms() + worker->settings->heartbeat_ms;
@@ -117,6 +128,20 @@ static void input(struct worker *worker, struct pipeline_input in) {
 
 static void replied(void *context, enum redis_class class, struct bytes reply, const char *reason);
 
+/// What judged stays until the answer has come, whatever judges by then.
+static enum err start_settle(struct worker *worker, const struct pipeline_action *action) {
+    struct call *call = malloc(sizeof *call);
+    if (!call) return ERR_NOMEM;
+    *call = (struct call){worker, action->branch, CALL_SETTLE, judging_hold(worker->judging)};
+    enum err err = store_settle(worker->store, worker->branches[action->branch].branch,
+                                &action->settle, action->set, replied, call);
+    if (err) {
+        judging_release(call->judged_by);
+        free(call);
+    }
+    return err;
+}
+
 /// Hand a call to the store; what it does not take is told to the core at once.
 static void start_call(struct worker *worker, const struct pipeline_action *action,
                        enum pipeline_call kind) {
@@ -134,8 +159,7 @@ static void start_call(struct worker *worker, const struct pipeline_action *acti
         err = store_take(worker->store, branch->branch, &action->take, replied, call);
         break;
     case CALL_SETTLE:
-        err = store_settle(worker->store, branch->branch, &action->settle, action->set, replied,
-                           call);
+        err = start_settle(worker, action);
         break;
     }
     if (!err) return;
@@ -210,7 +234,7 @@ static void trouble(struct worker *worker, enum redis_class class, const char *r
 }
 
 static void replied(void *context, enum redis_class class, struct bytes reply, const char *reason) {
-    const struct call *call = context;
+    struct call *call = context;
     struct worker *worker = call->worker;
     if (class == REDIS_CLASS_OK) {
         if (call->kind == worker->troubled) worker->trouble[0] = '\0';
@@ -228,13 +252,39 @@ static void replied(void *context, enum redis_class class, struct bytes reply, c
                                           .reply = reply,
                                           .reason = reason});
     carry_out_all(worker); // the reply lives no longer than this
+    if (call->kind != CALL_SETTLE) return;
+    judging_release(call->judged_by);
+    free(call);
+}
+
+/// Work begins when the store is there and it is known what judges.
+static void serve(struct worker *worker) {
+    if (worker->serving || !store_is_up(worker->store) || !judging_known(worker->judging)) return;
+    worker->serving = true;
+    input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_UP});
+}
+
+/// Between two jobs: what is judged from now on is judged by these.
+static void judging_changed(void *context) {
+    struct worker *worker = context;
+    const struct standards_plan *plans = judging_plans(worker->judging);
+    for (size_t i = 0; i < worker->catalogue->branches.count; i++)
+        worker->branches[i].plan = &plans[i];
+    serve(worker);
+    send_ready(worker);
+}
+
+static void reload(void *context) {
+    struct worker *worker = context;
+    judging_reload(worker->judging);
 }
 
 static void store_up(void *context) {
     struct worker *worker = context;
     log_info("store_up", "acknowledge=%s", acknowledge_names[worker->settings->acknowledge]);
     worker->trouble[0] = '\0';
-    input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_UP});
+    judging_store_up(worker->judging, worker->store);
+    serve(worker);
     send_ready(worker);
 }
 
@@ -242,6 +292,7 @@ static void store_down(void *context, enum redis_class class, const char *reason
     struct worker *worker = context;
     log_warning("store_down", "class=%s reason=%s", redis_class_name(class), reason);
     trouble(worker, class, reason);
+    worker->serving = false;
     input(worker, (struct pipeline_input){.kind = PIPELINE_STORE_DOWN});
     send_ready(worker);
 }
@@ -335,10 +386,15 @@ static void timer(void *context) {
 static void turn(void *context) {
     struct worker *worker = context;
     carry_out_all(worker);
+    judging_step(worker->judging);
     for (size_t i = 0; i < worker->connection_count; i++)
         flush(&worker->connections[i]);
-    uint64_t at_ms = pipeline_deadline_ms(worker->pipeline);
-    loop_timer_set(worker->loop, at_ms < worker->heartbeat_at_ms ? at_ms : worker->heartbeat_at_ms);
+    uint64_t times_ms[] = {pipeline_deadline_ms(worker->pipeline), worker->heartbeat_at_ms,
+                           judging_deadline_ms(worker->judging)};
+    uint64_t at_ms = DEADLINE_NEVER;
+    for (size_t i = 0; i < sizeof times_ms / sizeof *times_ms; i++)
+        if (times_ms[i] < at_ms) at_ms = times_ms[i];
+    loop_timer_set(worker->loop, at_ms);
 }
 
 // Setting up
@@ -356,6 +412,12 @@ static struct store_policy policy_of(const struct worker_settings *settings) {
     return policy;
 }
 
+static bool new_judging(struct worker *worker) {
+    struct judging_handlers handlers = {worker, judging_changed};
+    worker->judging = judging_new(worker->settings, worker->catalogue, &handlers);
+    return worker->judging != NULL;
+}
+
 static bool new_branches(struct worker *worker) {
     const struct branches *branches = &worker->catalogue->branches;
     struct store_policy policy = policy_of(worker->settings);
@@ -364,7 +426,7 @@ static bool new_branches(struct worker *worker) {
     for (size_t i = 0; i < branches->count; i++)
         worker->branches[i] = (struct pipeline_branch){
             .branch = &branches->items[i],
-            .plan = &worker->catalogue->plans[i],
+            .plan = &judging_plans(worker->judging)[i],
             .configuration = store_configuration(&branches->items[i], &policy)};
     return true;
 }
@@ -389,7 +451,7 @@ static bool new_calls(struct worker *worker) {
     if (!worker->calls) return false;
     for (size_t i = 0; i < CALLS * count; i++)
         worker->calls[i] =
-            (struct call){worker, (uint32_t)(i / CALLS), (enum pipeline_call)(i % CALLS)};
+            (struct call){worker, (uint32_t)(i / CALLS), (enum pipeline_call)(i % CALLS), NULL};
     return true;
 }
 
@@ -471,9 +533,10 @@ static enum err connect_brokers(struct worker *worker, struct problem *problem) 
 }
 
 static enum err set_up(struct worker *worker, struct problem *problem) {
-    struct loop_handlers handlers = {.context = worker, .stop = stop, .timer = timer, .turn = turn};
-    if (loop_new(&worker->loop) || bus_new(worker->loop, &worker->bus) || !new_branches(worker) ||
-        !new_calls(worker) || !new_pipeline(worker))
+    struct loop_handlers handlers = {
+        .context = worker, .stop = stop, .reload = reload, .timer = timer, .turn = turn};
+    if (loop_new(&worker->loop) || bus_new(worker->loop, &worker->bus) || !new_judging(worker) ||
+        !new_branches(worker) || !new_calls(worker) || !new_pipeline(worker))
         return problem_set(problem, ERR_NOMEM, "out of memory or descriptors");
     loop_handle(worker->loop, &handlers);
     enum err err = connect_brokers(worker, problem);
@@ -489,7 +552,8 @@ static void let_go_of_jobs(struct worker *worker) {
 }
 
 static void tear_down(struct worker *worker) {
-    store_free(worker->store); // tells the pipeline of its outstanding calls
+    store_free(worker->store); // tells the pipeline and judging of their outstanding calls
+    judging_free(worker->judging);
     if (worker->pipeline) let_go_of_jobs(worker);
     for (size_t i = 0; i < worker->connection_count; i++)
         buffer_fini(&worker->connections[i].out);

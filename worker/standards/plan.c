@@ -102,15 +102,26 @@ enum err standards_plan_follow(struct standards_plan *plan, int32_t from,
     return ERR_NONE;
 }
 
+/// The place of the set that holds on a day.
+static size_t place_at(const struct standards_plan *plan, int32_t day) {
+    size_t i = plan->count - 1;
+    while (i > 0 && plan->sets[i].from > day)
+        i--;
+    return i;
+}
+
+/// On which the set after this one begins; INT32_MAX: there is none.
+static int32_t next_day(const struct standards_plan *plan, size_t place) {
+    return place + 1 < plan->count ? plan->sets[place + 1].from : INT32_MAX;
+}
+
 int32_t standards_plan_change(const struct standards_plan *before,
-                              const struct standards_plan *after, int32_t last) {
-    size_t a = 0, b = 0;
-    int32_t day = 0;
-    while (day <= last) {
+                              const struct standards_plan *after, int32_t first, int32_t last) {
+    size_t a = place_at(before, first), b = place_at(after, first);
+    int32_t day = first;
+    while (day <= last && day < INT32_MAX) {
         if (!same(before->sets[a].set, after->sets[b].set)) return day;
-        int32_t next_a = a + 1 < before->count ? before->sets[a + 1].from : INT32_MAX;
-        int32_t next_b = b + 1 < after->count ? after->sets[b + 1].from : INT32_MAX;
-        if (next_a == INT32_MAX && next_b == INT32_MAX) break;
+        int32_t next_a = next_day(before, a), next_b = next_day(after, b);
         day = next_a < next_b ? next_a : next_b;
         a += next_a == day;
         b += next_b == day;

@@ -28,10 +28,10 @@ void standards_plan_fini(struct standards_plan *plan);
 /// then. ERR_NOMEM: both are as before.
 MUST_CHECK enum err standards_plan_follow(struct standards_plan *plan, int32_t from,
                                           struct standards_plan *next);
-/// The first day up to `last` on which the plans judge differently; INT32_MAX: none. Day 0 stands
-/// for all days before the first that a file names.
+/// The first day from `first` to `last` on which the plans judge differently; INT32_MAX: none. Day
+/// 0 stands for all days before the first that a file names.
 int32_t standards_plan_change(const struct standards_plan *before,
-                              const struct standards_plan *after, int32_t last);
+                              const struct standards_plan *after, int32_t first, int32_t last);
 
 /// The set that holds on a local day.
 static inline const struct standard_set *standards_plan_at(const struct standards_plan *plan,
