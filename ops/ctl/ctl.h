@@ -20,6 +20,7 @@ struct ctl {
     struct ctl_settings settings;
     bool json;          // --json
     const char *day;    // --day, or NULL
+    const char *from;   // --from, or NULL
     const char *dir;    // --dir, or NULL
     const char *lang;   // --lang, or NULL
     const char *wait_s; // --seconds, or NULL
@@ -66,3 +67,5 @@ int ctl_standards_trace(struct ctl *ctl);
 int ctl_standards_test(struct ctl *ctl);
 int ctl_standards_diff(struct ctl *ctl);
 int ctl_standards_notice(struct ctl *ctl);
+int ctl_standards_publish(struct ctl *ctl);
+int ctl_standards_published(struct ctl *ctl);

@@ -63,6 +63,14 @@ const struct ctl_command ctl_commands[] = {
     {"standards notice", "BRANCH [--day YYYY-MM-DD] [--lang de|en]",
      "A notice for those who work there: what is measured, judged, and not judged. Markdown.", 1, 1,
      ctl_standards_notice},
+    {"standards publish", "[CONFIG_DIR | HASH] [--from YYYY-MM-DD]",
+     "Check a folder (or take what was published before) and let all workers whose `standards` is "
+     "published judge by it, from that local day of each branch on (default: the first day that "
+     "has begun nowhere); the first publication holds from the beginning. Refused if encounters "
+     "that have begun would be judged otherwise.",
+     0, 1, ctl_standards_publish},
+    {"standards published", "", "What is published, from when on, since when, by whom.", 0, 0,
+     ctl_standards_published},
     {NULL, NULL, NULL, 0, 0, NULL}};
 
 int ctl_fail(const char *format, ...) {
@@ -130,6 +138,7 @@ int main(int argc, char **argv) {
     const struct command_option options[] = {
         {"--json", NULL, &json, "Print for machines."},
         {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
+        {"--from", "YYYY-MM-DD", &ctl.from, "standards publish: from this day on."},
         {"--lang", "de|en", &ctl.lang, "Language of texts (default: en)."},
         {"--dir", "DIR", &ctl.dir, "keys new: the folder, instead of keys_dir."},
         {"--seconds", "N", &ctl.wait_s, "wait, tap: end after so many seconds (default: never)."},

@@ -17,6 +17,20 @@ static const char *ago(const json_t *object, const char *key, char text[32]) {
     return text;
 }
 
+/// Whether those who work judge by the same.
+static bool standards_differ(const json_t *workers) {
+    const char *first = NULL;
+    const json_t *worker;
+    size_t i;
+    json_array_foreach(workers, i, worker) {
+        const char *standards = json_string_value(json_object_get(worker, "set"));
+        if (!json_is_true(json_object_get(worker, "ready")) || !standards) continue;
+        if (first && strcmp(first, standards) != 0) return true;
+        first = standards;
+    }
+    return false;
+}
+
 static void print_workers(const json_t *workers) {
     const json_t *worker;
     char text[32];
@@ -32,7 +46,7 @@ static void print_workers(const json_t *workers) {
                standard_text(worker, "version"), standard_text(worker, "set"),
                standard_text(worker, "acknowledge"), state);
         const char *trouble = json_string_value(json_object_get(worker, "trouble"));
-        if (trouble) printf("%-20s Redis: %s\n", "", trouble);
+        if (trouble) printf("%-20s %s\n", "", trouble);
     }
 }
 
@@ -86,6 +100,8 @@ static void print_status(const json_t *status) {
         printf(", no unfinished batch");
     putchar('\n');
     print_workers(json_object_get(status, "workers"));
+    if (json_is_true(json_object_get(status, "standards_differ")))
+        printf("the workers judge by different standards: see tresenctl standards published\n");
     print_gateways(json_object_get(status, "gateways"));
     print_refused(json_object_get(status, "refused"));
     if (json_is_true(json_object_get(status, "truncated")))
@@ -95,6 +111,8 @@ static void print_status(const json_t *status) {
 int ctl_status(struct ctl *ctl) {
     json_t *status = broker_status(ctl);
     if (!status) return CTL_FAILED;
+    bool differ = standards_differ(json_object_get(status, "workers"));
+    json_object_set_new(status, "standards_differ", json_boolean(differ));
     if (ctl->json) return ctl_print_json(status);
     print_status(status);
     json_decref(status);
