@@ -72,11 +72,12 @@ Test(plan, the_first_change_is_that_of_looking_at_each_day) {
         uint8_t was[DAYS + 1], is[DAYS + 1];
         judged_on(&before, was);
         judged_on(&after, is);
-        for (int32_t last = 0; last <= DAYS; last++) {
-            int32_t day = 0;
+        int32_t first = (int32_t)(next_random(&state) % DAYS);
+        for (int32_t last = first; last <= DAYS; last++) {
+            int32_t day = first;
             while (day <= last && was[day] == is[day])
                 day++;
-            cr_assert(eq(i32, standards_plan_change(&before, &after, last),
+            cr_assert(eq(i32, standards_plan_change(&before, &after, first, last),
                          day > last ? INT32_MAX : day));
         }
         standards_plan_fini(&before);
@@ -92,7 +93,7 @@ Test(plan, what_follows_from_tomorrow_changes_nothing_until_today) {
         struct standards_plan before = random_plan(&same);
         int32_t today = (int32_t)(next_random(&state) % DAYS);
         cr_assert(eq(int, standards_plan_follow(&plan, today + 1, &next), ERR_NONE));
-        cr_assert(eq(i32, standards_plan_change(&before, &plan, today), INT32_MAX));
+        cr_assert(eq(i32, standards_plan_change(&before, &plan, 0, today), INT32_MAX));
         standards_plan_fini(&before);
         standards_plan_fini(&plan);
     }
