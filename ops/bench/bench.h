@@ -24,7 +24,7 @@ struct bench_path {
     int (*run)(const struct bench *bench);
 };
 extern const struct bench_path bench_load, bench_direct, bench_direct_best, bench_redis_streams,
-    bench_zmq, bench_memcpy, bench_engine, bench_engine_plain;
+    bench_zmq, bench_memcpy, bench_engine, bench_engine_plain, bench_settling, bench_settling_late;
 
 uint64_t bench_now_ns(void); // monotonic
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const struct bench_path *const paths[] = {
-    &bench_load,          &bench_direct,       &bench_direct_best,
-    &bench_redis_streams, &bench_zmq,          &bench_memcpy,
-    &bench_engine,        &bench_engine_plain, NULL};
+    &bench_load,   &bench_direct, &bench_direct_best,  &bench_redis_streams, &bench_zmq,
+    &bench_memcpy, &bench_engine, &bench_engine_plain, &bench_settling,      &bench_settling_late,
+    NULL};
 
 static void list_paths(FILE *out, bool yaml) {
     if (yaml) return;

@@ -20,6 +20,7 @@ def measures(config, count):
         if row["kind"] == "samples" and row["legal"] in ("P0", "P1"):
             row["range"] = json.loads(row["range"])
             row["resolution"] = float(row["resolution"])
+            row["unit"] = row["unit"].strip('"')
             found.append(row)
     if len(found) < count:
         raise SystemExit(f"ops/bench/run: config/measures.yaml has only {len(found)} such measures")

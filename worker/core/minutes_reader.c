@@ -46,6 +46,7 @@ struct minutes_reader {
     size_t capacity, member_count, segment_count, stretch_count, series_count, label_count;
     struct columns incoming; // as they come; times from the encounter's begin
     struct segment *segments;
+    uint32_t *order; // segments of one series
     struct member *members;
     struct stretch *stretches;
     struct span *spans;
@@ -75,6 +76,7 @@ struct minutes_reader *minutes_reader_new(size_t observations) {
     if (!reader) return NULL;
     reader->capacity = observations;
     reader->segments = malloc(SEGMENTS_MAX * sizeof *reader->segments);
+    reader->order = malloc(SEGMENTS_MAX * sizeof *reader->order);
     reader->members = malloc(observations * sizeof *reader->members);
     reader->stretches = malloc(STRETCHES_MAX * sizeof *reader->stretches);
     reader->spans = malloc(STRETCHES_MAX * sizeof *reader->spans);
@@ -85,8 +87,9 @@ struct minutes_reader *minutes_reader_new(size_t observations) {
     // Behind as many as may be kept there is room for the chunk that is being read.
     bool columns = columns_new(&reader->incoming, 2 * observations) &&
                    columns_new(&reader->columns, observations);
-    if (columns && reader->segments && reader->members && reader->stretches && reader->spans &&
-        reader->labels && reader->label_places && reader->chunk_labels && reader->ranks)
+    if (columns && reader->segments && reader->order && reader->members && reader->stretches &&
+        reader->spans && reader->labels && reader->label_places && reader->chunk_labels &&
+        reader->ranks)
         return reader;
     minutes_reader_free(reader);
     return NULL;
@@ -95,6 +98,7 @@ struct minutes_reader *minutes_reader_new(size_t observations) {
 void minutes_reader_free(struct minutes_reader *reader) {
     if (!reader) return;
     free(reader->segments);
+    free(reader->order);
     free(reader->members);
     free(reader->stretches);
     free(reader->spans);
@@ -325,12 +329,37 @@ static void rank_labels(struct minutes_reader *reader) {
     qsort(reader->labels, reader->label_count, sizeof *reader->labels, compare_names);
 }
 
-/// The segments of a series behind each other, as they came; false: they are not in order of time.
-static bool join_in_order(struct minutes_reader *reader, uint16_t place, struct columns *columns) {
-    const struct columns *incoming = &reader->incoming;
-    columns->count = 0;
+static int compare_segments(const void *left, const void *right, void *context) {
+    const struct minutes_reader *reader = context;
+    const struct segment *a = &reader->segments[*(const uint32_t *)left];
+    const struct segment *b = &reader->segments[*(const uint32_t *)right];
+    const int32_t *t_ms = reader->incoming.t_ms;
+    return compare_i64(t_ms[a->first], t_ms[b->first]);
+}
+
+/// The segments of a series into reader->order, by their first time; returns how many.
+static size_t order_segments(struct minutes_reader *reader, uint16_t place) {
+    const int32_t *t_ms = reader->incoming.t_ms;
+    size_t count = 0;
+    bool sorted = true; // late data is rare
     for (uint32_t i = reader->lists[place].first; i != NO_SEGMENT; i = reader->segments[i].next) {
-        const struct segment *segment = &reader->segments[i];
+        if (count > 0) {
+            const struct segment *last = &reader->segments[reader->order[count - 1]];
+            sorted = sorted && t_ms[last->first] <= t_ms[reader->segments[i].first];
+        }
+        reader->order[count++] = i;
+    }
+    if (!sorted) qsort_r(reader->order, count, sizeof *reader->order, compare_segments, reader);
+    return count;
+}
+
+/// The segments of a series behind each other; false: they overlap, or hold equal times.
+static bool join_segments(struct minutes_reader *reader, uint16_t place, struct columns *columns) {
+    const struct columns *incoming = &reader->incoming;
+    const size_t segments = order_segments(reader, place);
+    columns->count = 0;
+    for (size_t i = 0; i < segments; i++) {
+        const struct segment *segment = &reader->segments[reader->order[i]];
         size_t at = columns->count, first = segment->first, count = segment->count;
         if (!segment->ascending || (at > 0 && columns->t_ms[at - 1] >= incoming->t_ms[first]))
             return false;
@@ -379,7 +408,7 @@ static size_t write_series(struct minutes_reader *reader, uint16_t place, size_t
     series->columns = (struct columns){.t_ms = reader->columns.t_ms + at,
                                        .value = reader->columns.value + at,
                                        .confidence = reader->columns.confidence + at};
-    if (!join_in_order(reader, place, &series->columns))
+    if (!join_segments(reader, place, &series->columns))
         join_by_sorting(reader, place, events, &series->columns);
     series->labels = events ? reader->labels : NULL;
     series->label_count = events ? reader->label_count : 0;
