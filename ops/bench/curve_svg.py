@@ -4,6 +4,7 @@ import math
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 64, 120, 24, 56
 COLOURS = ("#4878a8", "#e0893c", "#5a9a58", "#b8504c", "#8868a8")
+LINE = 15
 FONT = 'font-family="sans-serif" font-size="12"'
 
 
@@ -51,16 +52,17 @@ def axes(plane, label, values, y_label):
 
 
 def areas(plane, values, layers):
-    """One on top of the other, named at the right where they end."""
-    parts, below = [], [0.0] * len(values)
+    """One on top of the other, named at the right where they end, or as near as names fit."""
+    parts, below, named = [], [0.0] * len(values), float("inf")
     for (name, row), colour in zip(layers.items(), COLOURS):
         above = [low + value for low, value in zip(below, row)]
         points = [(plane.x(v), plane.y(y)) for v, y in zip(values, above)]
         points += [(plane.x(v), plane.y(y)) for v, y in zip(reversed(values), reversed(below))]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polygon points="{path}" fill="{colour}" fill-opacity="0.85"/>')
-        parts.append(text(WIDTH - RIGHT + 6, plane.y((below[-1] + above[-1]) / 2) + 4,
-                          f"{name} {row[-1]:.3f}", "start", f' fill="{colour}"'))
+        named = min(named - LINE, plane.y((below[-1] + above[-1]) / 2) + 4)
+        parts.append(text(WIDTH - RIGHT + 6, named, f"{name} {row[-1]:.3f}", "start",
+                          f' fill="{colour}"'))
         below = above
     return parts
 
