@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Real positions, written as a radar would write them into a pseudo-terminal, come out of the ld2450
-driver as the distances that are computed here from the same positions.
+"""Real positions, written as a radar would write them into a pseudo-terminal or a file, come out of
+the ld2450 driver as the distances that are computed here from the same positions.
 
     radar_data_test.py PLAY SOURCE_DIR DATA_DIR
 """
@@ -17,6 +17,7 @@ import tty
 
 CHUNK = 100  # frames: what a pseudo-terminal holds
 FRAMES = 2000
+NOW_MS = 1795424400000  # 2026-11-23T09:00:00Z: what the clock of PLAY says
 DESK, REACH_M, ZONE, ZONE_M = (2.5, 2.0), 3.0, (2.5, 3.0), 1.0
 RADAR = (2.5, -1.0)  # looks along y
 
@@ -61,20 +62,56 @@ def centimetres(metres):
     return math.floor(metres * 100 + 0.5)
 
 
-def play(program, source, config, frames):
-    """What the driver makes of the frames: [(measure, centimetres)] in the order of time."""
-    leader, line = os.openpty()
-    tty.setraw(line)
-    os.write(leader, b"".join(encoded(people) for people in frames))
+def expected(frames, first_ms):
+    """[(time, measure, centimetres)] of frames 100 ms apart."""
+    told = []
+    for i, people in enumerate(frames):
+        client, near = distances(people)
+        if near is not None:
+            told.append((first_ms + i * 100, "distance.bystander", centimetres(near)))
+        if client is not None:
+            told.append((first_ms + i * 100, "distance.client", centimetres(client)))
+    return told
+
+
+def play(program, source, config, restart_every, *settings):
+    """What the driver makes of the frames, as expected() says it."""
     done = subprocess.run(
-        [program, config, f"{source}/config/measures.yaml", "Europe/Berlin", "0", "0",
-         f"drivers.0.path={os.ttyname(line)}"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        [program, config, f"{source}/config/measures.yaml", "Europe/Berlin", "0",
+         str(restart_every), *settings], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         text=True, check=False)  # a live line does not end
-    os.close(leader)
-    os.close(line)
     assert "\nO " not in done.stdout, done.stdout[-300:]
     found = [line.split(" ") for line in done.stdout.splitlines() if line.startswith("S ")]
     return sorted((int(at), measure, int(value)) for _, measure, _, at, value, _ in found)
+
+
+def play_line(program, source, config, frames):
+    leader, line = os.openpty()
+    tty.setraw(line)
+    os.write(leader, b"".join(encoded(people) for people in frames))
+    try:
+        return play(program, source, config, 0, f"drivers.0.path={os.ttyname(line)}")
+    finally:
+        os.close(leader)
+        os.close(line)
+
+
+def check(found, wanted):
+    """The same, but for a centimetre of rounding."""
+    assert len(found) == len(wanted), (len(found), len(wanted))
+    for one, other in zip(found, wanted):
+        assert one[:2] == other[:2] and abs(one[2] - other[2]) <= 1, (one, other)
+
+
+def check_recording(program, source, config, frames):
+    """A file of the line's bytes, also after a restart in every turn."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"".join(encoded(people) for people in frames))
+        file.flush()
+        for restart_every in (0, 1):
+            found = play(program, source, config, restart_every, f"drivers.0.path={file.name}",
+                         "drivers.0.start=2026-11-23T09:00:00Z")
+            check(found, expected(frames, NOW_MS))
 
 
 def main():
@@ -98,19 +135,10 @@ def main():
         config.flush()
         for begin in range(0, len(frames), CHUNK):
             chunk = frames[begin:begin + CHUNK]
-            expected, now = [], 1795424400000
-            for i, people in enumerate(chunk):
-                at = now - (len(chunk) - 1 - i) * 100
-                client, near = distances(people)
-                if near is not None:
-                    expected.append((at, "distance.bystander", centimetres(near)))
-                if client is not None:
-                    expected.append((at, "distance.client", centimetres(client)))
-            found = play(program, source, config.name, chunk)
-            assert len(found) == len(expected), (begin, len(found), len(expected))
-            for one, other in zip(found, expected):
-                assert one[:2] == other[:2] and abs(one[2] - other[2]) <= 1, (one, other)
+            found = play_line(program, source, config.name, chunk)
+            check(found, expected(chunk, NOW_MS - (len(chunk) - 1) * 100))
             told += len(found)
+        check_recording(program, source, config.name, frames)
     assert told > FRAMES / 2, told
     print(f"{len(frames)} frames of {path}: {told} distances as computed")
     return 0
