@@ -69,3 +69,4 @@ int ctl_standards_diff(struct ctl *ctl);
 int ctl_standards_notice(struct ctl *ctl);
 int ctl_standards_publish(struct ctl *ctl);
 int ctl_standards_published(struct ctl *ctl);
+int ctl_standards_phrases(struct ctl *ctl);

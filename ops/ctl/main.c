@@ -71,6 +71,10 @@ const struct ctl_command ctl_commands[] = {
      0, 1, ctl_standards_publish},
     {"standards published", "", "What is published, from when on, since when, by whom.", 0, 0,
      ctl_standards_published},
+    {"standards phrases", "BRANCH [--day YYYY-MM-DD]",
+     "The list for the driver `phrases`: of phrases.yaml what the branch's standards ask for, and "
+     "nothing else.",
+     1, 1, ctl_standards_phrases},
     {NULL, NULL, NULL, 0, 0, NULL}};
 
 int ctl_fail(const char *format, ...) {

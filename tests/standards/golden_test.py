@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": ["diff", "CONFIG", "OTHER"],
     "notice-de": ["notice", "berlin", "--lang", "de"],
     "notice-suspended": ["notice", "rom", "--day", "2026-12-01"],
+    "phrases": ["phrases", "berlin"],
 }
 
 
@@ -50,6 +51,11 @@ def cases(tresenctl):
                                                                "bound: {least: 0.50}"))
             places = {"CONFIG": str(config), "OTHER": str(other)}
             yield name, run(tresenctl, config, [places.get(one, one) for one in arguments])
+    with tempfile.TemporaryDirectory() as scratch:
+        config = pathlib.Path(scratch, "config")
+        shutil.copytree(HERE / "config", config)
+        (config / "phrases.yaml").write_text("- {phrase: sorry, en: [i am sorry]}\n")
+        yield "phrases-without-words", run(tresenctl, config, ["phrases", "berlin"])
     for broken in sorted((HERE / "broken").glob("*.yaml")):
         with tempfile.TemporaryDirectory() as scratch:
             config = pathlib.Path(scratch, "config")
