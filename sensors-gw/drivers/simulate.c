@@ -35,8 +35,8 @@
 enum { AFTER_S = 60, SECONDS_A_TURN = 4096 };
 
 struct simulate_settings {
-    uint64_t seed, employees, days, opens_hour, open_hours;
-    double clients_an_hour, noise, person_share, day_share, speed;
+    uint64_t seed, employees, days, opens_hour;
+    double open_hours, clients_an_hour, noise, person_share, day_share, speed;
     char day[DAY_SETTING_SIZE];
     bool encounters;
     struct setting_texts measures;
@@ -50,7 +50,8 @@ static const struct setting settings_rows[] = {
     SETTING_U64(struct simulate_settings, days, 1, 0, 100000, "How many days; 0: they do not end."),
     SETTING_U64(struct simulate_settings, opens_hour, 9, 0, 23,
                 "Hour at which the branch opens, by its clock."),
-    SETTING_U64(struct simulate_settings, open_hours, 3, 1, 12, "Hours that it is open."),
+    SETTING_DOUBLE(struct simulate_settings, open_hours, 3, 0.25, 12,
+                   "Hours that it is open; ten minutes before the end the last client comes."),
     SETTING_DOUBLE(struct simulate_settings, clients_an_hour, 40, 1, 1000,
                    "Clients that come in an hour; a counter serves about 15."),
     SETTING_U64(struct simulate_settings, employees, 0, 0, 10000,

@@ -128,6 +128,7 @@ static void add_observations(struct minutes_builder *builder, const struct batch
     const size_t at = builder->observation_count, count = to - from;
     const uint16_t base_ms = (uint16_t)(series->base_ms - minute_ms); // the sum is in the minute
     uint16_t *t_ms = builder->t_ms + at;
+    if (!count) return; // the sensor watched, and there was nothing: there may be no columns
     for (size_t i = 0; i < count; i++)
         t_ms[i] = (uint16_t)(base_ms + (uint16_t)columns->t_ms[from + i]);
     memcpy(builder->value + at, columns->value + from, count * sizeof *builder->value);
