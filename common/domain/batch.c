@@ -8,6 +8,7 @@ static const char *const names[FACT_KIND_COUNT] = {
     [FACT_BIRTH] = "birth",
     [FACT_GOODBYE] = "goodbye",
     [FACT_GAP] = "gap",
+    [FACT_DECISION] = "decision",
 };
 
 const char *fact_kind_name(enum fact_kind kind) {

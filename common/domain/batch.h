@@ -1,6 +1,7 @@
 #pragma once
 // What a gateway publishes: the contents of a batch, in memory.
 
+#include "common/domain/decision.h"
 #include "common/domain/encounter.h"
 #include "common/domain/series.h"
 
@@ -31,6 +32,7 @@ enum fact_kind {
     FACT_BIRTH,     // the measures and counters that the gateway brings
     FACT_GOODBYE,   // nothing more will come until the next birth
     FACT_GAP,       // a range of time without data, and why
+    FACT_DECISION,  // what a person decided about a verdict; of the office only
     FACT_KIND_COUNT
 };
 const char *fact_kind_name(enum fact_kind kind); // "encounter", "withdrawn" ...
@@ -47,11 +49,12 @@ struct fact {
     /// FACT_WITHDRAWN: id, perhaps counter. The gateway is never in it: the broker says who sent
     /// it.
     struct encounter encounter;
-    struct span gap;         // FACT_GAP
-    struct name reason;      // FACT_GAP, FACT_WITHDRAWN; may be empty
-    struct id counter;       // FACT_GAP: empty = all
-    struct id_list measures; // FACT_BIRTH: as sent, well-formed, perhaps undeclared
-    struct id_list counters; // FACT_BIRTH
+    struct span gap;          // FACT_GAP
+    struct name reason;       // FACT_GAP, FACT_WITHDRAWN; may be empty
+    struct id counter;        // FACT_GAP: empty = all
+    struct id_list measures;  // FACT_BIRTH: as sent, well-formed, perhaps undeclared
+    struct id_list counters;  // FACT_BIRTH
+    struct decision decision; // FACT_DECISION
 };
 
 /// The contents of one batch. Arrays belong to the arena of whoever decoded or built it.

@@ -78,7 +78,9 @@ uint64_t branch_hash(const struct branch *branch) {
         hash = link_piece(hash, branch->counters[i].text);
     for (size_t i = 0; i < branch->gateway_count; i++) {
         const struct branch_gateway *gateway = &branch->gateways[i];
-        hash = link_piece(hash, gateway->opens ? "+gateway+opens" : "+gateway");
+        hash = link_piece(hash, gateway->office  ? "+gateway+office"
+                                : gateway->opens ? "+gateway+opens"
+                                                 : "+gateway");
         hash = link_piece(hash, gateway->id.text);
         for (size_t j = 0; j < gateway->counter_count; j++)
             hash = link_piece(hash, branch->counters[gateway->counters[j]].text);
@@ -169,17 +171,29 @@ static bool read_gateway_counters(const struct node *list, const struct node *no
     return ok;
 }
 
+/// What stands beside `office: true` and does not go with it; NULL: nothing.
+static bool serves_nothing(const struct node *beside, struct problems *problems) {
+    if (!beside) return true;
+    node_problem(beside, problems, ERR_CONFLICT,
+                 "the office watches no counter and opens no encounter: remove 'counters' and "
+                 "'opens'");
+    return false;
+}
+
 static bool read_gateway(const struct node *node, const struct branch *branch,
                          struct branch_gateway *gateway, struct problems *problems) {
-    static const char *const keys[] = {"gateway", "counters", "opens", NULL};
+    static const char *const keys[] = {"gateway", "counters", "opens", "office", NULL};
     bool ok = node_map(node, keys, problems);
     if (node->kind != NODE_MAP) return false;
     ok = node_id(node_need(node, "gateway", problems), &gateway->id, problems) && ok;
     gateway->key = gateway_key(&gateway->id);
     const struct node *opens = node_find(node, "opens");
     if (opens) ok = node_bool(opens, &gateway->opens, problems) && ok;
-    return read_gateway_counters(node_find(node, "counters"), node, branch, gateway, problems) &&
-           ok;
+    const struct node *office = node_find(node, "office");
+    if (office) ok = node_bool(office, &gateway->office, problems) && ok;
+    const struct node *counters = node_find(node, "counters");
+    if (gateway->office) return serves_nothing(counters ? counters : opens, problems) && ok;
+    return read_gateway_counters(counters, node, branch, gateway, problems) && ok;
 }
 
 /// In the minute logs a gateway is known by its short key alone.

@@ -11,6 +11,8 @@
 //   gateways:
 //     - gateway: desk             # its key is gateway.musterstadt.desk
 //       opens: true               # reports encounters
+//     - gateway: office          # decisions of people; serves no counter
+//       office: true
 //     - gateway: floor
 //       counters: [desk-1]        # default: all
 
@@ -30,6 +32,7 @@ struct branch_gateway {
     struct id id;
     uint16_t key; // gateway_key(id), alone in its branch
     bool opens;   // reports encounters
+    bool office;  // brings what people decide, and nothing else; serves no counter
     size_t counter_count;
     uint16_t *counters; // places in the branch's counters, ascending
 };

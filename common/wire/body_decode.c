@@ -459,6 +459,38 @@ static enum err require(const struct decoder *decoder, const struct reader *valu
     return values[key].at ? ERR_NONE : wrong(decoder, ERR_FORMAT, fact_keys[key], "missing");
 }
 
+static enum err read_decision(const struct decoder *decoder, struct reader *values,
+                              struct decision *decision) {
+    const struct {
+        size_t key;
+        text_check *valid;
+        char *out;
+    } texts[] = {{FACT_KEY_ID, name_valid, decision->encounter.text},
+                 {FACT_KEY_COUNTER, id_valid, decision->counter.text},
+                 {FACT_KEY_STANDARD, name_valid, decision->standard.text},
+                 {FACT_KEY_BY, name_valid, decision->by.text},
+                 {FACT_KEY_WHY, decision_reason_valid, decision->reason}};
+    enum err err = require(decoder, values, FACT_KEY_DECISION);
+    if (!err) err = require(decoder, values, FACT_KEY_BEGAN);
+    if (!err) err = require(decoder, values, FACT_KEY_DECIDED);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && !err; i++) {
+        size_t key = texts[i].key;
+        err =
+            read_required_text(decoder, fact_keys[key], &values[key], texts[i].valid, texts[i].out);
+    }
+    if (!err)
+        err = read_time(decoder, fact_keys[FACT_KEY_BEGAN], &values[FACT_KEY_BEGAN],
+                        &decision->began_ms);
+    if (!err)
+        err = read_time(decoder, fact_keys[FACT_KEY_DECIDED], &values[FACT_KEY_DECIDED],
+                        &decision->decided_ms);
+    struct bytes kind;
+    if (!err && (!pack_read_text(&values[FACT_KEY_DECISION], &kind) ||
+                 !decision_kind_parse((const char *)kind.data, kind.size, &decision->kind)))
+        err = wrong(decoder, ERR_FORMAT, fact_keys[FACT_KEY_DECISION], "no such decision");
+    return err;
+}
+
 static enum err read_fact_kind(struct decoder *decoder, struct reader *values, struct fact *fact) {
     enum err err = ERR_NONE;
     switch (fact->kind) {
@@ -477,6 +509,8 @@ static enum err read_fact_kind(struct decoder *decoder, struct reader *values, s
                               id_valid, &fact->counters);
     case FACT_GAP:
         return read_gap(decoder, values, fact);
+    case FACT_DECISION:
+        return read_decision(decoder, values, &fact->decision);
     case FACT_GOODBYE:
     case FACT_KIND_COUNT:
         break;

@@ -158,6 +158,17 @@ static void put_encounter(struct writer *writer, const struct encounter *encount
     put_time(writer, fact_keys[FACT_KEY_ENDED], encounter->ended_ms);
 }
 
+static void put_decision(struct writer *writer, const struct decision *decision) {
+    put_text(writer, fact_keys[FACT_KEY_ID], decision->encounter.text);
+    put_text(writer, fact_keys[FACT_KEY_COUNTER], decision->counter.text);
+    put_text(writer, fact_keys[FACT_KEY_STANDARD], decision->standard.text);
+    put_text(writer, fact_keys[FACT_KEY_DECISION], decision_kind_name(decision->kind));
+    put_time(writer, fact_keys[FACT_KEY_BEGAN], decision->began_ms);
+    put_time(writer, fact_keys[FACT_KEY_DECIDED], decision->decided_ms);
+    put_text(writer, fact_keys[FACT_KEY_BY], decision->by.text);
+    put_text(writer, fact_keys[FACT_KEY_WHY], decision->reason);
+}
+
 static void put_fact(struct writer *writer, const struct fact *fact) {
     put_text(writer, fact_keys[FACT_KEY_FACT], fact_kind_name(fact->kind));
     switch (fact->kind) {
@@ -178,6 +189,9 @@ static void put_fact(struct writer *writer, const struct fact *fact) {
         put_time(writer, fact_keys[FACT_KEY_FROM], fact->gap.from_ms);
         put_time(writer, fact_keys[FACT_KEY_TO], fact->gap.to_ms);
         put_text(writer, fact_keys[FACT_KEY_REASON], fact->reason.text);
+        break;
+    case FACT_DECISION:
+        put_decision(writer, &fact->decision);
         break;
     case FACT_GOODBYE:
     case FACT_KIND_COUNT:

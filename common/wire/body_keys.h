@@ -51,6 +51,12 @@ enum {
     FACT_KEY_REASON,
     FACT_KEY_MEASURES,
     FACT_KEY_COUNTERS,
+    FACT_KEY_STANDARD,
+    FACT_KEY_DECISION,
+    FACT_KEY_BEGAN,
+    FACT_KEY_DECIDED,
+    FACT_KEY_BY,
+    FACT_KEY_WHY,
     FACT_KEY_COUNT
 };
 static const struct pack_key fact_keys[FACT_KEY_COUNT] = {
@@ -70,4 +76,10 @@ static const struct pack_key fact_keys[FACT_KEY_COUNT] = {
     [FACT_KEY_REASON] = PACK_KEY("reason"),
     [FACT_KEY_MEASURES] = PACK_KEY("measures"),
     [FACT_KEY_COUNTERS] = PACK_KEY("counters"),
+    [FACT_KEY_STANDARD] = PACK_KEY("standard"),
+    [FACT_KEY_DECISION] = PACK_KEY("decision"),
+    [FACT_KEY_BEGAN] = PACK_KEY("began"),
+    [FACT_KEY_DECIDED] = PACK_KEY("decided"),
+    [FACT_KEY_BY] = PACK_KEY("by"),
+    [FACT_KEY_WHY] = PACK_KEY("why"),
 };

@@ -26,7 +26,7 @@ ALLOWED = {
     | {"common/settings/document.h", "common/settings/problems.h", "worker/engine"},
     "worker/store": COMMON | {"worker/standards", "worker/engine"},
     "worker/core": PURE_COMMON | {"worker/engine", "worker/standards", "worker/store/calls.h",
-                                   "worker/store/state.h"},
+                                   "worker/store/decisions.h", "worker/store/state.h"},
     # What config/ holds, read from files: for the worker and for tresenctl.
     "worker/catalogue": COMMON - {"common/io"} | {"worker/engine", "worker/standards"},
     "worker/shell": COMMON

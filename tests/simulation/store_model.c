@@ -123,9 +123,10 @@ static void touch(struct model *m, struct model_encounter *e, int64_t now) {
         memset(e->lease, 0, sizeof e->lease);
         if (e->tries > 0) e->tries--;
         e->new_due = PLACE_SET;
-    } else if (e->state == MODEL_SETTLED &&
+    } else if ((e->state == MODEL_SETTLED || e->state == MODEL_FINAL) &&
                (e->new_due == PLACE_SAME || e->new_due == PLACE_NONE)) {
         e->changed = true;
+        if (e->state == MODEL_FINAL) e->tries = 0;
         e->new_due = PLACE_KEPT;
     } else {
         return;
@@ -144,6 +145,7 @@ static void bound_length(const struct model *m, struct model_encounter *e) {
 }
 
 static void move_on(struct model *m, struct model_encounter *e, int64_t now) {
+    if (e->state == MODEL_FINAL) return;
     int64_t passed = slowest(m, counter_at(m, &e->counter));
     int64_t latest = begin_of(e) + (int64_t)m->encounter_max;
     e->changed = true;
@@ -323,7 +325,7 @@ static const char *ask(struct model *m, struct reader *in, int64_t now, struct b
 
 // ingest -----------------------------------------------------------------------------------------
 
-enum { FOLD_FACTS = 2048, FOLD_CHUNKS = 2048 };
+enum { FOLD_FACTS = 2048, FOLD_CHUNKS = 2048, FOLD_DECISIONS = 256 };
 
 struct fold_part {
     size_t place;
@@ -349,7 +351,15 @@ struct told { // a fact
     uint8_t outcome;
 };
 
+struct decided { // a decision
+    size_t counter;
+    int64_t began;
+    struct model_decision decision;
+};
+
 struct argument {
+    size_t decision_count;
+    struct decided decisions[FOLD_DECISIONS];
     size_t part_count, piece_count, fact_count, gap_count, dead_count;
     struct fold_part parts[MODEL_GATEWAYS];
     struct fold_piece pieces[FOLD_CHUNKS];
@@ -444,6 +454,30 @@ static bool read_letters(struct reader *in, struct argument *a) {
         reader_take(in, 1); // whether it was born
         reader_take(in, reader_u32(in));
     }
+    return !in->failed;
+}
+
+static bool read_decisions(const struct model *m, struct reader *in, struct argument *a) {
+    a->decision_count = reader_u16(in);
+    if (in->failed || a->decision_count > FOLD_DECISIONS) return false;
+    for (size_t i = 0; i < a->decision_count; i++) {
+        struct decided *decided = &a->decisions[i];
+        struct model_decision *decision = &decided->decision;
+        *decided = (struct decided){.counter = reader_u16(in)};
+        decision->encounter = read_text(in);
+        decided->began = read_time(in);
+        const uint8_t *begin = in->at;
+        decision->standard = read_text(in);
+        decision->kind = reader_u8(in);
+        decision->decided = read_time(in);
+        reader_short(in); // by
+        reader_short(in); // why
+        decision->size = (size_t)(in->at - begin);
+        if (in->failed || decided->counter >= m->counter_count || decision->kind > 3 ||
+            decision->size > MODEL_DECISION)
+            return false;
+        memcpy(decision->text, begin, decision->size);
+    }
     return at_end(in);
 }
 
@@ -456,7 +490,8 @@ static bool unfit(const struct model *m, const struct fold_part *part) {
 static bool ahead(const struct model *m, const struct argument *a, const struct fold_part *part) {
     int64_t least = NEVER;
     for (size_t i = 0; i < m->gateway_count; i++)
-        if (holds_back(m, &m->gateways[i]) && m->gateways[i].watermark < least)
+        if (memchr(m->gateways[i].serves, '1', m->counter_count) &&
+            holds_back(m, &m->gateways[i]) && m->gateways[i].watermark < least)
             least = m->gateways[i].watermark;
     return m->bytes + a->bytes > 2 * m->bytes_max || m->gateways[part->place].watermark > least;
 }
@@ -584,6 +619,31 @@ static void apply_fact(struct model *m, const struct told *fact, int64_t now, ui
         change_by(m, e, fact, now, &late[1]);
 }
 
+static bool is_later(const struct model_decision *a, const struct model_decision *b) {
+    if (a->decided != b->decided) return a->decided > b->decided;
+    size_t size = a->size < b->size ? a->size : b->size;
+    int order = memcmp(a->text, b->text, size);
+    return order > 0 || (order == 0 && a->size > b->size);
+}
+
+static void apply_decision(struct model *m, const struct decided *decided, int64_t now) {
+    const struct model_decision *new = &decided->decision;
+    struct model_encounter *e = find_encounter(m, &new->encounter);
+    if (!e && decided->began < m->counters[decided->counter].mark) return;
+    size_t place = 0;
+    while (place < m->decision_count &&
+           !(same_text(&m->decisions[place].encounter, &new->encounter) &&
+             same_text(&m->decisions[place].standard, &new->standard) &&
+             m->decisions[place].kind == new->kind))
+        place++;
+    assert(place < MODEL_DECISIONS);
+    if (place < m->decision_count && !is_later(new, &m->decisions[place])) return;
+    if (place == m->decision_count) m->decision_count++;
+    m->decisions[place] = *new;
+    m->counts.decisions++;
+    if (e && !e->withdrawn) touch(m, e, now);
+}
+
 static void keep_piece(struct model *m, const struct fold_piece *piece) {
     assert(m->chunk_count < MODEL_CHUNKS);
     if (m->log_size + piece->data.size > MODEL_LOG) { // close the holes of what was swept
@@ -630,7 +690,7 @@ static const char *ingest(struct model *m, struct reader *in, int64_t now, struc
     struct argument *a = &argument;
     uint32_t late[3] = {0};
     if (!read_parts(m, in, a) || !read_pieces(m, in, a) || !read_facts(m, in, a) ||
-        !read_letters(in, a))
+        !read_letters(in, a) || !read_decisions(m, in, a))
         return "bad fold";
     bool any_unfit = false, any_ahead = false;
     for (size_t i = 0; i < a->part_count; i++) {
@@ -650,6 +710,8 @@ static const char *ingest(struct model *m, struct reader *in, int64_t now, struc
         apply_fact(m, &a->facts[i], now, late);
     for (size_t i = 0; i < a->piece_count; i++)
         apply_piece(m, &a->pieces[i], now, late);
+    for (size_t i = 0; i < a->decision_count; i++)
+        apply_decision(m, &a->decisions[i], now);
     for (size_t i = 0; i < m->encounter_count; i++)
         if (m->encounters[i].changed) move_on(m, &m->encounters[i], now);
     advance(m, now);
@@ -698,6 +760,34 @@ static void put_minutes(const struct model *m, const struct model_encounter *e,
         out->data[count_at + i] = (uint8_t)(count >> (8 * i));
 }
 
+static bool stands_before(const struct model_decision *a, const struct model_decision *b) {
+    int order = strcmp(a->standard.text, b->standard.text);
+    return order < 0 || (order == 0 && a->kind < b->kind);
+}
+
+/// By standard, then kind.
+static void put_decisions(const struct model *m, const struct model_encounter *e,
+                          struct buffer *out) {
+    size_t size_at = out->size;
+    buffer_put_u32(out, 0);
+    const struct model_decision *last = NULL;
+    for (;;) {
+        const struct model_decision *next = NULL;
+        for (size_t i = 0; i < m->decision_count; i++) {
+            const struct model_decision *d = &m->decisions[i];
+            if (!same_text(&d->encounter, &e->id) || (last && !stands_before(last, d)) ||
+                (next && stands_before(next, d)))
+                continue;
+            next = d;
+        }
+        if (!next) break;
+        buffer_put(out, next->text, next->size);
+        last = next;
+    }
+    for (size_t i = 0; i < 4 && !out->failed; i++)
+        out->data[size_at + i] = (uint8_t)((out->size - size_at - 4) >> (8 * i));
+}
+
 static void put_taken(const struct model *m, const struct model_encounter *e, struct buffer *out) {
     uint32_t clock_error = 0;
     for (size_t i = 0; i < m->gateway_count; i++)
@@ -705,6 +795,7 @@ static void put_taken(const struct model *m, const struct model_encounter *e, st
     buffer_put_u8(out, e->withdrawn);
     buffer_put_u8(out, e->several);
     buffer_put_u8(out, e->tries >= m->tries_max);
+    buffer_put_u8(out, e->state == MODEL_FINAL);
     buffer_put_u32(out, clock_error);
     buffer_put_u8(out, e->outcome);
     for (size_t i = 0; i < 4; i++)
@@ -715,7 +806,13 @@ static void put_taken(const struct model *m, const struct model_encounter *e, st
     put_text(out, &e->offering);
     put_text(out, &e->employee);
     put_text(out, &e->language);
-    put_minutes(m, e, out);
+    put_decisions(m, e, out);
+    buffer_put_u32(out, e->state == MODEL_FINAL ? (uint32_t)e->verdicts_size : 0);
+    if (e->state == MODEL_FINAL) buffer_put(out, e->verdicts, e->verdicts_size);
+    if (e->state == MODEL_FINAL)
+        buffer_put_u32(out, 0);
+    else
+        put_minutes(m, e, out);
 }
 
 /// The next one due that has not been loaded in this call: by time, then by name.
@@ -768,6 +865,13 @@ static const char *take(struct model *m, struct reader *in, int64_t now, struct 
         if (!e) e = next_made_due(m, now);
         if (!e) break;
         e->loaded = true;
+        if (e->state == MODEL_FINAL && e->tries >= m->tries_max) { // until the next decision
+            m->counts.crashed++;
+            memset(e->lease, 0, sizeof e->lease);
+            e->changed = true;
+            e->new_due = PLACE_NONE;
+            continue;
+        }
         if (e->tries > 0 && count > 0) continue; // it is taken alone
         alone = e->tries > 0;
         lease_out(m, e, lease, now, &taken);
@@ -879,25 +983,30 @@ static const char *settle(struct model *m, struct reader *in, int64_t now, struc
     struct model_text id = read_text(in), set = read_text(in), day = read_text(in),
                       hour = read_text(in);
     struct bytes contribution = reader_take(in, reader_u32(in));
-    reader_take(in, reader_u32(in)); // verdicts
-    if (!at_end(in) || contribution.size > MODEL_CONTRIBUTION) return "bad settle";
+    struct bytes verdicts = reader_take(in, reader_u32(in));
+    bool waits = reader_u8(in);
+    if (!at_end(in) || verdicts.size > MODEL_VERDICTS || contribution.size > MODEL_CONTRIBUTION)
+        return "bad settle";
     struct model_encounter *e = find_encounter(m, &id);
     bool stands = e && leased(e) && memcmp(e->lease, lease, sizeof lease) == 0;
     if (m->plant == PLANT_NO_LEASE) stands = e && (e->state == MODEL_ENDED || leased(e));
-    if (!stands || e->state == MODEL_FINAL) {
+    if (!stands) {
         put_head(m, STALE, now, out);
         buffer_put_u16(out, 0);
         return NULL;
     }
     if (e->withdrawn != (contribution.size == 0)) return "only a withdrawn one contributes nothing";
 
-    bool final =
-        e->withdrawn || e->times[3] + (int64_t)m->grace <= slowest(m, counter_at(m, &e->counter));
+    bool final = e->state == MODEL_FINAL || e->withdrawn ||
+                 e->times[3] + (int64_t)m->grace <= slowest(m, counter_at(m, &e->counter));
     if (e->contributed && m->plant != PLANT_ADD_WITHOUT_SUBTRACT &&
         !add(m->cells, &m->cell_count, e, -1))
         return "cells cannot be added to";
     if (contribution.size) memcpy(e->contribution, contribution.data, contribution.size);
     e->contribution_size = contribution.size;
+    if (verdicts.size) memcpy(e->verdicts, verdicts.data, verdicts.size);
+    e->verdicts_size = verdicts.size;
+    e->waits = waits;
     if (contribution.size) e->contribution[1] = !final;
     e->contributed = true;
     e->where_counter = e->counter;

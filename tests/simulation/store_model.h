@@ -18,6 +18,9 @@ enum {
     MODEL_CELL_VALUES = 21 + 12 * MODEL_STANDARDS,
     MODEL_CONTRIBUTION = 30 + 9 * MODEL_STANDARDS,
     MODEL_DEAD = 16,
+    MODEL_DECISIONS = 64,
+    MODEL_DECISION = 512, // bytes of one
+    MODEL_VERDICTS = 8192,
     MODEL_TEXT = 65,
     MODEL_LOG = 256 * 1024,
 };
@@ -39,13 +42,23 @@ struct model_encounter {
     int64_t due, wait;
     bool contributed;
     uint8_t contribution[MODEL_CONTRIBUTION];
-    size_t contribution_size;
+    size_t contribution_size, verdicts_size;
+    uint8_t verdicts[MODEL_VERDICTS];
+    bool waits;
     struct model_text where_counter, day, hour, set;
     bool deleted; // only by a planted bug
     // What the call at hand makes of it.
     bool loaded, changed, paused;
     enum { PLACE_SAME, PLACE_NONE, PLACE_SET, PLACE_KEPT } new_due, new_wait;
     int64_t due_at, wait_at;
+};
+
+/// The newest of its encounter, standard and kind; perhaps its encounter is not known yet.
+struct model_decision {
+    struct model_text encounter, standard;
+    uint8_t kind, text[MODEL_DECISION]; // text: as it travelled
+    size_t size;
+    int64_t decided;
 };
 
 struct model_gateway {
@@ -86,6 +99,7 @@ struct model_clock {
 struct model_counts {
     uint64_t timeouts, withdrawn, dead, dead_dropped, lost, gaps, crashed;
     uint64_t too_late_observations, too_late_facts, orphan_facts, left_out[4];
+    uint64_t decisions;
 };
 
 struct model {
@@ -96,10 +110,12 @@ struct model {
     struct model_clock clock, clock_now; // written, and as the call at hand sees it
     uint32_t tries_max, dead_max, gaps_max;
     size_t counter_count, gateway_count, encounter_count, cell_count, dead_count, chunk_count;
+    size_t decision_count;
     struct model_counter counters[MODEL_COUNTERS];
     struct model_gateway gateways[MODEL_GATEWAYS];
     struct model_counts counts;
     struct model_encounter encounters[MODEL_ENCOUNTERS];
+    struct model_decision decisions[MODEL_DECISIONS];
     struct model_cell cells[MODEL_CELLS];
     bool set_known;
     uint64_t bytes, appended; // appended: ever

@@ -42,13 +42,12 @@ static struct id name_of(const struct simulation *s, const struct worker *worker
 static void send_ready(struct simulation *s, struct worker *worker) {
     uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)s->broker_count;
     for (size_t i = 0; i < s->broker_count; i++)
-        gather(
-            worker, i,
-            &(struct message){.type = MESSAGE_READY,
-                              .worker = name_of(s, worker),
-                              .credit = share,
-                              .held = worker->held[i],
-                              .set = bytes_of_text("a")});
+        gather(worker, i,
+               &(struct message){.type = MESSAGE_READY,
+                                 .worker = name_of(s, worker),
+                                 .credit = share,
+                                 .held = worker->held[i],
+                                 .set = bytes_of_text("a")});
     worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
 }
 
@@ -67,9 +66,7 @@ static void frame_let_go(struct worker *worker, struct frame *frame) {
 static struct frame *frame_keep(struct worker *worker, size_t broker, struct bytes bytes) {
     struct frame *frame = malloc(sizeof *frame + bytes.size);
     assert(frame);
-    *frame = (struct frame){.next = worker->frames,
-                            .broker = (uint8_t)broker,
-                            .holders = 1};
+    *frame = (struct frame){.next = worker->frames, .broker = (uint8_t)broker, .holders = 1};
     memcpy(frame->bytes, bytes.data, bytes.size);
     if (worker->frames) worker->frames->before = frame;
     worker->frames = frame;
@@ -345,6 +342,7 @@ void worker_start(struct simulation *s, size_t number) {
     limits.refuse_ms = 500;
     limits.drain_ms = 1000;
     limits.ingest = (struct ingest_limits){.observations = 4096,
+                                           .decisions = BATCH_FACTS_MAX,
                                            .chunks = 4096,
                                            .labels = 4096,
                                            .facts = 512,

@@ -22,11 +22,13 @@ struct ingest {
     struct minutes_builder *minutes;
     struct buffer chunks;
     size_t batches, bytes; // bytes: a bound on the packed argument
-    size_t gateway_count, fact_count, gap_count, dead_count;
+    size_t gateway_count, fact_count, gap_count, dead_count, decision_count;
     struct fold_gateway gateways[BRANCH_GATEWAYS_MAX];
     struct fold_fact *facts;
     struct encounter *encounters; // of the facts
     struct fold_gap gaps[GAPS_MAX];
+    struct fold_decision *decisions;
+    struct decision *decided; // of the decisions
     struct fold_dead *dead;
     struct buffer *letters; // of the dead: reason, then body
     struct buffer births;   // the measures that births named; reserved, so that it stays in place
@@ -38,6 +40,7 @@ struct ingest_limits ingest_limits_default(void) {
         .chunks = (size_t)8 * MINUTES_BATCH_MAX,
         .labels = (size_t)4 * BATCH_OBSERVATIONS_MAX,
         .facts = (size_t)16 * BATCH_FACTS_MAX,
+        .decisions = (size_t)4 * BATCH_FACTS_MAX,
         .dead = 16,
         .bytes = 12 << 20,
     };
@@ -46,7 +49,8 @@ struct ingest_limits ingest_limits_default(void) {
 struct ingest *ingest_new(const struct ingest_limits *limits) {
     assert(limits->observations >= BATCH_OBSERVATIONS_MAX && limits->chunks >= MINUTES_BATCH_MAX &&
            limits->labels >= BATCH_OBSERVATIONS_MAX && limits->facts >= BATCH_FACTS_MAX &&
-           limits->facts <= UINT16_MAX && limits->dead >= 1);
+           limits->facts <= UINT16_MAX && limits->decisions >= BATCH_FACTS_MAX &&
+           limits->decisions <= UINT16_MAX && limits->dead >= 1);
     struct ingest *ingest = calloc(1, sizeof *ingest);
     if (!ingest) return NULL;
     ingest->limits = *limits;
@@ -55,10 +59,13 @@ struct ingest *ingest_new(const struct ingest_limits *limits) {
     ingest->minutes = minutes_builder_new(limits->observations, limits->chunks, limits->labels);
     ingest->facts = calloc(limits->facts, sizeof *ingest->facts);
     ingest->encounters = calloc(limits->facts, sizeof *ingest->encounters);
+    ingest->decisions = calloc(limits->decisions, sizeof *ingest->decisions);
+    ingest->decided = calloc(limits->decisions, sizeof *ingest->decided);
     ingest->dead = calloc(limits->dead, sizeof *ingest->dead);
     ingest->letters = calloc(limits->dead, sizeof *ingest->letters);
-    if (!ingest->minutes || !ingest->facts || !ingest->encounters || !ingest->dead ||
-        !ingest->letters || !buffer_extend(&ingest->births, BIRTHS_SIZE)) {
+    if (!ingest->minutes || !ingest->facts || !ingest->encounters || !ingest->decisions ||
+        !ingest->decided || !ingest->dead || !ingest->letters ||
+        !buffer_extend(&ingest->births, BIRTHS_SIZE)) {
         ingest_free(ingest);
         return NULL;
     }
@@ -76,6 +83,8 @@ void ingest_free(struct ingest *ingest) {
     buffer_fini(&ingest->births);
     free(ingest->facts);
     free(ingest->encounters);
+    free(ingest->decisions);
+    free(ingest->decided);
     free(ingest->dead);
     free(ingest->letters);
     free(ingest);
@@ -88,6 +97,7 @@ void ingest_begin(struct ingest *ingest, const struct branch *branch, uint64_t c
     ingest->batches = 0;
     ingest->bytes = ARGUMENT_SLACK;
     ingest->gateway_count = ingest->fact_count = ingest->gap_count = ingest->dead_count = 0;
+    ingest->decision_count = 0;
     buffer_clear(&ingest->births);
 }
 
@@ -157,6 +167,25 @@ static enum err check_counter(const struct ingest *ingest, const struct envelope
                        ingest->branch->id.text);
 }
 
+/// The office alone decides, about counters of its branch.
+static enum err check_decision(const struct ingest *ingest, const struct envelope *envelope,
+                               const struct decision *decision, struct problem *problem) {
+    const struct branch *branch = ingest->branch;
+    const struct branch_gateway *gateway = &branch->gateways[envelope->gateway];
+    if (!gateway->office)
+        return problem_set(problem, ERR_REFUSED,
+                           "gateway %s decides about encounter %s, but is not the office of branch "
+                           "%s: mark it `office: true` in config/branches/%s.yaml, or find out who "
+                           "has its key",
+                           gateway->id.text, decision->encounter.text, branch->id.text,
+                           branch->id.text);
+    if (branch_counter(branch, &decision->counter) >= 0) return ERR_NONE;
+    return problem_set(problem, ERR_REFUSED,
+                       "a decision about encounter %s names counter %s, which branch %s does not "
+                       "have",
+                       decision->encounter.text, decision->counter.text, branch->id.text);
+}
+
 /// Every counter that the batch speaks of must be one of its gateway's.
 static enum err check_counters(const struct ingest *ingest, const struct envelope *envelope,
                                const struct batch *batch, struct problem *problem) {
@@ -169,6 +198,8 @@ static enum err check_counters(const struct ingest *ingest, const struct envelop
             fact->kind == FACT_GAP ? &fact->counter : &fact->encounter.counter;
         if (fact->kind == FACT_GAP || fact->kind == FACT_ENCOUNTER)
             err = check_counter(ingest, envelope, counter, problem);
+        else if (fact->kind == FACT_DECISION)
+            err = check_decision(ingest, envelope, &fact->decision, problem);
     }
     return err;
 }
@@ -205,6 +236,14 @@ static void add_encounter(struct ingest *ingest, const struct envelope *envelope
         .withdrawn = withdrawn,
         .encounter = encounter,
     };
+}
+
+/// Whatever clock it was decided by: what a person decided is never left out.
+static void add_decision(struct ingest *ingest, const struct decision *decision) {
+    struct decision *kept = &ingest->decided[ingest->decision_count];
+    *kept = *decision;
+    ingest->decisions[ingest->decision_count++] = (struct fold_decision){
+        .counter = (uint16_t)branch_counter(ingest->branch, &decision->counter), .decision = kept};
 }
 
 /// Of several births the last one counts. Where there is no room its measures stay unnamed: they
@@ -251,6 +290,10 @@ static void add_fact(struct ingest *ingest, const struct envelope *envelope,
             .reason = fact->reason,
         };
         break;
+    case FACT_DECISION:
+        gateway->presence = PRESENCE_HERE;
+        add_decision(ingest, &fact->decision);
+        break;
     case FACT_KIND_COUNT:
         assert(!"not a fact");
     }
@@ -267,7 +310,7 @@ static void add_watermark(const struct batch *batch, int64_t future_ms,
 /// A bound on the bytes that a batch adds to the packed argument.
 static size_t packed_bound(const struct batch *batch, size_t observations, size_t chunks) {
     return sizeof(struct fold_gateway) + observations * OBSERVATION_SIZE + chunks * CHUNK_SIZE +
-           batch->fact_count * sizeof(struct encounter) +
+           batch->fact_count * (sizeof(struct encounter) + sizeof(struct decision)) +
            batch->series_count * (NAME_SIZE_MAX + CHUNK_SIZE);
 }
 
@@ -288,6 +331,7 @@ enum err ingest_add(struct ingest *ingest, const struct envelope *envelope,
     size_t bytes = packed_bound(batch, observations, chunks);
     bool fits = minutes_fits(ingest->minutes, observations, chunks, labels) &&
                 batch->fact_count <= ingest->limits.facts - ingest->fact_count &&
+                batch->fact_count <= ingest->limits.decisions - ingest->decision_count &&
                 batch->fact_count + 1 <= GAPS_MAX - ingest->gap_count &&
                 (ingest->batches == 0 || bytes <= ingest->limits.bytes - ingest->bytes);
     if (!fits) return ERR_FULL;
@@ -357,6 +401,8 @@ enum err ingest_fold(struct ingest *ingest, struct fold *fold) {
         .gaps = ingest->gaps,
         .dead_count = ingest->dead_count,
         .dead = ingest->dead,
+        .decision_count = ingest->decision_count,
+        .decisions = ingest->decisions,
         .chunk_count = chunk_count,
         .chunks = buffer_bytes(&ingest->chunks),
     };

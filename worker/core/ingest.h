@@ -20,6 +20,7 @@ struct ingest_limits {
     size_t chunks;
     size_t labels;
     size_t facts;
+    size_t decisions;
     size_t dead;
     size_t bytes; // of the packed argument
 };

@@ -5,6 +5,7 @@
 #include "common/base/ring.h"
 #include "worker/core/jobs.h"
 #include "worker/core/pipeline.h"
+#include "worker/store/decisions.h"
 
 enum settle_state { SETTLE_IDLE, SETTLE_WANTED, SETTLE_TAKING, SETTLE_JUDGING };
 
@@ -48,6 +49,8 @@ struct pipeline {
     struct minutes_reader *minutes;
     struct buffer contribution, verdicts;
     struct judgement *judgements;
+    struct decision decisions[DECISIONS_MAX]; // of the encounter being judged
+    size_t decision_count;
     uint8_t done_jobs[JOBS_MAX * 8];
 
     uint32_t taken_lane; // whose take_reply is being judged; UINT32_MAX: none

@@ -1,5 +1,7 @@
 #include "worker/core/settle.h"
 
+#include "worker/engine/decide.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -70,6 +72,8 @@ enum err settle_write(const struct taken *taken, const struct zone *zone,
         .contribution = buffer_bytes(contribution),
         .verdicts = buffer_bytes(verdicts),
     };
+    for (size_t i = 0; judgements && i < set->count; i++)
+        call->waits |= judgement_waits(&judgements[i]);
     memcpy(call->set.text, set->hash_text, sizeof set->hash_text);
     time_day_text(zone, settle_counted_ms(encounter), call->day);
     time_hour_text(zone, settle_counted_ms(encounter), call->hour);

@@ -37,6 +37,10 @@ struct verdict_entry {
     struct name standard;
     struct judgement judgement;
 };
+/// The judgements of verdicts that are kept, by the set that they were made by.
+/// ERR_CONFLICT  other standards than the set's
+MUST_CHECK enum err verdicts_judgements(struct bytes verdicts, const struct standard_set *set,
+                                        struct judgement *judgements);
 MUST_CHECK enum err verdicts_read(struct reader *reader, struct verdicts_head *head);
 /// count times after verdicts_read.
 MUST_CHECK enum err verdicts_next(struct reader *reader, struct verdict_entry *entry);

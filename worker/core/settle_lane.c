@@ -1,6 +1,7 @@
 // A branch's due encounters: taken under a lease, judged by the engine, settled.
 
 #include "worker/core/lanes.h"
+#include "worker/engine/decide.h"
 
 #include <assert.h>
 
@@ -83,16 +84,26 @@ void settle_lane_taken(struct pipeline *pipeline, uint32_t index, enum call_clas
 }
 
 /// How sure a comparison of the encounter's own times is.
-static struct engine_context context_of(const struct taken *taken, const struct zone *zone) {
+static struct engine_context context_of(const struct pipeline *pipeline, const struct taken *taken,
+                                        const struct zone *zone) {
     return (struct engine_context){.clock_error_ms = taken->clock_error_ms,
+                                   .decisions = pipeline->decisions,
+                                   .decision_count = pipeline->decision_count,
                                    .times_error_ms =
                                        taken->several_clocks ? 2 * taken->clock_error_ms : 0,
                                    .zone = zone};
 }
 
-/// The set that held on the day on which the encounter counts.
+/// The set that held on the day on which the encounter counts; of a final one the set that judged
+/// it, or NULL: this worker does not have that one.
 static const struct standard_set *set_of(const struct pipeline_branch *branch,
-                                         const struct encounter *encounter) {
+                                         const struct taken *taken) {
+    const struct encounter *encounter = &taken->encounter;
+    if (taken->final) {
+        struct verdicts_head head;
+        struct reader verdicts = reader_of(taken->verdicts);
+        return verdicts_read(&verdicts, &head) ? NULL : standards_plan_set(branch->plan, head.set);
+    }
     struct local_time local = zone_local(&branch->branch->zone, settle_counted_ms(encounter));
     return standards_plan_at(branch->plan, local.year * 10000 + local.month * 100 + local.day);
 }
@@ -113,9 +124,31 @@ static void judge(struct pipeline *pipeline, uint32_t index, struct taken *taken
         engine_error(set, REASON_BAD_DATA, pipeline->judgements, scores);
         return;
     }
-    struct engine_context context = context_of(taken, &pipeline->branches[index].branch->zone);
+    struct engine_context context =
+        context_of(pipeline, taken, &pipeline->branches[index].branch->zone);
     engine_evaluate(set, &taken->encounter, series, series_count, &context, pipeline->judgements,
                     scores);
+}
+
+/// A final encounter's minutes are gone; its verdicts hold what was found. false: they cannot be
+/// read, and what was settled stays.
+static bool judge_kept(struct pipeline *pipeline, uint32_t index, const struct taken *taken,
+                       const struct standard_set *set, struct scores *scores) {
+    if (!set || verdicts_judgements(taken->verdicts, set, pipeline->judgements)) {
+        pipeline_notice(pipeline, index,
+                        "a decision about encounter %s waits: no set of this worker judged it",
+                        taken->encounter.id.text);
+        return false;
+    }
+    engine_decide(set, pipeline->decisions, pipeline->decision_count, pipeline->judgements, scores);
+    return true;
+}
+
+static void read_decisions(struct pipeline *pipeline, uint32_t index, const struct taken *taken) {
+    if (!decisions_read(taken->decisions, pipeline->decisions, &pipeline->decision_count)) return;
+    pipeline_notice(pipeline, index, "decisions about encounter %s cannot be read",
+                    taken->encounter.id.text);
+    pipeline->decision_count = 0;
 }
 
 bool settle_lane_judge(struct pipeline *pipeline, struct pipeline_action *action) {
@@ -133,8 +166,14 @@ bool settle_lane_judge(struct pipeline *pipeline, struct pipeline_action *action
         if (lane->settle_calls == 0) round_over(pipeline, index);
         return false;
     }
-    const struct standard_set *set = set_of(branch, &taken.encounter);
-    if (!taken.withdrawn) judge(pipeline, index, &taken, set, &scores);
+    const struct standard_set *set = set_of(branch, &taken);
+    read_decisions(pipeline, index, &taken);
+    if (taken.final) {
+        if (!judge_kept(pipeline, index, &taken, set, &scores))
+            return settle_lane_judge(pipeline, action);
+    } else if (!taken.withdrawn) {
+        judge(pipeline, index, &taken, set, &scores);
+    }
 
     *action = (struct pipeline_action){.kind = ACTION_SETTLE, .branch = index, .set = set};
     if (settle_write(&taken, &branch->branch->zone, set,

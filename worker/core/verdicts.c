@@ -2,8 +2,9 @@
 //
 //   v: 1, set: hash, scores: [overall, six dimensions, coverage], standards: [map, ...]
 //   a standard: id, verdict, reason (their numbers), coverage, degree; and where there are any
-//   measured, limit, worst: [from, to], points: [time, value, confidence, ...]; a point's time
-//   is told from the one before it, the first from 1970.
+//   found: [verdict, reason, degree] before a person decided, measured, limit, worst: [from, to],
+//   points: [time, value, confidence, ...]; a point's time is told from the one before it, the
+//   first from 1970.
 
 #include "common/wire/pack.h"
 #include "worker/core/settle.h"
@@ -27,6 +28,7 @@ enum {
     ENTRY_REASON,
     ENTRY_COVERAGE,
     ENTRY_DEGREE,
+    ENTRY_FOUND,
     ENTRY_MEASURED,
     ENTRY_LIMIT,
     ENTRY_WORST,
@@ -38,7 +40,7 @@ static const struct pack_key entry_keys[ENTRY_COUNT] = {
     [ENTRY_REASON] = PACK_KEY("reason"), [ENTRY_COVERAGE] = PACK_KEY("coverage"),
     [ENTRY_DEGREE] = PACK_KEY("degree"), [ENTRY_MEASURED] = PACK_KEY("measured"),
     [ENTRY_LIMIT] = PACK_KEY("limit"),   [ENTRY_WORST] = PACK_KEY("worst"),
-    [ENTRY_POINTS] = PACK_KEY("points"),
+    [ENTRY_POINTS] = PACK_KEY("points"), [ENTRY_FOUND] = PACK_KEY("found"),
 };
 
 static void write_text(msgpack_packer *packer, const char *text) {
@@ -76,13 +78,20 @@ static void write_entry(msgpack_packer *packer, const char *standard,
                         const struct judgement *judgement) {
     bool measured = !isnan(judgement->measured), limit = !isnan(judgement->limit);
     bool worst = judgement->worst.from_ms != TIME_NONE, points = judgement->point_count > 0;
-    msgpack_pack_map(packer, (size_t)5 + measured + limit + worst + points);
+    msgpack_pack_map(packer, (size_t)5 + judgement->decided + measured + limit + worst + points);
     pack_write_key(packer, entry_keys[ENTRY_ID]);
     write_text(packer, standard);
     write_number(packer, ENTRY_VERDICT, judgement->verdict);
     write_number(packer, ENTRY_REASON, judgement->reason);
     write_number(packer, ENTRY_COVERAGE, judgement->coverage_millionths);
     write_number(packer, ENTRY_DEGREE, judgement->degree_millionths);
+    if (judgement->decided) {
+        pack_write_key(packer, entry_keys[ENTRY_FOUND]);
+        msgpack_pack_array(packer, 3);
+        msgpack_pack_int(packer, judgement->found.verdict);
+        msgpack_pack_int(packer, judgement->found.reason);
+        msgpack_pack_int32(packer, judgement->found.degree_millionths);
+    }
     if (measured) {
         pack_write_key(packer, entry_keys[ENTRY_MEASURED]);
         pack_write_number(packer, judgement->measured);
@@ -181,11 +190,28 @@ static bool read_worst(struct reader *reader, struct span *worst) {
            pack_read_integer(reader, &worst->from_ms) && pack_read_integer(reader, &worst->to_ms);
 }
 
+static bool read_verdict(struct reader *verdict_at, struct reader *reason_at,
+                         struct ruling *ruling) {
+    int64_t verdict, reason;
+    if (!pack_read_integer(verdict_at, &verdict) || verdict < 0 || verdict >= VERDICT_COUNT ||
+        !pack_read_integer(reason_at, &reason) || reason < 0 || reason >= REASON_COUNT)
+        return false;
+    ruling->verdict = (enum verdict)verdict;
+    ruling->reason = (enum reason)reason;
+    return true;
+}
+
+static bool read_found(struct reader *reader, struct ruling *found) {
+    size_t count;
+    return pack_read_array(reader, &count) && count == 3 && read_verdict(reader, reader, found) &&
+           read_i32(reader, &found->degree_millionths);
+}
+
 enum err verdicts_next(struct reader *reader, struct verdict_entry *entry) {
     struct reader values[ENTRY_COUNT];
     struct judgement *judgement = &entry->judgement;
     struct bytes id;
-    int64_t verdict, reason;
+    struct ruling ruling;
     *entry = (struct verdict_entry){
         .judgement = {.measured = NAN, .limit = NAN, .worst = {TIME_NONE, TIME_NONE}}};
     if (!pack_index(reader, DEPTH, entry_keys, sizeof *entry_keys, ENTRY_COUNT, values))
@@ -194,20 +220,35 @@ enum err verdicts_next(struct reader *reader, struct verdict_entry *entry) {
         if (!values[i].at) return ERR_FORMAT;
     if (!pack_read_text(&values[ENTRY_ID], &id) ||
         !name_set(&entry->standard, (const char *)id.data, id.size) ||
-        !pack_read_integer(&values[ENTRY_VERDICT], &verdict) || verdict < 0 ||
-        verdict >= VERDICT_COUNT || !pack_read_integer(&values[ENTRY_REASON], &reason) ||
-        reason < 0 || reason >= REASON_COUNT ||
+        !read_verdict(&values[ENTRY_VERDICT], &values[ENTRY_REASON], &ruling) ||
         !read_i32(&values[ENTRY_COVERAGE], &judgement->coverage_millionths) ||
         !read_i32(&values[ENTRY_DEGREE], &judgement->degree_millionths))
         return ERR_FORMAT;
-    judgement->verdict = (enum verdict)verdict;
-    judgement->reason = (enum reason)reason;
-    bool read = true;
-    if (values[ENTRY_MEASURED].at)
+    judgement->verdict = ruling.verdict;
+    judgement->reason = ruling.reason;
+    judgement->decided = values[ENTRY_FOUND].at != NULL;
+    bool read = !judgement->decided || read_found(&values[ENTRY_FOUND], &judgement->found);
+    if (read && values[ENTRY_MEASURED].at)
         read = pack_read_number(&values[ENTRY_MEASURED], &judgement->measured);
     if (read && values[ENTRY_LIMIT].at)
         read = pack_read_number(&values[ENTRY_LIMIT], &judgement->limit);
     if (read && values[ENTRY_WORST].at) read = read_worst(&values[ENTRY_WORST], &judgement->worst);
     if (read && values[ENTRY_POINTS].at) read = read_points(&values[ENTRY_POINTS], judgement);
     return read ? ERR_NONE : ERR_FORMAT;
+}
+
+enum err verdicts_judgements(struct bytes verdicts, const struct standard_set *set,
+                             struct judgement *judgements) {
+    struct reader reader = reader_of(verdicts);
+    struct verdicts_head head;
+    struct verdict_entry entry;
+    enum err err = verdicts_read(&reader, &head);
+    if (!err && (strcmp(head.set, set->hash_text) != 0 || head.count != set->count))
+        err = ERR_CONFLICT;
+    for (size_t i = 0; !err && i < set->count; i++) {
+        err = verdicts_next(&reader, &entry);
+        if (!err && !name_equal(&entry.standard, &set->items[i].id)) err = ERR_CONFLICT;
+        if (!err) judgements[i] = entry.judgement;
+    }
+    return err;
 }

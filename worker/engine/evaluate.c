@@ -1,6 +1,7 @@
 #include "worker/engine/evaluate.h"
 
 #include "worker/engine/compose.h"
+#include "worker/engine/decide.h"
 #include "worker/engine/degree.h"
 #include "worker/engine/evidence.h"
 #include "worker/engine/phase.h"
@@ -356,13 +357,6 @@ static const struct standard *variant(const struct subject *subject,
     return standard;
 }
 
-static bool confirmed(const struct subject *subject, const struct standard *standard) {
-    const struct engine_context *context = subject->context;
-    for (size_t i = 0; i < context->confirmed_count; i++)
-        if (strcmp(context->confirmed[i].text, standard->id.text) == 0) return true;
-    return false;
-}
-
 static void evaluate_one(const struct subject *subject, const struct standard *standard,
                          struct judgement *out) {
     if (!applies(subject, standard, out)) return;
@@ -372,8 +366,7 @@ static void evaluate_one(const struct subject *subject, const struct standard *s
         evaluate_figure(subject, standard, false, out);
     if (out->verdict == VERDICT_NOT_MET || out->verdict == VERDICT_PARTLY_MET)
         excuse(subject, standard, out);
-    if (out->verdict == VERDICT_NOT_MET && standard->severity == SEVERITY_AUTO_FAIL &&
-        !confirmed(subject, standard))
+    if (out->verdict == VERDICT_NOT_MET && standard->severity == SEVERITY_AUTO_FAIL)
         out->reason = REASON_UNCONFIRMED;
     if (standard->status == STATUS_SHADOW && out->verdict != VERDICT_NOT_APPLICABLE)
         conclude(out, VERDICT_NOT_SELECTED, REASON_SHADOW, -1);
@@ -406,5 +399,5 @@ void engine_evaluate(const struct standard_set *set, const struct encounter *enc
     };
     for (size_t i = 0; i < set->count; i++)
         evaluate_one(&subject, variant(&subject, &set->items[i]), &out[i]);
-    score_encounter(set, out, scores);
+    engine_decide(set, context->decisions, context->decision_count, out, scores);
 }

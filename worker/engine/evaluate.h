@@ -1,6 +1,7 @@
 #pragma once
 // The standards engine: a pure function from an encounter and its series to verdicts.
 
+#include "common/domain/decision.h"
 #include "common/domain/encounter.h"
 #include "worker/engine/verdict.h"
 #include "worker/standards/standard.h"
@@ -11,8 +12,8 @@ struct engine_context {
     uint32_t times_error_ms; // of the difference of two of the encounter's own times: 0 when one
                              // gateway told them all, else the sum of the gateways' clock errors
     const struct zone *zone; // of the branch; NULL: unknown, standards then apply at every hour
-    const struct name *confirmed; // standards whose violation a person has confirmed
-    size_t confirmed_count;
+    const struct decision *decisions; // of people, about this encounter; in any order
+    size_t decision_count;
 };
 
 /// Judge every standard of the set on one ended encounter.

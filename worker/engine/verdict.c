@@ -30,6 +30,9 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_EXCUSE] = "excuse",
     [REASON_HOURS] = "hours",
     [REASON_UNCONFIRMED] = "unconfirmed",
+    [REASON_CONFIRMED] = "confirmed",
+    [REASON_PARDONED] = "pardoned",
+    [REASON_DISPUTED] = "disputed",
     [REASON_SUSPENDED] = "suspended",
 };
 

@@ -38,6 +38,9 @@ enum reason {
     REASON_HOURS,         // the standard does not apply at this time of the week
     REASON_UNCONFIRMED,   // violated, and so grave that a person has to confirm it
     REASON_SUSPENDED,     // suspended for some time, by somebody, for a reason
+    REASON_CONFIRMED,     // a person has looked at it: it stands
+    REASON_PARDONED,      // violated, but a person has excused it
+    REASON_DISPUTED,      // a person contests it; it does not count until somebody has decided
     REASON_COUNT
 };
 
@@ -54,6 +57,13 @@ struct point {
     uint8_t confidence;
 };
 
+/// What was found, before a person decided.
+struct ruling {
+    enum verdict verdict;
+    enum reason reason;
+    int32_t degree_millionths;
+};
+
 /// One standard on one encounter.
 struct judgement {
     enum verdict verdict;
@@ -63,6 +73,8 @@ struct judgement {
     int32_t coverage_millionths; // share of the phase with evidence; -1: did not come to it
     int32_t degree_millionths;   // met 1000000, not met 0, partly met between; -1: no outcome
     struct span worst;           // the longest stretch on the wrong side; TIME_NONE: none
+    bool decided;                // a person did: verdict, reason and degree are what follows
+    struct ruling found;         // decided: what they were before
     size_t point_count;          // usable ones of the phase, thinned evenly to POINTS_MAX
     struct point points[POINTS_MAX];
 };

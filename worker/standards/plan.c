@@ -128,3 +128,9 @@ int32_t standards_plan_change(const struct standards_plan *before,
     }
     return INT32_MAX;
 }
+
+const struct standard_set *standards_plan_set(const struct standards_plan *plan, const char *hash) {
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->sets[i].set->hash_text, hash) == 0) return plan->sets[i].set;
+    return NULL;
+}

@@ -33,6 +33,9 @@ MUST_CHECK enum err standards_plan_follow(struct standards_plan *plan, int32_t f
 int32_t standards_plan_change(const struct standards_plan *before,
                               const struct standards_plan *after, int32_t first, int32_t last);
 
+/// The set of this hash (as text), whenever it holds; NULL: the plan has none.
+const struct standard_set *standards_plan_set(const struct standards_plan *plan, const char *hash);
+
 /// The set that holds on a local day.
 static inline const struct standard_set *standards_plan_at(const struct standards_plan *plan,
                                                            int32_t day) {

@@ -1,6 +1,7 @@
 #include "worker/store/calls.h"
 
 #include "common/base/hash.h"
+#include "worker/store/decisions.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -207,10 +208,17 @@ static void put_notes(const struct fold *fold, struct buffer *out) {
     }
 }
 
+static void put_decision(const struct fold_decision *fold, struct buffer *out) {
+    buffer_put_u16(out, fold->counter);
+    put_text(out, fold->decision->encounter.text);
+    put_time(out, fold->decision->began_ms);
+    decision_write(fold->decision, out);
+}
+
 /// All of a fold but its gateways' positions.
 static void put_rest(const struct fold *fold, struct buffer *out) {
     assert(fold->fact_count <= UINT16_MAX && fold->gap_count <= UINT16_MAX &&
-           fold->dead_count <= UINT16_MAX);
+           fold->dead_count <= UINT16_MAX && fold->decision_count <= UINT16_MAX);
     buffer_put_u32(out, fold->chunk_count);
     buffer_put(out, fold->chunks.data, fold->chunks.size);
     buffer_put_u16(out, (uint16_t)fold->fact_count);
@@ -223,6 +231,9 @@ static void put_rest(const struct fold *fold, struct buffer *out) {
     for (size_t i = 0; i < fold->dead_count; i++)
         put_dead(&fold->dead[i], out);
     put_notes(fold, out);
+    buffer_put_u16(out, (uint16_t)fold->decision_count);
+    for (size_t i = 0; i < fold->decision_count; i++)
+        put_decision(&fold->decisions[i], out);
 }
 
 void call_ingest(const struct fold *fold, struct buffer *out) {
@@ -308,8 +319,11 @@ enum err take_reply_next(struct take_reply *reply, struct taken *taken) {
     taken->withdrawn = reader_u8(reader);
     taken->several_clocks = reader_u8(reader);
     taken->crashed = reader_u8(reader);
+    taken->final = reader_u8(reader);
     taken->clock_error_ms = reader_u32(reader);
     read_encounter(reader, &taken->encounter);
+    taken->decisions = reader_take(reader, reader_u32(reader));
+    taken->verdicts = reader_take(reader, reader_u32(reader));
     taken->minute_count = reader_u32(reader);
     if (reader->failed || taken->minute_count > reader_left(reader) / MINUTE_NUMBER_SIZE)
         return ERR_FORMAT;
@@ -341,6 +355,7 @@ void call_settle(const struct settle_call *call, struct buffer *out) {
     put_text(out, call->hour);
     put_long(out, call->contribution);
     put_long(out, call->verdicts);
+    buffer_put_u8(out, call->waits);
 }
 
 enum err settle_reply_read(struct bytes bytes, struct settle_reply *reply) {

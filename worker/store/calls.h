@@ -3,6 +3,7 @@
 // every byte. Each call has one key, one packed argument and one packed reply.
 
 #include "common/base/bytes.h"
+#include "common/domain/decision.h"
 #include "common/domain/encounter.h"
 #include "common/domain/position.h"
 #include "common/domain/series.h"
@@ -128,14 +129,20 @@ struct fold_dead {
     struct bytes reason, body; // reason: at most 255 bytes
 };
 
+struct fold_decision {
+    uint16_t counter; // place in the branch's counters
+    const struct decision *decision;
+};
+
 /// Batches of one branch, to be applied whole or not at all.
 struct fold {
     uint64_t configuration;
-    size_t gateway_count, fact_count, gap_count, dead_count;
+    size_t gateway_count, fact_count, gap_count, dead_count, decision_count;
     const struct fold_gateway *gateways;
     const struct fold_fact *facts; // in the order in which they were sent
     const struct fold_gap *gaps;
     const struct fold_dead *dead;
+    const struct fold_decision *decisions; // in any order
     uint32_t chunk_count; // minute chunks as minutes_finish (worker/core/minutes.h) writes them
     struct bytes chunks;
 };
@@ -169,7 +176,10 @@ struct taken {
     bool withdrawn;          // to be settled without a contribution
     bool several_clocks;     // told by more than one gateway
     bool crashed;            // leases ran out tries_max times: to be settled as error, unjudged
+    bool final;              // its minutes are gone: decide anew about the verdicts that are kept
     uint32_t clock_error_ms; // of the gateway that told it
+    struct bytes decisions;  // of people; for decisions_read
+    struct bytes verdicts;   // final: as they were settled
     size_t minute_count;
     struct reader minutes; // for taken_minute
 };
@@ -196,6 +206,7 @@ struct settle_call {
     char hour[HOUR_TEXT_SIZE]; // 2026-11-23T09
     struct bytes contribution; // worker/core/settle.h; empty: contributes nothing
     struct bytes verdicts;     // opaque, for explaining
+    bool waits;                // some verdict waits for a person
 };
 struct settle_reply {
     struct reply head;

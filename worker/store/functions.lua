@@ -1,7 +1,7 @@
 #!lua name=tresen_v1
 -- The store's side of Tresen: every change to a branch is one of these calls. KEYS.md beside this
--- file gives keys, arguments and replies byte by byte. The build puts functions_ingest.lua and
--- functions_settle.lua behind this file: one library, in which each part uses those before it.
+-- file gives keys, arguments and replies byte by byte. The build puts functions_decisions.lua,
+-- functions_ingest.lua and functions_settle.lua behind this file: one library, in which each part uses those before it.
 --
 -- An error does not roll back. So each function has two halves: it reads and checks everything
 -- (arguments to their last byte, the type of every key that it will write), then it writes, and
@@ -318,7 +318,7 @@ local function encounter_read(b, id, record)
     return false
   end
   local e = encounter_unpack(id, record)
-  e.was_begin, e.was_wait = begin_of(e), wait_of(b, e)
+  e.was_final, e.was_begin, e.was_wait = e.state == FINAL, begin_of(e), wait_of(b, e)
   remember(b, e)
   return e
 end
@@ -351,8 +351,9 @@ local function touch(b, e)
     change(b, e)
     e.lease, e.tries = NO_LEASE, math.max(0, e.tries - 1)
     e.due, e.due_kept, e.paused = b.now + b.r.settle_pause, false, true
-  elseif e.state == SETTLED and not e.due then
+  elseif e.state >= SETTLED and not e.due then
     change(b, e)
+    if e.state == FINAL then e.tries = 0 end
     e.due, e.due_kept, e.paused = b.now + b.r.settle_pause, true, true
   end
 end
@@ -369,6 +370,7 @@ end
 
 -- Where a non-final encounter stands against its slowest gateway.
 local function move_on(b, e)
+  if e.state == FINAL then return end
   change(b, e)
   local passed, latest = slowest(b, e.place), begin_of(e) + b.r.encounter_max
   if e.withdrawn == 1 then
@@ -435,6 +437,7 @@ end
 
 -- Only what differs from what the sets had when the encounter was read.
 local function write_places(b, e)
+  if e.was_final then return end
   local moved, final, begin = e.home ~= e.counter, e.state == FINAL, begin_of(e)
   if moved or final or begin ~= e.was_begin then
     write_place(b, e, 'open', e.was_begin, not final and begin)

@@ -248,7 +248,8 @@ local function ahead_of_slowest(b, bytes)
   local least = NEVER
   for i = 1, b.r.gateway_count do
     local g = b.gateways[i]
-    if holds_back(b, g) and g.watermark < least then least = g.watermark end
+    local watches = #b.r.serves[i] > 0 -- the office promises nothing
+    if watches and holds_back(b, g) and g.watermark < least then least = g.watermark end
   end
   local full = b.bytes + bytes > 2 * b.r.bytes_max
   return function(f) return (full or f[GATEWAY].watermark > least) and 2 or 0 end
@@ -434,6 +435,7 @@ local function read_rest(b, text, at)
   f.gaps, at = read_gaps(b, text, at)
   f.dead, at = read_dead(b, text, at)
   f.notes, at = read_notes(b, text, at)
+  f.decisions, at = decisions.read(b, text, at)
   check_end(text, at)
   return f
 end
@@ -443,6 +445,7 @@ local function apply_rest(b, f)
   local tally = { observations = 0, facts = 0, orphans = 0 }
   for i = 1, #f.facts do apply_fact(b, f.facts[i], tally) end
   for i = 1, #f.chunks do apply_chunk(b, f.chunks[i], tally) end
+  decisions.apply(b, f.decisions)
   for _, id in ipairs(b.loaded) do
     local e = b.encounters[id]
     if e.changed then move_on(b, e) end
@@ -460,6 +463,7 @@ local function write_rest(b, f)
   write_chunks(b, f.chunks)
   write_letters(b, f.dead, f.room, f.gaps)
   write_births(b, f.notes)
+  decisions.write(b)
   branch_write(b)
 end
 

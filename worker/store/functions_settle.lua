@@ -18,7 +18,9 @@ local function due_now(b, most)
   return ids
 end
 
+-- A final one has no minutes any more: it is decided anew about the verdicts that were settled.
 local function pack_minutes(b, e)
+  if e.state == FINAL then return struct.pack('<I4', 0) end
   local minutes = redis.call('ZRANGEBYSCORE', b.prefix .. 'mi:' .. e.counter,
     decimal(math.floor(begin_of(e) / MINUTE)), decimal(math.floor(end_of(e) / MINUTE)))
   local parts = { struct.pack('<I4', #minutes) }
@@ -38,11 +40,14 @@ local function clock_error_of(b, name)
 end
 
 local function pack_taken(b, e, crashed)
-  return struct.pack('<BBBI4Bi8i8i8i8', e.withdrawn, e.several, crashed and 1 or 0,
+  local kept = redis.call('HMGET', b.prefix .. 'e:' .. e.id, 'decisions', 'verdicts')
+  local decided, verdicts = kept[1] or '', e.state == FINAL and kept[2] or ''
+  return struct.pack('<BBBBI4Bi8i8i8i8', e.withdrawn, e.several, crashed and 1 or 0,
+      e.state == FINAL and 1 or 0,
       clock_error_of(b, e.gateway), e.outcome, e.issued, e.called, e.started, e.ended)
     .. struct.pack('<Bc0Bc0Bc0Bc0Bc0Bc0', #e.id, e.id, #e.counter, e.counter, #e.gateway,
       e.gateway, #e.offering, e.offering, #e.employee, e.employee, #e.language, e.language)
-    .. pack_minutes(b, e)
+    .. struct.pack('<I4c0I4c0', #decided, decided, #verdicts, verdicts) .. pack_minutes(b, e)
 end
 
 -- Up to as much again, by chance: what two branches lost at once is not due at once again and again.
@@ -61,11 +66,16 @@ local function take(keys, args)
   for _, id in ipairs(due_now(b, most)) do
     if bytes > bytes_max then break end
     local e = b.encounters[id]
-    check(e.state == ENDED or e.state == SETTLED, 'encounter ', id, ' cannot be due')
+    check(e.state ~= OPEN, 'encounter ', id, ' cannot be due')
+    local crashed = e.tries >= b.r.tries_max
     -- Whoever took it before may have died of it: it goes alone, so that no other is blamed.
     local alone = e.tries > 0
-    if not alone or #parts == 0 then
-      parts[#parts + 1] = pack_taken(b, e, e.tries >= b.r.tries_max)
+    if crashed and e.state == FINAL then -- what was settled stays, until the next decision
+      change(b, e)
+      count(b, 'crashed', 1)
+      e.lease, e.due = NO_LEASE, false
+    elseif not alone or #parts == 0 then
+      parts[#parts + 1] = pack_taken(b, e, crashed)
       bytes = bytes + #parts[#parts]
       change(b, e)
       if e.tries == b.r.tries_max then count(b, 'crashed', 1) end
@@ -244,8 +254,8 @@ end
 
 local function read_settle(text)
   local c, where, at = {}, {}, nil
-  c.configuration, c.lease, c.id, where.set, where.day, where.hour, c.contribution, c.verdicts, at =
-    struct.unpack('<c8c8Bc0Bc0Bc0Bc0I4c0I4c0', text)
+  c.configuration, c.lease, c.id, where.set, where.day, where.hour, c.contribution, c.verdicts,
+    c.waits, at = struct.unpack('<c8c8Bc0Bc0Bc0Bc0I4c0I4c0B', text)
   check_end(text, at)
   check(string.match(where.day, '^%d%d%d%d%-%d%d%-%d%d$')
         and string.match(where.hour, '^%d%d%d%d%-%d%d%-%d%dT%d%d$')
@@ -260,11 +270,11 @@ local function settle(keys, args)
   if not b then return head(nil, UNCONFIGURED) end
   local old = redis.call('HMGET', b.prefix .. 'e:' .. c.id, 'record', 'contribution', 'cells')
   local where, e = c.where, encounter_read(b, c.id, old[1])
-  if not e or c.lease == NO_LEASE or e.lease ~= c.lease or e.state == FINAL then
+  if not e or c.lease == NO_LEASE or e.lease ~= c.lease then
     return head(b, STALE) .. struct.pack('<BB', 0, 0)
   end
   check((e.withdrawn == 1) == (c.contribution == ''), 'only a withdrawn one contributes nothing')
-  local final = e.withdrawn == 1 or e.ended + b.r.grace <= slowest(b, e.place)
+  local final = e.state == FINAL or e.withdrawn == 1 or e.ended + b.r.grace <= slowest(b, e.place)
   if c.contribution ~= '' then -- its second byte: provisional
     c.contribution = string.sub(c.contribution, 1, 1) .. string.char(final and 0 or 1)
       .. string.sub(c.contribution, 3)
@@ -273,6 +283,7 @@ local function settle(keys, args)
   local old_where = old[3] and where_unpack(old[3]) or nil
   local cells = replace(b, old[2], old_where, where, c.contribution)
   check_day(b, where.day, old_where and old_where.day)
+  need(b, 'undecided', 'set')
   change(b, e)
   advance(b)
   e.state, e.lease, e.tries, e.due = final and FINAL or SETTLED, NO_LEASE, 0, false
@@ -282,6 +293,7 @@ local function settle(keys, args)
 
   write_cells(cells)
   write_day(b, e, where.day, old_where and old_where.day)
+  redis.call(c.waits == 1 and 'SADD' or 'SREM', b.prefix .. 'undecided', c.id)
   branch_write(b)
   return head(b, OK) .. struct.pack('<BB', final and 1 or 0, set_missing and 1 or 0)
 end
@@ -297,23 +309,32 @@ local function seal(keys, args)
   check(string.match(day, '^%d%d%d%d%-%d%d%-%d%d$'), 'bad day')
   local b = branch_open(keys, configuration)
   if not b then return head(nil, UNCONFIGURED) end
+  decisions.apply(b, {})
+  for place = 1, b.r.counter_count do decisions.tidy(b, place) end
   local ids, names = redis.call('SMEMBERS', b.prefix .. 'day:' .. day), {}
   for i = 1, #ids do
     local e = encounter_of(b, ids[i])
     check(e, 'encounter ', ids[i], ' is missing')
-    if e.state ~= FINAL or begin_of(e) >= b.counters[e.place].mark then
+    local due = redis.call('ZSCORE', b.prefix .. 'due', ids[i]) -- a decision is on its way
+    if e.state ~= FINAL or due or begin_of(e) >= b.counters[e.place].mark then
       return head(b, STALE) .. struct.pack('<I4', 0)
     end
     names[i] = b.prefix .. 'e:' .. ids[i]
   end
-  if #ids > 0 then need(b, 'sealed', 'set') end
+  if #ids > 0 then
+    need(b, 'sealed', 'set')
+    need(b, 'undecided', 'set')
+  end
   count(b, 'sealed', #ids)
 
   if #ids > 0 then redis.call('SADD', b.prefix .. 'sealed', day) end
   for i = 1, #names, UNLINK_MAX do
-    redis.call('UNLINK', unpack(names, i, math.min(#names, i + UNLINK_MAX - 1)))
+    local last = math.min(#names, i + UNLINK_MAX - 1)
+    redis.call('UNLINK', unpack(names, i, last))
+    redis.call('SREM', b.prefix .. 'undecided', unpack(ids, i, last))
   end
   redis.call('UNLINK', b.prefix .. 'day:' .. day)
+  decisions.write(b)
   branch_write(b)
   return head(b, OK) .. struct.pack('<I4', #ids)
 end

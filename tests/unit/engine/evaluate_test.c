@@ -451,15 +451,16 @@ Test(evaluate, hours_are_those_of_the_branch) {
 
 // A machine alone condemns nobody; and whether confirmed or not, the score stays the raw one.
 Test(evaluate, a_grave_violation_waits_for_a_person) {
-    static const struct name others[] = {{"t"}, {"s"}};
+    struct decision decisions[] = {{.standard = {"t"}, .kind = DECISION_CONFIRM, .decided_ms = 1},
+                                   {.standard = {"s"}, .kind = DECISION_CONFIRM, .decided_ms = 1}};
     ask_wait_at_most(99999);
     standard.severity = SEVERITY_AUTO_FAIL;
     ASSERT_VERDICT(VERDICT_NOT_MET, REASON_UNCONFIRMED);
     int32_t raw = scores.overall;
-    context.confirmed = others;
-    context.confirmed_count = 1;
+    context.decisions = decisions;
+    context.decision_count = 1;
     ASSERT_VERDICT(VERDICT_NOT_MET, REASON_UNCONFIRMED);
-    context.confirmed_count = 2;
-    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_VIOLATED);
+    context.decision_count = 2;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_CONFIRMED);
     cr_assert(eq(i32, scores.overall, raw));
 }

@@ -82,6 +82,7 @@ Test(branches, the_hash_is_of_what_the_store_keeps) {
         HEAD COUNTERS "gateways: [{gateway: h}]\n",
         HEAD COUNTERS "gateways: [{gateway: g}, {gateway: h}]\n",
         HEAD COUNTERS "gateways: [{gateway: g}, {gateway: h, counters: [c-1]}]\n",
+        HEAD COUNTERS "gateways: [{gateway: g}, {gateway: h, office: true}]\n",
         HEAD COUNTERS "gateways: [{gateway: g, counters: [c-1]}, {gateway: h}]\n",
     };
     enum { DIFFERENT = sizeof different / sizeof *different };
@@ -113,6 +114,11 @@ Test(branches, what_is_wrong_with_a_branch_is_named) {
          "b.yaml:7:11: no gateway serves counter 'c-2'; add it to one, or remove the counter"},
         {HEAD COUNTERS "gateways: [{gateway: g20}, {gateway: g196}]\n",
          "b.yaml:7:11: gateways 'g196' and 'g20' have the same short key; rename one of them"},
+        {HEAD COUNTERS "gateways: [{gateway: g}, {gateway: o, office: true, counters: [c-1]}]\n",
+         "b.yaml:7:63: the office watches no counter and opens no encounter: remove 'counters' and "
+         "'opens'"},
+        {HEAD "counters: [c-1]\ngateways: [{gateway: g, office: true}]\n",
+         "b.yaml:7:11: no gateway serves counter 'c-1'; add it to one, or remove the counter"},
         {HEAD COUNTERS "gateways: [{gateway: g, open: true}]\n",
          "b.yaml:7:31: 'open' is not known here; did you mean 'opens'?"},
         {"branch: a\nname: A\nregion: north\ncountry: de\nzone: UTC\n" COUNTERS GATEWAYS,

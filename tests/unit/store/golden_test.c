@@ -120,6 +120,14 @@ static void ingest(struct buffer *argument) {
                                    .born = true,
                                    .measures = bytes_of_text("distance.client")};
     struct fold_fact fact = {.encounter = &encounter};
+    struct decision decision = {.encounter = {"e1"},
+                                .standard = {"s1"},
+                                .began_ms = NOON_MS - 1000,
+                                .kind = DECISION_EXCUSE,
+                                .decided_ms = NOON_MS + 9000,
+                                .by = {"eva"},
+                                .reason = "fire drill"};
+    struct fold_decision decided = {.decision = &decision};
     struct fold_gap gap = {.counter = -1, .from = 1, .to = 2};
     struct fold_dead dead = {.number = 4,
                              .tag = gateway.tag,
@@ -135,7 +143,9 @@ static void ingest(struct buffer *argument) {
                         .gap_count = 1,
                         .gaps = &gap,
                         .dead_count = 1,
-                        .dead = &dead};
+                        .dead = &dead,
+                        .decision_count = 1,
+                        .decisions = &decided};
     call_ingest(&fold, argument);
     buffer_fini(&chunks);
     call("tresen_v1_ingest", "ingest", argument);
@@ -210,6 +220,7 @@ Test(golden, the_page_is_what_happens) {
     same_but("gap", stored("LINDEX t:{musterstadt}:gaps 0"), (const int[]){1, NO_TIME});
     same_but("dead", stored("HGET t:{musterstadt}:dead desk:1:4"), (const int[]){0, NO_TIME});
     same("record", stored("HGET t:{musterstadt}:e:e1 record"));
+    same("decisions", stored("HGET t:{musterstadt}:e:e1 decisions"));
     dead_letter(&argument);
     struct take_call take = {.configuration = stage.configuration,
                              .lease = {{9, 9, 9, 9, 9, 9, 9, 9}},

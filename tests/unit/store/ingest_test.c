@@ -198,3 +198,27 @@ Test(ingest, a_batch_that_claims_days_of_watching_is_out_of_range) {
     cr_assert(ne(int, problem.text[0], 0));
     cr_assert(eq(sz, ingest_batches(ingest), 0));
 }
+
+// Whoever has the key of a sensor must not decide about people.
+Test(ingest, the_office_alone_decides) {
+    struct fact facts[] = {{.kind = FACT_DECISION,
+                            .decision = {.encounter = {"e1"},
+                                         .standard = {"s"},
+                                         .counter = {"desk-1"},
+                                         .kind = DECISION_EXCUSE,
+                                         .began_ms = NOW_MS,
+                                         .decided_ms = NOW_MS + HOUR_MS, // whatever its clock says
+                                         .by = {"eva"},
+                                         .reason = "fire drill"}}};
+    struct batch batch = {.watermark_ms = TIME_NONE, .fact_count = 1, .facts = facts};
+    cr_assert(eq(int, add(envelope(0, 5), batch), ERR_REFUSED));
+    cr_assert(strstr(problem.text, gateways[0].id.text) != NULL);
+    cr_assert(strstr(problem.text, "e1") != NULL);
+    gateways[0].office = true;
+    cr_assert(eq(int, add(envelope(0, 5), batch), ERR_NONE));
+    cr_assert(eq(int, ingest_fold(ingest, &fold), ERR_NONE));
+    cr_assert(eq(sz, fold.decision_count, 1));
+    cr_assert(eq(str, (char *)fold.decisions[0].decision->reason, "fire drill"));
+    strcpy(facts[0].decision.counter.text, "elsewhere");
+    cr_assert(eq(int, add(envelope(0, 6), batch), ERR_REFUSED));
+}

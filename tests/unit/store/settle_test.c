@@ -1,6 +1,7 @@
 // What is settled, and that verdicts can be read again.
 
 #include "worker/core/settle.h"
+#include "worker/engine/decide.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -127,4 +128,31 @@ Test(settle, damaged_verdicts_are_an_error_and_nothing_worse) {
                 err = verdicts_next(&reader, &entry);
             free((void *)copy.data);
         }
+}
+
+// A final encounter has nothing else: what was found must survive every decision.
+Test(settle, kept_verdicts_are_decided_about_and_taken_back_without_a_trace) {
+    struct decision decisions[] = {
+        {.standard = {"timing.wait"}, .kind = DECISION_EXCUSE},
+        {.standard = {"timing.wait"}, .kind = DECISION_WITHDRAW, .decided_ms = 1}};
+    struct judgement kept[2];
+    struct scores scores;
+    struct buffer first, second;
+    buffer_init(&first, 1 << 16);
+    buffer_init(&second, 1 << 16);
+    cr_assert(eq(int, verdicts_judgements(call.verdicts, &set, kept), ERR_NONE));
+    engine_decide(&set, NULL, 0, kept, &scores);
+    verdicts_write(&set, kept, &scores, &first);
+    engine_decide(&set, decisions, 1, kept, &scores);
+    cr_assert(eq(int, kept[0].verdict, VERDICT_EXCUSED));
+    verdicts_write(&set, kept, &scores, &second);
+    cr_assert(eq(int, verdicts_judgements(buffer_bytes(&second), &set, kept), ERR_NONE));
+    cr_assert(kept[0].decided);
+    cr_assert(eq(int, kept[0].found.verdict, VERDICT_PARTLY_MET));
+    engine_decide(&set, decisions, 2, kept, &scores);
+    buffer_clear(&second);
+    verdicts_write(&set, kept, &scores, &second);
+    cr_assert(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+    buffer_fini(&first);
+    buffer_fini(&second);
 }

@@ -85,6 +85,15 @@ static struct fact sample_facts[] = {
      .gap = {SAMPLE_DAY, SAMPLE_DAY + 5},
      .counter = {"desk-1"},
      .reason = {"restart"}},
+    {.kind = FACT_DECISION,
+     .decision = {.encounter = {"log:17"},
+                  .standard = {"wait"},
+                  .counter = {"desk-1"},
+                  .began_ms = SAMPLE_DAY + 1000,
+                  .kind = DECISION_DISPUTE,
+                  .decided_ms = SAMPLE_DAY + 90000,
+                  .by = {"eva"},
+                  .reason = "the sensor was covered, see the photo of the cupboard"}},
     {.kind = FACT_GOODBYE},
 };
 

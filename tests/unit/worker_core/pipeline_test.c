@@ -460,6 +460,7 @@ static void put_taken(const char *id, bool crashed, int64_t started_ms, int64_t 
     buffer_put_u8(&reply_buffer, 0); // not withdrawn
     buffer_put_u8(&reply_buffer, 0); // one clock
     buffer_put_u8(&reply_buffer, crashed);
+    buffer_put_u8(&reply_buffer, 0);  // not final
     buffer_put_u32(&reply_buffer, 0); // clock error
     buffer_put_u8(&reply_buffer, OUTCOME_NORMAL);
     buffer_put_u64(&reply_buffer, (uint64_t)-1);
@@ -472,6 +473,8 @@ static void put_taken(const char *id, bool crashed, int64_t started_ms, int64_t 
     put_short("cash");
     put_short("e1");
     put_short("de");
+    buffer_put_u32(&reply_buffer, 0); // decisions
+    buffer_put_u32(&reply_buffer, 0); // verdicts
     buffer_put_u32(&reply_buffer, 0); // minutes
 }
 
