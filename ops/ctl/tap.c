@@ -258,17 +258,16 @@ static int find_place(struct tap *tap, char *text) {
 
 int ctl_tap(struct ctl *ctl) {
     static struct tap tap;
-    double end_s;
+    double seconds;
     tap.ctl = ctl;
-    if (!ctl_seconds(ctl, &end_s)) return CTL_FAILED;
-    end_s += now_s();
+    if (!ctl_seconds(ctl, &seconds)) return CTL_FAILED;
     int status = sets_load(ctl->settings.config_dir, &tap.catalogue) ? CTL_OK : CTL_FAILED;
     if (!status) status = find_place(&tap, ctl->arguments[0]);
     if (!status && ctl->count > 1) status = find_measure(&tap, ctl->arguments[1]);
     if (!status) tap.places = calloc(tap.branch->counter_count, sizeof *tap.places);
     if (!status && !tap.places) status = ctl_fail("out of memory");
     if (!status) tap.link = store_link_open(ctl);
-    if (!status) status = tap.link ? watch(&tap, end_s) : CTL_FAILED;
+    if (!status) status = tap.link ? watch(&tap, now_s() + seconds) : CTL_FAILED;
     store_link_close(tap.link);
     free(tap.places);
     catalogue_free(&tap.catalogue);

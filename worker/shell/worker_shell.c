@@ -122,7 +122,8 @@ static void release(const struct pipeline_action *action) {
 
 static void input(struct worker *worker, struct pipeline_input in) {
     in.now_ms = clock_monotonic_ms();
-    in.utc_ms = store_utc_ms(worker->store);
+    // The store has gone when the last jobs are let go of.
+    in.utc_ms = worker->store ? store_utc_ms(worker->store) : clock_utc_ms();
     pipeline_input(worker->pipeline, &in);
 }
 
@@ -553,6 +554,7 @@ static void let_go_of_jobs(struct worker *worker) {
 
 static void tear_down(struct worker *worker) {
     store_free(worker->store); // tells the pipeline and judging of their outstanding calls
+    worker->store = NULL;
     judging_free(worker->judging);
     if (worker->pipeline) let_go_of_jobs(worker);
     for (size_t i = 0; i < worker->connection_count; i++)
