@@ -1,28 +1,30 @@
 #!/usr/bin/env python3
 """Writes the example day of the branch musterstadt: a made-up day, along which real faces, ways of
-real people and the times of real phrases are played (see README.md and senses.py).
+real people and the times of real phrases are played (see README.md, senses.py and radar.py).
 
     timetable.py [--out FOLDER] [--day 2026-11-23] [--seed 1] [--hours 3]
 
   desk.csv       the queue system's log: a row a ticket, by desk (so not in the order of time)
   floor.csv.gz   where people stand, twice a second: employees behind their desks, clients before
                  them, and sometimes somebody who comes too close or walks by
+  radar.bin.gz   the same people as a radar at desk 4 would tell them
   eye-N.csv.gz   the employee's face at desk N, twice a second while somebody is served
   ear.jsonl.gz   which formulas were heard, and how loud it was, a second each
   form.csv       sheets of a supervisor who walks from desk to desk
 
-The same arguments give the same bytes. config/gateways/musterstadt-*.yaml play the files. Eight employees (two a desk, half of the day each) differ on purpose: one is slow, one stands
-too close, one leaves the desk, so that standards are met and not met and there is a spread to see.
+The same arguments give the same bytes. config/gateways/musterstadt-*.yaml play the files. Eight
+employees (two a desk, half of the day each) differ on purpose: one is slow, one stands too close,
+one leaves the desk, so that standards are met and not met and there is a spread to see.
 """
 
 import argparse
 import datetime
-import gzip
 import io
 import os
 import random
 import zoneinfo
 
+import radar
 import senses
 
 OPENS_S = 9 * 3600
@@ -131,11 +133,11 @@ class Person:
         self.begin, self.end = begin, end
         self.dx = self.dy = 0.0
 
-    def row(self, second):
+    def place(self, _second):
         if self.rng.random() < 0.08:
             self.dx = max(-0.06, min(0.06, self.dx + self.rng.choice((-0.02, 0.02))))
             self.dy = max(-0.06, min(0.06, self.dy + self.rng.choice((-0.02, 0.02))))
-        return f"{second:.1f},{self.number},{self.x + self.dx:.2f},{self.y + self.dy:.2f}\n"
+        return self.x + self.dx, self.y + self.dy
 
 
 class Walker:
@@ -146,12 +148,11 @@ class Walker:
         self.way, self.number, self.middle, self.begin = way, number, middle, begin
         self.end = begin + (len(way) - 1) * WALK_STEP_S
 
-    def row(self, second):
+    def place(self, second):
         at = max(0.0, second - self.begin) / WALK_STEP_S
         i = min(int(at), len(self.way) - 2)
         along, beside = (a + (b - a) * (at - i) for a, b in zip(self.way[i], self.way[i + 1]))
-        return (f"{second:.1f},{self.number},{self.middle[0] + along:.2f},"
-                f"{self.middle[1] + beside:.2f}\n")
+        return self.middle[0] + along, self.middle[1] + beside
 
 
 def walkers(rng, clients):
@@ -193,7 +194,7 @@ def absences(rng, tickets):
     return spans
 
 
-def write_floor(path, rng, tickets, away, seconds):
+def write_floor(out, rng, tickets, away, seconds):
     number, people = 100, []
     for t in tickets:
         if "done" in t:
@@ -206,7 +207,7 @@ def write_floor(path, rng, tickets, away, seconds):
     last = max([seconds] + [t["done"] + 60 for t in tickets if "done" in t])
     outage = (int(seconds * 0.55), int(seconds * 0.55) + 120)  # the sensor restarts
     people.sort(key=lambda p: (p.begin, p.number))
-    text, here, at = io.StringIO(), [], 0
+    text, radar_frames, here, at = io.StringIO(), [], [], 0
     text.write(NOTE + "t_s,person,x_m,y_m\n")
     for frame in range(last * RATE_HZ):
         second = frame / RATE_HZ
@@ -214,13 +215,15 @@ def write_floor(path, rng, tickets, away, seconds):
             here.append(people[at])
             at += 1
         here = [p for p in here if p.end > second]
-        rows = [p.row(second) for desk, p in enumerate(employees)
-                if not any(d == desk and a <= second < b for d, a, b in away)]
-        rows += [p.row(second) for p in here]
+        present = [p for desk, p in enumerate(employees)
+                   if not any(d == desk and a <= second < b for d, a, b in away)] + here
+        places = [p.place(second) for p in present]
+        radar_frames.append(radar.frame(places))
         if not outage[0] <= second < outage[1]:
-            text.writelines(rows)
-    with open(path, "wb") as out, gzip.GzipFile("", "wb", 9, out, mtime=0) as packed:
-        packed.write(text.getvalue().encode())
+            text.writelines(f"{second:.1f},{p.number},{x:.2f},{y:.2f}\n"
+                            for p, (x, y) in zip(present, places))
+    senses.write_gzip(os.path.join(out, "floor.csv.gz"), text.getvalue())
+    radar.write(os.path.join(out, "radar.bin.gz"), radar_frames)
 
 
 def write_senses(arguments, rng, tickets, away, seconds):
@@ -252,7 +255,7 @@ def main():
     os.makedirs(arguments.out, exist_ok=True)
     write_log(os.path.join(arguments.out, "desk.csv"), arguments.day, tickets)
     away = absences(rng, tickets)
-    write_floor(os.path.join(arguments.out, "floor.csv.gz"), rng, tickets, away, seconds)
+    write_floor(arguments.out, rng, tickets, away, seconds)
     write_senses(arguments, random.Random(arguments.seed + 1), tickets, away, seconds)
     served = [t for t in tickets if "done" in t]
     late = sum(t["began"] - t["printed"] > 120 for t in served)

@@ -5,32 +5,32 @@
 //           the floor on which `counters` are. Its y axis points to where the radar looks.
 //   time    the radar has no clock. The last frame that is there is now; frames that have waited
 //           before it lie frame_ms apart before it, never before what has been told already. With
-//           `start`, path is a file of the line's bytes, and frame k was at start + k frame_ms.
+//           `start`, path is a recording (ld2450_recording.h): the frame with n bytes before it was
+//           at start + n / 30 * frame_ms, moved as `day` and shift_days say.
 //   watch   of both measures at every counter, from each frame to the next; a frame that is
-//   followed
-//           by none within gap_ms was watched for its own millisecond (`frame_gap`).
+//           followed by none within gap_ms was watched for its own millisecond (`frame_gap`).
 //
 // Counted: `resync` (garbage between frames), `implausible` (a frame with values that cannot be).
-// Cursor: of a recording, its frames so far and where the next one begins. A live sensor has none.
+// Cursor: the place of the first frame of a recording that has not been handed over, and the time
+// of the one before it. A live sensor has none.
 
 #include "sensors-gw/drivers/floor_plan.h"
-#include "sensors-gw/drivers/ld2450_frame.h"
+#include "sensors-gw/drivers/ld2450_recording.h"
 #include "sensors-gw/drivers/replay.h"
 #include "sensors-gw/drivers/serial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BYTES_A_TURN = 4096, FRAMES_A_TURN = BYTES_A_TURN / LD2450_FRAME_SIZE + 1 };
 
 struct ld2450_settings {
-    char path[PATH_SIZE], start[40], day[DAY_SETTING_SIZE];
+    char path[PATH_SIZE], start[40];
     double speed;
     int64_t shift_days;
+    char day[DAY_SETTING_SIZE];
     uint64_t baud, frame_ms, gap_ms;
     double x_m, y_m, heading_deg, confidence, alone_m;
     char client_measure[ID_MAX + 1], bystander_measure[ID_MAX + 1];
@@ -38,10 +38,12 @@ struct ld2450_settings {
 };
 
 static const struct setting settings_rows[] = {
-    SETTING_PATH(struct ld2450_settings, path, NULL, "The serial device, such as /dev/ttyUSB0."),
+    SETTING_PATH(struct ld2450_settings, path, NULL,
+                 "The serial device, such as /dev/ttyUSB0; or, with start, a recording of what it "
+                 "brought, plain or gzip."),
     SETTING_TEXT(struct ld2450_settings, start, "",
-                 "When a recording of the line began: a local time of the branch "
-                 "(2026-11-23T09:00:00), or with Z or an offset. Empty: path is a line, live."),
+                 "When the recording began: a local time of the branch (2026-11-23T09:00:00), or "
+                 "with Z or an offset. Empty: path is a serial device, now."),
     REPLAY_SETTINGS(struct ld2450_settings),
     SETTING_U64(struct ld2450_settings, baud, 256000, 1200, 4000000, "Its speed in bits a second."),
     SETTING_DOUBLE(struct ld2450_settings, x_m, 0, -1000, 1000,
@@ -70,21 +72,25 @@ static const struct setting settings_rows[] = {
 struct ld2450 {
     const struct ld2450_settings *settings;
     struct floor_plan plan;
-    int fd;      // -1: closed
+    int64_t last_ms; // of the last frame; TIME_NONE: none yet
+    struct scene scene;
+
+    int fd;      // a line; -1: closed
     bool opened; // fd is set
     struct ld2450_parser parser;
-    int64_t last_ms; // of the last frame; TIME_NONE: none yet
-    int64_t told_ms; // nothing older may come
-    struct scene scene;
-    // A recording:
-    int64_t begin_ms;           // of frame 0; TIME_NONE: live
-    uint64_t frame;             // the next
-    uint64_t offset, read_size; // in the file: behind the last whole frame; read so far
-    uint64_t size;              // of the file
-    bool playing;               // play_* are set
+
+    struct ld2450_recording recording;
+    int64_t begin_ms;
+    struct ld2450_frame next; // read, and waits until it is due
+    uint64_t next_place;
+    bool waits, playing; // playing: play_* are set
     uint64_t play_mono_ms;
     int64_t play_ms;
 };
+
+static bool is_recording(const struct ld2450 *ld2450) {
+    return ld2450->settings->start[0] != '\0';
+}
 
 // ------------------------------------------------------------------ frames
 
@@ -123,33 +129,27 @@ static void count(struct source *source, const char *name, uint64_t *before, uin
         batching_oddity(source, name);
 }
 
-/// Whole frames among the bytes, and where the last one ends.
+// ------------------------------------------------------------------ a line
+
+/// Whole frames among the bytes.
 static size_t frames_read(struct ld2450 *ld2450, struct source *source, const uint8_t *bytes,
                           size_t size, struct ld2450_frame frames[FRAMES_A_TURN]) {
     uint64_t resyncs = ld2450->parser.resyncs, implausible = ld2450->parser.implausible;
     size_t found = 0;
-    for (size_t i = 0; i < size; i++) {
-        if (!ld2450_push(&ld2450->parser, bytes[i], &frames[found])) continue;
-        found++;
-        ld2450->offset = ld2450->read_size + i + 1;
-    }
-    ld2450->read_size += size;
+    for (size_t i = 0; i < size; i++)
+        found += ld2450_push(&ld2450->parser, bytes[i], &frames[found]);
     count(source, "resync", &resyncs, ld2450->parser.resyncs);
     count(source, "implausible", &implausible, ld2450->parser.implausible);
     return found;
 }
 
-/// A sample or two a counter and frame: read no more than the budget allows.
-static size_t frames_most(const struct ld2450 *ld2450, const struct driver_turn *turn) {
-    size_t most = turn->budget / (2 * ld2450->plan.counter_count + 1) + 1;
-    return most < FRAMES_A_TURN ? most : FRAMES_A_TURN - 1;
-}
-
-static enum err read_line(struct ld2450 *ld2450, struct driver_turn *turn,
+static enum err line_read(struct ld2450 *ld2450, struct driver_turn *turn,
                           struct problem *problem) {
     uint8_t bytes[BYTES_A_TURN];
     struct ld2450_frame frames[FRAMES_A_TURN];
-    size_t most = frames_most(ld2450, turn);
+    // A sample or two a counter and frame: read no more than the budget allows.
+    size_t most = turn->budget / (2 * ld2450->plan.counter_count + 1) + 1;
+    if (most > FRAMES_A_TURN - 1) most = FRAMES_A_TURN - 1;
     ssize_t size = read(ld2450->fd, bytes, most * LD2450_FRAME_SIZE);
     if (size < 0 && errno != EAGAIN && errno != EINTR)
         return problem_set(problem, ERR_IO, "%s: %s", ld2450->settings->path, strerror(errno));
@@ -160,91 +160,96 @@ static enum err read_line(struct ld2450 *ld2450, struct driver_turn *turn,
     for (size_t i = 0; i < found; i++) {
         int64_t t_ms =
             turn->utc_ms - (int64_t)(found - 1 - i) * (int64_t)ld2450->settings->frame_ms;
-        if (t_ms <= ld2450->told_ms) t_ms = ld2450->told_ms + 1;
-        ld2450->told_ms = t_ms;
+        if (t_ms <= ld2450->last_ms) t_ms = ld2450->last_ms + 1;
         frame_tell(ld2450, turn->source, &frames[i], t_ms);
     }
-    if (ld2450->told_ms != TIME_NONE) batching_watermark(turn->source, ld2450->told_ms + 1);
+    if (ld2450->last_ms != TIME_NONE) batching_watermark(turn->source, ld2450->last_ms + 1);
     return got == most * LD2450_FRAME_SIZE ? ERR_NONE : ERR_AGAIN;
 }
 
 // ------------------------------------------------------------------ a recording
 
-static int64_t frame_ms(const struct ld2450 *ld2450, uint64_t frame) {
-    return ld2450->begin_ms + (int64_t)(frame * ld2450->settings->frame_ms);
+static int64_t time_of(const struct ld2450 *ld2450, uint64_t place) {
+    uint64_t after_ms = place * ld2450->settings->frame_ms / LD2450_FRAME_SIZE;
+    return ld2450->begin_ms + (int64_t)after_ms;
 }
 
-/// The next frame plays when its time has come.
-static bool is_due(struct ld2450 *ld2450, struct driver_turn *turn) {
-    int64_t at_ms = frame_ms(ld2450, ld2450->frame);
+static enum err wait_for_next(struct ld2450 *ld2450, struct source *source,
+                              struct problem *problem) {
+    if (ld2450->waits) return ERR_NONE;
+    struct ld2450_parser *parser = &ld2450->recording.parser;
+    uint64_t resyncs = parser->resyncs, implausible = parser->implausible;
+    enum err err =
+        ld2450_recording_next(&ld2450->recording, &ld2450->next, &ld2450->next_place, problem);
+    count(source, "resync", &resyncs, parser->resyncs);
+    count(source, "implausible", &implausible, parser->implausible);
+    ld2450->waits = !err;
+    return err;
+}
+
+static bool is_due(struct ld2450 *ld2450, struct driver_turn *turn, int64_t t_ms) {
     if (!ld2450->playing) {
         ld2450->playing = true;
-        ld2450->play_ms = at_ms;
+        ld2450->play_ms = t_ms;
         ld2450->play_mono_ms = turn->now_ms;
     }
-    turn->wake_ms = replay_due_ms(ld2450->settings->speed, ld2450->play_mono_ms, ld2450->play_ms,
-                                  at_ms);
+    turn->wake_ms =
+        replay_due_ms(ld2450->settings->speed, ld2450->play_mono_ms, ld2450->play_ms, t_ms);
     return turn->wake_ms <= turn->now_ms;
 }
 
-static void mark(const struct ld2450 *ld2450, struct driver_turn *turn) {
-    const uint64_t parts[] = {ld2450->frame, ld2450->offset};
-    batching_watermark(turn->source, frame_ms(ld2450, ld2450->frame));
-    turn->cursor.size = 0;
-    for (size_t i = 0; i < 2; i++)
-        for (int shift = 0; shift < 64; shift += 8)
-            turn->cursor.bytes[turn->cursor.size++] = (uint8_t)(parts[i] >> shift);
+static void put_u64(struct cursor *cursor, uint64_t value) {
+    for (size_t i = 0; i < 8; i++)
+        cursor->bytes[cursor->size++] = (uint8_t)(value >> (i * 8));
 }
 
-static enum err read_recording(struct ld2450 *ld2450, struct driver_turn *turn,
+static void mark(const struct ld2450 *ld2450, struct driver_turn *turn) {
+    if (ld2450->last_ms == TIME_NONE) return;
+    turn->cursor.size = 0;
+    put_u64(&turn->cursor,
+            ld2450->waits ? ld2450->next_place : ld2450_recording_place(&ld2450->recording));
+    put_u64(&turn->cursor, (uint64_t)ld2450->last_ms);
+    batching_watermark(turn->source, ld2450->last_ms + 1);
+}
+
+static enum err recording_read(struct ld2450 *ld2450, struct driver_turn *turn,
                                struct problem *problem) {
-    uint8_t bytes[BYTES_A_TURN];
-    struct ld2450_frame frames[FRAMES_A_TURN];
-    if (!is_due(ld2450, turn)) return ERR_AGAIN;
-    size_t most = ld2450->settings->speed > 0 ? 1 : frames_most(ld2450, turn);
-    ssize_t size = read(ld2450->fd, bytes, most * LD2450_FRAME_SIZE);
-    if (size < 0) // of a file: not even a signal interrupts it
-        return problem_set(problem, ERR_IO, "%s: %s", ld2450->settings->path, strerror(errno));
-    size_t found = frames_read(ld2450, turn->source, bytes, (size_t)size, frames);
-    for (size_t i = 0; i < found; i++)
-        frame_tell(ld2450, turn->source, &frames[i], frame_ms(ld2450, ld2450->frame++));
+    uint32_t used = 0;
+    bool due = true;
+    enum err err = ERR_NONE;
+    while (used < turn->budget) {
+        err = wait_for_next(ld2450, turn->source, problem);
+        if (err) break;
+        int64_t t_ms = time_of(ld2450, ld2450->next_place);
+        due = is_due(ld2450, turn, t_ms);
+        if (!due) break;
+        ld2450->waits = false;
+        used += frame_tell(ld2450, turn->source, &ld2450->next, t_ms);
+    }
     mark(ld2450, turn);
-    return size == 0 ? ERR_END : ERR_NONE;
+    if (!due) return ERR_AGAIN;
+    return err == ERR_AGAIN ? ERR_NONE : err;
 }
 
 static enum err recording_open(struct ld2450 *ld2450, const struct driver_context *context,
                                const struct cursor *cursor, struct problem *problem) {
     const struct ld2450_settings *s = ld2450->settings;
-    struct stat status;
-    enum err err = replay_begin(s->start, s->day, s->shift_days, context->zone, &ld2450->begin_ms,
-                                problem);
-    if (err) return err;
-    ld2450->fd = open(s->path, O_RDONLY | O_CLOEXEC);
-    if (ld2450->fd < 0 || fstat(ld2450->fd, &status) != 0)
-        return problem_set(problem, errno == ENOENT ? ERR_MISSING : ERR_IO,
-                           "%s: cannot be opened: %s", s->path, strerror(errno));
-    ld2450->size = (uint64_t)status.st_size;
-    if (cursor->size == 0) return ERR_NONE;
     struct reader reader = reader_of((struct bytes){cursor->bytes, cursor->size});
-    ld2450->frame = reader_u64(&reader);
-    ld2450->offset = ld2450->read_size = reader_u64(&reader);
+    uint64_t place = 0;
+    if (cursor->size > 0) {
+        place = reader_u64(&reader);
+        ld2450->last_ms = (int64_t)reader_u64(&reader);
+    }
     if (reader.failed)
         return problem_set(problem, ERR_CONFLICT,
                            "%s: the spool holds the place of another driver; begin with a new one",
                            s->path);
-    if (ld2450->frame > 0) ld2450->last_ms = frame_ms(ld2450, ld2450->frame - 1);
-    if (lseek(ld2450->fd, (off_t)ld2450->offset, SEEK_SET) < 0)
-        return problem_set(problem, ERR_IO, "%s: %s", s->path, strerror(errno));
-    return ERR_NONE;
+    enum err err =
+        replay_begin(s->start, s->day, s->shift_days, context->zone, &ld2450->begin_ms, problem);
+    return err ? err : ld2450_recording_open(&ld2450->recording, s->path, place, problem);
 }
 
-// ------------------------------------------------------------------ open, read and close
-
-static enum err ld2450_read(void *state, struct driver_turn *turn, struct problem *problem) {
-    struct ld2450 *ld2450 = state;
-    return ld2450->begin_ms == TIME_NONE ? read_line(ld2450, turn, problem)
-                                         : read_recording(ld2450, turn, problem);
-}
+// ------------------------------------------------------------------ open and close
 
 static enum err ld2450_open(void *state, const struct driver_context *context,
                             const struct cursor *cursor, struct problem *problem) {
@@ -253,23 +258,28 @@ static enum err ld2450_open(void *state, const struct driver_context *context,
     struct problems problems = {0};
     ld2450->fd = -1;
     ld2450->opened = true;
-    ld2450->last_ms = ld2450->told_ms = ld2450->begin_ms = TIME_NONE;
+    ld2450->last_ms = TIME_NONE;
     floor_plan_read(&ld2450->plan, s->counters, context, s->client_measure, s->bystander_measure,
                     &problems);
     ld2450->plan.alone_m = s->alone_m;
     if (problems.count > 0) return problems_first(&problems, problem);
-    return s->start[0] ? recording_open(ld2450, context, cursor, problem)
-                       : serial_open(s->path, (unsigned)s->baud, &ld2450->fd, problem);
+    if (is_recording(ld2450)) return recording_open(ld2450, context, cursor, problem);
+    return serial_open(s->path, (unsigned)s->baud, &ld2450->fd, problem);
+}
+
+static enum err ld2450_read(void *state, struct driver_turn *turn, struct problem *problem) {
+    struct ld2450 *ld2450 = state;
+    return is_recording(ld2450) ? recording_read(ld2450, turn, problem)
+                                : line_read(ld2450, turn, problem);
+}
+
+static uint32_t ld2450_progress(const void *state) {
+    return ld2450_recording_permille(&((const struct ld2450 *)state)->recording);
 }
 
 static int ld2450_wait_fd(const void *state) {
     const struct ld2450 *ld2450 = state;
-    return ld2450->begin_ms == TIME_NONE ? ld2450->fd : -1;
-}
-
-static uint32_t ld2450_progress(const void *state) {
-    const struct ld2450 *ld2450 = state;
-    return ld2450->size ? (uint32_t)(ld2450->offset * 1000 / ld2450->size) : 0;
+    return ld2450->fd;
 }
 
 static size_t ld2450_brings(const void *state, struct id *measures, size_t most) {
@@ -285,11 +295,12 @@ static void ld2450_close(void *state) {
     struct ld2450 *ld2450 = state;
     if (ld2450->opened && ld2450->fd >= 0) close(ld2450->fd);
     ld2450->opened = false;
+    ld2450_recording_close(&ld2450->recording);
 }
 
 const struct driver driver_ld2450 = {
     .name = "ld2450",
-    .text = "a Hi-Link HLK-LD2450 radar at a serial line, or its recording: distances at counters",
+    .text = "a Hi-Link HLK-LD2450 radar at a serial line, or recorded: distances at counters",
     .state_size = sizeof(struct ld2450),
     .settings_size = sizeof(struct ld2450_settings),
     .settings = settings_rows,

@@ -362,7 +362,8 @@ class Cluster:
                 "keys_dir": self.keys, "spool": self.folder / f"{name}.spool",
                 "pseudonym_key": self.folder / f"pseudonym.{branch}.key",
                 **self.gateway_settings}
-        recordings = {"desk": ["desk.csv"], "floor": ["floor.csv.gz"], "ear": ["ear.jsonl.gz"],
+        recordings = {"desk": ["desk.csv"], "floor": ["floor.csv.gz", "radar.bin.gz"],
+                      "ear": ["ear.jsonl.gz"],
                       "eye": [f"eye-{n}.csv.gz" for n in range(1, 5)], "form": ["form.csv"]}
         for i, recording in enumerate(recordings[gateway]):
             sets[f"drivers.{i}.day"] = day

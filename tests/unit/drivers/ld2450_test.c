@@ -236,3 +236,64 @@ Test(ld2450, a_line_that_is_no_line_or_ends_is_told) {
     cr_assert(eq(int, played.err, ERR_MISSING));
     played_free(&played);
 }
+
+// ------------------------------------------------------------------ a recording
+
+/// A file of these bytes; it ends with the program.
+static const char *recording_file(const void *bytes, size_t size) {
+    static char path[] = "/tmp/ld2450-XXXXXX";
+    int fd = mkstemp(path);
+    cr_assert(fd >= 0);
+    put(fd, bytes, size);
+    close(fd);
+    return path;
+}
+
+// What cannot be used takes its time all the same: the last frame lies 4 frames behind the first.
+Test(ld2450, a_frame_of_a_recording_is_when_its_place_says) {
+    uint8_t bytes[5 * sizeof three];
+    for (size_t i = 0; i < 5; i++)
+        memcpy(bytes + i * sizeof three, three, sizeof three);
+    bytes[sizeof three] = 0;         // the second has no head
+    bytes[3 * sizeof three - 1] = 0; // the third no tail
+    const char *path = recording_file(bytes, sizeof bytes);
+    const char *more = "start: 2026-11-23T09:00:00Z\nframe_ms: 500\nshift_days: 1\n";
+    struct play options = {.budget = 64, .utc_ms = utc_ms};
+    struct played whole = stage_play(&options, entry, path, more);
+    cr_assert(eq(int, whole.err, ERR_END), "%s", whole.problem.text);
+    const int64_t begin_ms = utc_ms + 86400000;
+    char expected[256];
+    snprintf(expected, sizeof expected,
+             "S distance.client desk-1 %lld 124 80\nS distance.client desk-1 %lld 124 80\n"
+             "S distance.client desk-1 %lld 124 80\n",
+             (long long)begin_ms, (long long)begin_ms + 1500, (long long)begin_ms + 2000);
+    cr_assert(strstr(whole.series, expected) != NULL, "%s", whole.series);
+    snprintf(expected, sizeof expected, "M %lld\n", (long long)begin_ms + 2001);
+    cr_assert(strstr(whole.notes, expected) != NULL, "%s", whole.notes);
+
+    options = (struct play){.budget = 1, .utc_ms = utc_ms, .restart_every = 1};
+    struct played again = stage_play(&options, entry, path, more);
+    cr_assert(gt(u32, again.restarts, 1));
+    cr_assert(eq(str, again.series, whole.series));
+    played_free(&whole);
+    played_free(&again);
+    unlink(path);
+}
+
+Test(ld2450, a_recording_plays_at_its_speed) {
+    uint8_t bytes[2 * sizeof three];
+    memcpy(bytes, three, sizeof three);
+    memcpy(bytes + sizeof three, three, sizeof three);
+    const char *path = recording_file(bytes, sizeof bytes);
+    struct play options = {.budget = 64, .utc_ms = utc_ms, .now_ms = 1000, .stop_at_ms = 1040};
+    const char *more = "start: 2026-11-23T09:00:00Z\nspeed: 2\n";
+    struct played early = stage_play(&options, entry, path, more); // the second is due at 1050
+    cr_assert(eq(int, early.err, ERR_AGAIN), "%s", early.problem.text);
+    options.stop_at_ms = 1060;
+    struct played late = stage_play(&options, entry, path, more);
+    cr_assert(eq(int, late.err, ERR_END), "%s", late.problem.text);
+    cr_assert(gt(sz, strlen(late.series), strlen(early.series)));
+    played_free(&early);
+    played_free(&late);
+    unlink(path);
+}

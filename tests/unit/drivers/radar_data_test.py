@@ -74,12 +74,12 @@ def expected(frames, first_ms):
     return told
 
 
-def play(program, source, config, restart_every, *settings):
+def play(program, source, config, restart_every, *settings, driver=0):
     """What the driver makes of the frames, as expected() says it."""
     done = subprocess.run(
-        [program, config, f"{source}/config/measures.yaml", "Europe/Berlin", "0",
-         str(restart_every), *settings], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, check=False)  # a live line does not end
+        [program, config, f"{source}/config/measures.yaml", "Europe/Berlin",
+         str(driver), str(restart_every), *settings], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True, check=False)  # a live line does not end
     assert "\nO " not in done.stdout, done.stdout[-300:]
     found = [line.split(" ") for line in done.stdout.splitlines() if line.startswith("S ")]
     return sorted((int(at), measure, int(value)) for _, measure, _, at, value, _ in found)
@@ -114,8 +114,40 @@ def check_recording(program, source, config, frames):
             check(found, expected(frames, NOW_MS))
 
 
+def decoded(frame):
+    """Metres on the floor of the example branch (config/gateways/musterstadt-floor.yaml)."""
+    assert frame[:4] == b"\xaa\xff\x03\x00" and frame[28:] == b"\x55\xcc", frame
+    for target in struct.iter_unpack("<HHHH", frame[4:28]):
+        if any(target):
+            x, y = ((v & 0x7fff) * (1 if v & 0x8000 else -1) for v in target[:2])
+            yield 9 + x / 1000, -1.5 + y / 1000
+
+
+def example_day(program, source):
+    """The radar of the shipped day, by a gateway that is restarted now and then."""
+    with gzip.open(f"{source}/ops/day/radar.bin.gz") as recording:
+        recorded = recording.read()
+    wanted, nine_ms = [], 1795420800000  # 2026-11-23 09:00 in Berlin
+    for i in range(len(recorded) // 30):
+        floor = list(decoded(recorded[i * 30:i * 30 + 30]))
+        behind = [p for p in floor if math.dist(p, (9, -0.5)) <= 0.4]
+        near = [p for p in floor if p not in behind and math.dist(p, (9, 0)) <= 2.2]
+        if not behind or not near:
+            continue
+        employee = min(behind, key=lambda p: math.dist(p, (9, -0.5)))
+        client = min(near, key=lambda p: math.dist(p, employee))
+        bystander = min((math.dist(p, client) for p in near if p != client), default=2.2)
+        for measure, metres in (("client", math.dist(employee, client)), ("bystander", bystander)):
+            wanted.append((nine_ms + i * 500, f"distance.{measure}", centimetres(metres)))
+    found = play(program, source, f"{source}/config/gateways/musterstadt-floor.yaml", 3, driver=1)
+    check(found, sorted(wanted))
+    assert len(found) > 10000, len(found)
+    print(f"the shipped radar: {len(found)} distances as computed")
+
+
 def main():
     program, source, data = sys.argv[1:]
+    example_day(program, source)
     path = f"{data}/distance/cocktail_party.csv.gz"
     if not os.path.exists(path):
         print(f"{path} is not on this machine")

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 
-FILES = ["desk.csv", "floor.csv.gz", "ear.jsonl.gz", "form.csv",
+FILES = ["desk.csv", "floor.csv.gz", "radar.bin.gz", "ear.jsonl.gz", "form.csv",
          *(f"eye-{desk}.csv.gz" for desk in range(1, 5))]
 
 
