@@ -547,7 +547,9 @@ static enum err set_up(struct worker *worker, struct problem *problem) {
 /// Frames of jobs that no one answered any more, when the loop has ended by force.
 static void let_go_of_jobs(struct worker *worker) {
     struct pipeline_action action;
-    input(worker, (struct pipeline_input){.kind = PIPELINE_DRAIN});
+    struct pipeline_input drained = { // the store, whose clock input asks, is gone
+        .kind = PIPELINE_DRAIN, .now_ms = clock_monotonic_ms(), .utc_ms = clock_utc_ms()};
+    pipeline_input(worker->pipeline, &drained);
     while (pipeline_next(worker->pipeline, &action))
         if (action.kind == ACTION_DONE || action.kind == ACTION_RELEASE) release(&action);
 }
