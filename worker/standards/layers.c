@@ -1,4 +1,5 @@
 #include "worker/standards/layers.h"
+#include "worker/standards/live.h"
 
 #include "worker/standards/days.h"
 #include "worker/standards/scope.h"
@@ -113,8 +114,7 @@ static void take_degree(const struct standards *standards, const struct rule *ru
         }
 }
 
-/// The legal classes of all measures that a standard looks at, as bits.
-static unsigned classes_of(const struct standard *standard) {
+unsigned layers_classes(const struct standard *standard) {
     unsigned classes = 0;
     if (standard->checks.count == 0 && standard->statistic != STATISTIC_DURATION)
         classes |= 1u << standard->measure.legal;
@@ -145,8 +145,10 @@ unsigned standards_permitted(const struct standards *standards,
 
 static void take_permissions(const struct standards *standards, const struct standards_place *place,
                              struct standard *standard) {
-    unsigned classes = classes_of(standard), forbids;
-    standard->permitted = !(classes & ~permitted_classes(standards, place, &forbids));
+    unsigned classes = layers_classes(standard), forbids;
+    unsigned permits = permitted_classes(standards, place, &forbids);
+    standard->permitted = !(classes & ~permits);
+    standard->live = live_permitted(standard, classes, permits, forbids);
     standard->barred_by = classes & forbids ? REASON_FORBIDDEN : REASON_AGREEMENT;
 }
 

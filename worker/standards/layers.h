@@ -14,6 +14,8 @@ bool layers_apply(const struct standards *standards, const struct rule *rule,
                   const struct standards_place *place, struct standard *standard,
                   struct buffer *chain, struct problems *problems);
 
+/// The legal classes of all measures that a standard looks at, as bits.
+unsigned layers_classes(const struct standard *standard);
 /// Whether the overlay holds at the place on that day.
 bool layers_hold(const struct overlay *overlay, const struct standards_place *place);
 /// Whether it also moves the bound of the standard.

@@ -58,6 +58,9 @@ extern const char *const layer_names[]; // ended by NULL
 
 enum { SUSPENDS_MAX = 16, SUSPENSION_DAYS_MOST = 90 };
 
+/// A bit beside those of the legal classes: live alerts on persons.
+enum { PERMIT_LIVE = 1 << (LEGAL_P5 + 1) };
+
 /// What a layer adds: a bound of one standard, what may or may not be measured, or which standards
 /// are suspended for a while.
 struct overlay {
@@ -72,7 +75,7 @@ struct overlay {
     struct bounds bound;
     size_t degree_count;
     struct degree_point degree[DEGREE_POINTS_MAX];
-    unsigned permits, forbids; // bits of enum legal_class
+    unsigned permits, forbids; // bits of enum legal_class, and PERMIT_LIVE
     char *source;
     char place[NODE_WHERE_SIZE]; // FILE:LINE:COLUMN
 };
@@ -88,6 +91,7 @@ struct rule {
     struct days days;                              // in which this version of the standard holds
     struct bounds adaptable_least, adaptable_most; // where a culture may move the bound
     char place[NODE_WHERE_SIZE];                   // FILE:LINE:COLUMN of its bound
+    char live_place[NODE_WHERE_SIZE];              // the same of its `live`
 };
 
 struct standards {

@@ -71,19 +71,23 @@ static bool requirement_read(struct reading *reading, const struct node *node,
     return good;
 }
 
-/// A list of legal classes as bits. P0 says nothing about persons; P4 and P5 nobody may permit.
+/// A list of legal classes (and live alerts) as bits. P0 says nothing about persons; P4 and P5
+/// nobody may permit.
 static bool classes_read(struct reading *reading, const struct node *list, bool permits,
                          unsigned *classes) {
-    static const char *const forbiddable[] = {"P1", "P2", "P3", NULL};
-    static const char *const permittable[] = {"P3", NULL};
-    if (!node_list(list, 1, 3, reading->problems)) return false;
+    static const char *const forbiddable[] = {"P1", "P2", "P3", "live", NULL};
+    static const char *const permittable[] = {"P3", "live", NULL};
+    static const unsigned forbidden[] = {1u << LEGAL_P1, 1u << LEGAL_P2, 1u << LEGAL_P3,
+                                         PERMIT_LIVE};
+    static const unsigned permitted[] = {1u << LEGAL_P3, PERMIT_LIVE};
+    if (!node_list(list, 1, 4, reading->problems)) return false;
     bool good = true;
     for (const struct node *item = list->first; item; item = item->next) {
         int place;
         if (!node_choice(item, permits ? permittable : forbiddable, &place, reading->problems))
             good = false;
         else
-            *classes |= 1u << (permits ? LEGAL_P3 : LEGAL_P1 + place);
+            *classes |= permits ? permitted[place] : forbidden[place];
     }
     return good;
 }

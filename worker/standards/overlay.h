@@ -8,7 +8,8 @@
 //     standard: proxemics.mean   # either a figure of one standard ...
 //     bound: {least: 0.90}
 //     degree: [[0.45, 0], [0.90, 1], [2.10, 1], [3.60, 0]]
-//     permits: [P3]              # ... or what may be measured: permits (agreement only) or forbids
+//     permits: [P3]              # ... or what may be measured (or alert live): permits (agreement
+//     only) or forbids
 
 #include "worker/standards/reading.h"
 

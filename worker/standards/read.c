@@ -1,4 +1,5 @@
 #include "worker/standards/days.h"
+#include "worker/standards/live.h"
 #include "worker/standards/overlay.h"
 #include "worker/standards/rule.h"
 #include "worker/standards/trial.h"
@@ -323,6 +324,7 @@ static void sources_read(struct reading *reading, const struct sources *sources)
     entries_read(reading, sources->standards, sources->count, rule_add);
     entries_read(reading, sources->overlays, sources->overlay_count, overlay_add);
     qsort(model->overlays, model->overlay_count, sizeof model->overlays[0], overlay_order);
+    live_agreed(reading);
     warn_of_idle_values(reading, values);
 }
 

@@ -3,6 +3,7 @@
 #include "worker/standards/checks.h"
 #include "worker/standards/days.h"
 #include "worker/standards/figures.h"
+#include "worker/standards/live.h"
 #include "worker/standards/scope.h"
 
 #include <stdlib.h>
@@ -176,18 +177,6 @@ static bool applies_read(struct reading *reading, const struct node *node, struc
     return good;
 }
 
-/// A key of the design whose effect this version does not have: silence would be a lie.
-static bool live_read(struct reading *reading, const struct node *node) {
-    bool live = false;
-    const struct node *found = node_find(node, "live");
-    if (!found) return true;
-    if (!node_bool(found, &live, reading->problems)) return false;
-    if (live)
-        node_problem(found, reading->problems, ERR_REFUSED,
-                     "live alerts are not in this version; write live: false");
-    return !live;
-}
-
 static bool texts_read(struct reading *reading, const struct node *node, struct rule *rule) {
     const char *source;
     bool good = read_words(reading, node_need(node, "text", reading->problems), &rule->text);
@@ -224,14 +213,13 @@ bool rule_read(struct reading *reading, const struct node *node, struct rule *ru
     standard->weight = (uint16_t)weight;
     good &= applies_read(reading, node, rule);
     good &= days_read(reading, node, &rule->days);
-    good &= live_read(reading, node);
     const struct node *bound = node_find(node, "bound");
     if (bound) node_where(bound, rule->place);
     good &= excuses_read(reading, node, standard, rule->excuses);
     return checks_read(reading, node, standard) &&
            figures_read_adaptable(reading, node, standard, &rule->adaptable_least,
                                   &rule->adaptable_most) &&
-           good;
+           live_read(reading, node, rule) && good;
 }
 
 void rule_free(struct rule *rule) {

@@ -204,13 +204,13 @@ static json_t *variants_json(const struct standard_set *set, const struct standa
 
 static json_t *rule_json(const struct standard_set *set, const struct standard *standard,
                          const struct rule *rule) {
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:s}", "id", standard->id.text,
-                  "norm", standard->norm.text, "value", standard->value.text, "dimension",
-                  dimension_name(standard->dimension), "status", status_names[standard->status],
-                  "severity", severity_names[standard->severity], "attribution",
-                  attribution_names[standard->attribution], "weight", (int)standard->weight,
-                  "permitted", (int)standard->permitted, "source", rule->source);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:b, s:s}", "id", standard->id.text, "norm",
+        standard->norm.text, "value", standard->value.text, "dimension",
+        dimension_name(standard->dimension), "status", status_names[standard->status], "severity",
+        severity_names[standard->severity], "attribution", attribution_names[standard->attribution],
+        "weight", (int)standard->weight, "permitted", (int)standard->permitted, "live",
+        (int)standard->live, "source", rule->source);
     object = with(object, "text", words_json(&rule->text));
     object = with(object, "applies", applies_json(set, rule));
     if (standard->excuse_count > 0) object = with(object, "excuses", excuses_json(standard, rule));

@@ -110,6 +110,7 @@ struct standard {
     enum attribution attribution;
     uint16_t weight;
     bool permitted;        // false: it may not be judged here
+    bool live;             // it may alert here while the encounter goes on
     enum reason barred_by; // why not: REASON_AGREEMENT, REASON_FORBIDDEN or REASON_SUSPENDED
 
     struct measure measure; // meaningless for STATISTIC_DURATION

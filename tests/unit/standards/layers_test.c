@@ -25,7 +25,7 @@ static struct measure measure_items[] = {
 };
 static const struct measures measures = {2, measure_items};
 
-static const char standard_text[] =
+static char standard_text[4096] =
     "- standard: near\n"
     "  norm: space\n"
     "  dimension: proxemics\n"
@@ -191,6 +191,42 @@ Test(layers, only_an_agreement_permits_a_visible_expression) {
     cr_assert(set->items[1].permitted);
     cr_assert(eq(int, resolve(agreed, "c", "DE"), ERR_NONE));
     cr_assert(not(set->items[1].permitted));
+}
+
+/// Puts a line into the standard of this id.
+static void make_live(const char *id, const char *live) {
+    char *at = strstr(standard_text, id);
+    at = strstr(at, "  weight: 1\n");
+    memmove(at + strlen(live), at, strlen(at) + 1);
+    memcpy(at, live, strlen(live));
+}
+
+Test(layers, live_alerts_on_persons_need_an_agreement) {
+    make_live("near", "  live: true\n");
+    cr_assert(eq(int, resolve("[]", "b", "DE"), ERR_NONE));
+    cr_assert(set->items[0].live);
+    cr_assert(not(set->items[1].live));
+    cr_assert(strstr(set->json, "\"live\":true") != NULL);
+
+    make_live("smile", "  live: true\n");
+    cr_assert(eq(int, read_overlays(OVERLAY("a", "agreement", "permits: [P3]")), ERR_FORMAT));
+    cr_assert(told("standards/a.yaml:35:9: live alerts on a person's words, looks or expression"));
+    const char *agreed = OVERLAY("a", "agreement", "permits: [P3]")
+        OVERLAY("l", "agreement", "permits: [live], where: {branches: [b]}");
+    cr_assert(eq(int, resolve(agreed, "b", "DE"), ERR_NONE));
+    cr_assert(set->items[1].live);
+    cr_assert(eq(int, resolve(agreed, "c", "DE"), ERR_NONE));
+    cr_assert(set->items[1].permitted); // judged afterwards, but nobody is alerted
+    cr_assert(not(set->items[1].live));
+}
+
+Test(layers, any_layer_may_forbid_live_alerts) {
+    make_live("near", "  live: true\n");
+    const char *overlays =
+        OVERLAY("l", "agreement", "permits: [live]") OVERLAY("b", "branch", "forbids: [live]");
+    cr_assert(eq(int, resolve(overlays, "b", "DE"), ERR_NONE));
+    cr_assert(set->items[0].permitted);
+    cr_assert(not(set->items[0].live));
 }
 
 Test(layers, any_layer_may_forbid) {
