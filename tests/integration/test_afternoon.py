@@ -52,6 +52,7 @@ class Afternoon(unittest.TestCase):
         for driver in ("jsonl", "queue", "tracks"):
             self.assertRegex(out, rf"(?m)^{driver} +\S")
         self.assertRegex(out, r"(?m)^queue.length +info +120  0 \.\. 6 persons, 1 a second, ")
+        self.assertRegex(out, r"(?m)^beispiel/own +no +never .* missing$")
         position = re.search(r"^beispiel/door .* ago +1 +(\d+) ", out, re.M)
         self.assertGreater(int(position.group(1)), 0)
         self.assertEqual(len(re.findall(r"(?m)^ *\d+  pass ", out)), 14, out)

@@ -1,12 +1,10 @@
 // The simulator's branches through the engine: what is judged is what was true. The truth comes
 // from how the simulated people behaved, never from the engine.
 
-#include "common/registry/measures.h"
-#include "common/settings/texts.h"
 #include "sensors-gw/simulate/senses.h"
 #include "sensors-gw/simulate/truth.h"
+#include "worker/catalogue/catalogue.h"
 #include "worker/engine/evaluate.h"
-#include "worker/standards/standards.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -18,34 +16,19 @@ enum { SEEDS = 200, SERVICE_MOST = 3600, SERIES = QUANTITY_COUNT + 1 };
 static const int64_t opened_ms = 1795420800000;
 
 static struct problems problems;
-static struct measure_catalogue catalogue;
-static struct standards *standards;
+static struct catalogue catalogue;
 static struct standard_set *set;
 
 /// The shipped standards, as they hold where a works council agreed to all of them.
 static void set_up(void) {
-    cr_assert(measures_load(CONFIG_FOLDER "/measures.yaml", &catalogue, &problems));
-    static const char *const names[] = {"values.yaml", "norms.yaml", "offerings.yaml",
-                                        "scoring.yaml", NULL};
-    static const char *const subfolders[] = {"standards", "overlays", NULL};
-    struct texts texts;
-    struct standards_file files[64];
-    cr_assert(texts_open(CONFIG_FOLDER, names, subfolders, &texts, &problems));
-    cr_assert(le(sz, texts.count, 64));
-    for (size_t i = 0; i < texts.count; i++)
-        files[i] =
-            (struct standards_file){texts.items[i].name, buffer_bytes(&texts.items[i].bytes)};
-    enum err err = standards_read(files, texts.count, &catalogue.measures, &standards, &problems);
-    texts_free(&texts);
-    cr_assert(eq(int, err, ERR_NONE));
     struct standards_place place = {.branch = "musterstadt", .region = "north", .country = "DE"};
-    cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
+    cr_assert(catalogue_load(CONFIG_FOLDER, &catalogue, &problems));
+    cr_assert(eq(int, standards_resolve(catalogue.standards, &place, &set, &problems), ERR_NONE));
 }
 
 static void tear_down(void) {
     standard_set_free(set);
-    standards_free(standards);
-    measures_free(&catalogue);
+    catalogue_free(&catalogue);
 }
 
 TestSuite(truth, .init = set_up, .fini = tear_down);
@@ -69,7 +52,7 @@ static struct {
 static struct series *series_begin(size_t place, const char *measure) {
     struct series *series = &seen.series[place];
     *series = (struct series){
-        .measure = measures_find(&catalogue.measures, measure, strlen(measure)),
+        .measure = measures_find(&catalogue.measures.measures, measure, strlen(measure)),
         .base_ms = seen.watched.from_ms,
         .span_count = 1,
         .spans = &seen.watched,
