@@ -1,38 +1,16 @@
 #include "common/base/idmap.h"
 #include "common/wire/columns.h"
 #include "worker/core/minutes.h"
+#include "worker/core/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    SERIES_MAX = 256,
+    SERIES_MAX = SEGMENT_SERIES_MAX,
     LABELS_MAX = 4096,
     STRETCHES_MAX = 65536,
-    SEGMENTS_MAX = 65536,
     CHUNK_LABELS_MAX = 4096,
-    NO_SEGMENT = SEGMENTS_MAX,
-};
-
-/// Observations of one chunk, behind each other in `incoming`.
-struct segment {
-    size_t first, count;
-    uint32_t next; // of its series, NO_SEGMENT: the last
-    uint16_t series, gateway_key;
-    bool ascending; // each later than the one before
-};
-
-/// The segments of a series, in the order in which they came.
-struct segment_list {
-    uint32_t first, last;
-};
-
-/// One observation of a series whose segments have to be sorted.
-struct member {
-    int32_t t_ms;
-    int32_t value;
-    uint16_t gateway_key;
-    uint8_t confidence;
 };
 
 struct stretch {
@@ -43,53 +21,32 @@ struct stretch {
 struct minutes_reader {
     struct span span;
     const struct measures *measures;
-    size_t capacity, member_count, segment_count, stretch_count, series_count, label_count;
-    struct columns incoming; // as they come; times from the encounter's begin
-    struct segment *segments;
-    uint32_t *order; // segments of one series
-    struct member *members;
+    size_t stretch_count, series_count, label_count;
+    struct segments segments;
     struct stretch *stretches;
     struct span *spans;
     struct series series[SERIES_MAX];
-    struct segment_list lists[SERIES_MAX]; // of each series
     struct name *labels;
     struct idmap *label_places;
     int32_t *chunk_labels, *ranks; // place of a chunk's label; place -> rank by text
     struct columns columns;        // what the series point to in the end
 };
 
-static bool columns_new(struct columns *columns, size_t capacity) {
-    columns->t_ms = malloc(capacity * sizeof *columns->t_ms);
-    columns->value = malloc(capacity * sizeof *columns->value);
-    columns->confidence = malloc(capacity);
-    return columns->t_ms && columns->value && columns->confidence;
-}
-
-static void columns_free(struct columns *columns) {
-    free(columns->t_ms);
-    free(columns->value);
-    free(columns->confidence);
-}
-
 struct minutes_reader *minutes_reader_new(size_t observations) {
     struct minutes_reader *reader = calloc(1, sizeof *reader);
     if (!reader) return NULL;
-    reader->capacity = observations;
-    reader->segments = malloc(SEGMENTS_MAX * sizeof *reader->segments);
-    reader->order = malloc(SEGMENTS_MAX * sizeof *reader->order);
-    reader->members = malloc(observations * sizeof *reader->members);
     reader->stretches = malloc(STRETCHES_MAX * sizeof *reader->stretches);
     reader->spans = malloc(STRETCHES_MAX * sizeof *reader->spans);
     reader->labels = malloc(LABELS_MAX * sizeof *reader->labels);
     reader->label_places = idmap_new(LABELS_MAX, NAME_SIZE_MAX);
     reader->chunk_labels = malloc(CHUNK_LABELS_MAX * sizeof *reader->chunk_labels);
     reader->ranks = malloc(LABELS_MAX * sizeof *reader->ranks);
-    // Behind as many as may be kept there is room for the chunk that is being read.
-    bool columns = columns_new(&reader->incoming, 2 * observations) &&
-                   columns_new(&reader->columns, observations);
-    if (columns && reader->segments && reader->order && reader->members && reader->stretches &&
-        reader->spans && reader->labels && reader->label_places && reader->chunk_labels &&
-        reader->ranks)
+    reader->columns.t_ms = malloc(observations * sizeof *reader->columns.t_ms);
+    reader->columns.value = malloc(observations * sizeof *reader->columns.value);
+    reader->columns.confidence = malloc(observations);
+    if (segments_init(&reader->segments, observations) && reader->stretches && reader->spans &&
+        reader->labels && reader->label_places && reader->chunk_labels && reader->ranks &&
+        reader->columns.t_ms && reader->columns.value && reader->columns.confidence)
         return reader;
     minutes_reader_free(reader);
     return NULL;
@@ -97,17 +54,16 @@ struct minutes_reader *minutes_reader_new(size_t observations) {
 
 void minutes_reader_free(struct minutes_reader *reader) {
     if (!reader) return;
-    free(reader->segments);
-    free(reader->order);
-    free(reader->members);
+    segments_fini(&reader->segments);
     free(reader->stretches);
     free(reader->spans);
     free(reader->labels);
     idmap_free(reader->label_places);
     free(reader->chunk_labels);
     free(reader->ranks);
-    columns_free(&reader->incoming);
-    columns_free(&reader->columns);
+    free(reader->columns.t_ms);
+    free(reader->columns.value);
+    free(reader->columns.confidence);
     free(reader);
 }
 
@@ -115,7 +71,7 @@ void minutes_reader_begin(struct minutes_reader *reader, struct span span,
                           const struct measures *measures) {
     for (size_t i = 0; i < reader->label_count; i++)
         idmap_remove(reader->label_places, reader->labels[i].text, strlen(reader->labels[i].text));
-    reader->member_count = reader->segment_count = 0;
+    segments_clear(&reader->segments);
     reader->stretch_count = reader->series_count = reader->label_count = 0;
     reader->span = span;
     reader->measures = measures;
@@ -126,7 +82,7 @@ static int series_place(struct minutes_reader *reader, const struct measure *mea
     for (size_t i = 0; i < reader->series_count; i++)
         if (reader->series[i].measure == measure) return (int)i;
     if (reader->series_count == SERIES_MAX) return -1;
-    reader->lists[reader->series_count] = (struct segment_list){NO_SEGMENT, NO_SEGMENT};
+    segments_open(&reader->segments, (uint16_t)reader->series_count);
     reader->series[reader->series_count] =
         (struct series){.measure = measure, .base_ms = reader->span.from_ms};
     return (int)reader->series_count++;
@@ -195,14 +151,6 @@ static enum err place_labels(struct minutes_reader *reader, struct columns *chun
     return ERR_NONE;
 }
 
-static void append_segment(struct minutes_reader *reader, struct segment segment) {
-    struct segment_list *list = &reader->lists[segment.series];
-    uint32_t at = (uint32_t)reader->segment_count++;
-    reader->segments[at] = segment;
-    *(list->first == NO_SEGMENT ? &list->first : &reader->segments[list->last].next) = at;
-    list->last = at;
-}
-
 /// Keep those members of the chunk, the last that came, that lie in the span.
 static enum err take_members(struct minutes_reader *reader, struct columns *chunk, int64_t start_ms,
                              uint16_t series, uint16_t gateway_key, bool *inside) {
@@ -210,24 +158,13 @@ static enum err take_members(struct minutes_reader *reader, struct columns *chun
     size_t from = place_of(chunk, reader->span.from_ms - start_ms);
     size_t to = place_of(chunk, reader->span.to_ms - start_ms), count = to - from;
     if (to <= from) return ERR_NONE;
-    if (count > reader->capacity - reader->member_count || reader->segment_count == SEGMENTS_MAX)
-        return ERR_FULL;
-    unsigned stays = 0;
-    for (size_t i = from + 1; i < to; i++)
-        stays |= chunk->t_ms[i] == chunk->t_ms[i - 1];
     for (size_t i = 0; i < count; i++)
         chunk->t_ms[i] = chunk->t_ms[from + i] + shift_ms;
     if (from > 0) {
         memmove(chunk->value, chunk->value + from, count * sizeof *chunk->value);
         memmove(chunk->confidence, chunk->confidence + from, count);
     }
-    append_segment(reader, (struct segment){.first = reader->member_count,
-                                            .count = count,
-                                            .next = NO_SEGMENT,
-                                            .series = series,
-                                            .gateway_key = gateway_key,
-                                            .ascending = !stays});
-    reader->member_count += count;
+    if (segments_keep(&reader->segments, series, gateway_key, count)) return ERR_FULL;
     *inside = true;
     return ERR_NONE;
 }
@@ -250,10 +187,8 @@ static enum err read_chunk(struct minutes_reader *reader, int64_t minute, struct
     if (err) return err;
     uint64_t first_ms = reader_varint(&chunk);
     if (chunk.failed || first_ms >= MINUTE_MS) return ERR_FORMAT;
-    struct columns members = {.t_ms = reader->incoming.t_ms + reader->member_count,
-                              .value = reader->incoming.value + reader->member_count,
-                              .confidence = reader->incoming.confidence + reader->member_count};
-    err = columns_unpack(&chunk, (int32_t)first_ms, reader->capacity, &members);
+    struct columns members = segments_next(&reader->segments);
+    err = columns_unpack(&chunk, (int32_t)first_ms, reader->segments.capacity, &members);
     if (err == ERR_RANGE) return ERR_FULL;
     if (!err && reader_left(&chunk) > 0) err = ERR_FORMAT;
     if (!err && members.count > 0 && members.t_ms[members.count - 1] >= MINUTE_MS) err = ERR_FORMAT;
@@ -279,29 +214,6 @@ static int compare_i64(int64_t a, int64_t b) {
     return (a > b) - (a < b);
 }
 
-// Of equal members the one to keep comes first. For events the value is the label's rank and part
-// of the member's identity; for samples it is not, so that confidence decides before it.
-static int compare_samples(const void *left, const void *right) {
-    const struct member *a = left, *b = right;
-    int order = compare_i64(a->t_ms, b->t_ms);
-    if (!order) order = compare_i64(a->gateway_key, b->gateway_key);
-    if (!order) order = compare_i64(b->confidence, a->confidence);
-    return order ? order : compare_i64(a->value, b->value);
-}
-
-static int compare_events(const void *left, const void *right) {
-    const struct member *a = left, *b = right;
-    int order = compare_i64(a->t_ms, b->t_ms);
-    if (!order) order = compare_i64(a->gateway_key, b->gateway_key);
-    if (!order) order = compare_i64(a->value, b->value);
-    return order ? order : compare_i64(b->confidence, a->confidence);
-}
-
-static bool equal_members(const struct member *a, const struct member *b, bool events) {
-    return a->t_ms == b->t_ms && a->gateway_key == b->gateway_key &&
-           (!events || a->value == b->value);
-}
-
 static int compare_labels(const void *left, const void *right, void *context) {
     const struct name *labels = context;
     return strcmp(labels[*(const int32_t *)left].text, labels[*(const int32_t *)right].text);
@@ -319,86 +231,10 @@ static void rank_labels(struct minutes_reader *reader) {
     qsort_r(order, reader->label_count, sizeof *order, compare_labels, reader->labels);
     for (size_t i = 0; i < reader->label_count; i++)
         reader->ranks[order[i]] = (int32_t)i;
-    for (size_t i = 0; i < reader->segment_count; i++) {
-        const struct segment *segment = &reader->segments[i];
-        if (reader->series[segment->series].measure->kind != MEASURE_EVENTS) continue;
-        int32_t *value = reader->incoming.value + segment->first;
-        for (size_t k = 0; k < segment->count; k++)
-            value[k] = reader->ranks[value[k]];
-    }
+    for (size_t i = 0; i < reader->series_count; i++)
+        if (reader->series[i].measure->kind == MEASURE_EVENTS)
+            segments_replace(&reader->segments, (uint16_t)i, reader->ranks);
     qsort(reader->labels, reader->label_count, sizeof *reader->labels, compare_names);
-}
-
-static int compare_segments(const void *left, const void *right, void *context) {
-    const struct minutes_reader *reader = context;
-    const struct segment *a = &reader->segments[*(const uint32_t *)left];
-    const struct segment *b = &reader->segments[*(const uint32_t *)right];
-    const int32_t *t_ms = reader->incoming.t_ms;
-    return compare_i64(t_ms[a->first], t_ms[b->first]);
-}
-
-/// The segments of a series into reader->order, by their first time; returns how many.
-static size_t order_segments(struct minutes_reader *reader, uint16_t place) {
-    const int32_t *t_ms = reader->incoming.t_ms;
-    size_t count = 0;
-    bool sorted = true; // late data is rare
-    for (uint32_t i = reader->lists[place].first; i != NO_SEGMENT; i = reader->segments[i].next) {
-        if (count > 0) {
-            const struct segment *last = &reader->segments[reader->order[count - 1]];
-            sorted = sorted && t_ms[last->first] <= t_ms[reader->segments[i].first];
-        }
-        reader->order[count++] = i;
-    }
-    if (!sorted) qsort_r(reader->order, count, sizeof *reader->order, compare_segments, reader);
-    return count;
-}
-
-/// The segments of a series behind each other; false: they overlap, or hold equal times.
-static bool join_segments(struct minutes_reader *reader, uint16_t place, struct columns *columns) {
-    const struct columns *incoming = &reader->incoming;
-    const size_t segments = order_segments(reader, place);
-    columns->count = 0;
-    for (size_t i = 0; i < segments; i++) {
-        const struct segment *segment = &reader->segments[reader->order[i]];
-        size_t at = columns->count, first = segment->first, count = segment->count;
-        if (!segment->ascending || (at > 0 && columns->t_ms[at - 1] >= incoming->t_ms[first]))
-            return false;
-        memcpy(columns->t_ms + at, incoming->t_ms + first, count * sizeof *columns->t_ms);
-        memcpy(columns->value + at, incoming->value + first, count * sizeof *columns->value);
-        memcpy(columns->confidence + at, incoming->confidence + first, count);
-        columns->count += count;
-    }
-    return true;
-}
-
-static size_t gather_members(struct minutes_reader *reader, uint16_t place) {
-    const struct columns *incoming = &reader->incoming;
-    size_t count = 0;
-    for (uint32_t i = reader->lists[place].first; i != NO_SEGMENT; i = reader->segments[i].next) {
-        const struct segment *segment = &reader->segments[i];
-        for (size_t k = segment->first; k < segment->first + segment->count; k++)
-            reader->members[count++] = (struct member){.t_ms = incoming->t_ms[k],
-                                                       .value = incoming->value[k],
-                                                       .gateway_key = segment->gateway_key,
-                                                       .confidence = incoming->confidence[k]};
-    }
-    return count;
-}
-
-/// Sort the members of one series and write each once.
-static void join_by_sorting(struct minutes_reader *reader, uint16_t place, bool events,
-                            struct columns *columns) {
-    struct member *members = reader->members;
-    size_t count = gather_members(reader, place);
-    qsort(members, count, sizeof *members, events ? compare_events : compare_samples);
-    columns->count = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && equal_members(&members[i - 1], &members[i], events)) continue;
-        size_t next = columns->count++;
-        columns->t_ms[next] = members[i].t_ms;
-        columns->value[next] = members[i].value;
-        columns->confidence[next] = members[i].confidence;
-    }
 }
 
 /// The columns of one series, from place `at` of all columns on; returns how many are in it.
@@ -408,8 +244,7 @@ static size_t write_series(struct minutes_reader *reader, uint16_t place, size_t
     series->columns = (struct columns){.t_ms = reader->columns.t_ms + at,
                                        .value = reader->columns.value + at,
                                        .confidence = reader->columns.confidence + at};
-    if (!join_segments(reader, place, &series->columns))
-        join_by_sorting(reader, place, events, &series->columns);
+    segments_join(&reader->segments, place, events, &series->columns);
     series->labels = events ? reader->labels : NULL;
     series->label_count = events ? reader->label_count : 0;
     return series->columns.count;
