@@ -217,7 +217,8 @@ class Hostile(unittest.TestCase):
         once_mb, again_mb = (self.send_endless(number, plain) for _ in range(2))
         print(f"{ENDLESS >> 20} MB of one message: {once_mb:.0f} MB, and once more: "
               f"{again_mb:.0f} MB", file=sys.stderr)
-        self.assertLess(again_mb, 1.25 * once_mb, "it is free again when its connection ends")
+        if PATIENCE == 1:  # sanitizers keep what is freed
+            self.assertLess(again_mb, 1.25 * once_mb, "it is free again when its connection ends")
         self.assertEqual(plain.stop(), 0)
         self.assert_good_is_unharmed()
 
