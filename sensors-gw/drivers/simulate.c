@@ -9,25 +9,19 @@
 //   watermark  the second that is told next, or the ticket of whoever still waits
 //   cursor     day and second that are told next
 //
-// The truth is written beside, a JSON line a client, when the encounter ends; after a restart some
-// lines may come twice, with the same words:
-//
-//   {"encounter": "1-2026-11-23-0", "counter": "desk-1", "day": 20780, "employee": 3, "started":
-//    "2026-11-23T08:00:41.000Z", "ended": ..., "outcome": "normal", "standards": {"proxemics.mean":
-//    {"met": true, "value": 1.07}, ...}}
-//
-// A standard that does not apply is not in it; value null: what was asked for never happened.
+// The truth is written beside (truth_file.h) when an encounter ends; after a restart some lines may
+// come twice, with the same words. The people at a counter hang on how many counters a gateway has:
+// gateways that share a day have the same.
 
 #include "common/base/bytes.h"
 #include "common/base/hash.h"
 #include "sensors-gw/drivers/driver.h"
 #include "sensors-gw/drivers/replay.h"
+#include "sensors-gw/drivers/truth_file.h"
 #include "sensors-gw/simulate/senses.h"
-#include "sensors-gw/simulate/truth.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,36 +121,11 @@ static void id_of(const struct simulate *s, const struct visit *v, struct name *
              (int)day.year, day.month, day.day, v->number);
 }
 
-static void time_write(const struct simulate *s, const char *key, int32_t second) {
-    char text[TIME_TEXT_SIZE] = "";
-    if (second >= 0) time_text(instant(s, second), text);
-    fprintf(s->truth, second >= 0 ? ", \"%s\": \"%s\"" : ", \"%s\": null", key, text);
-}
-
 static void truth_write(struct simulate *s, const struct visit *v) {
-    struct truth truths[TRUTHS];
     struct name id;
-    const char *separator = "";
     if (!s->truth) return;
     id_of(s, v, &id);
-    truth_tell(v, truths);
-    fprintf(s->truth, "{\"encounter\": \"%s\", \"counter\": \"%s\", \"day\": %" PRId64, id.text,
-            s->context->counters[v->counter].text, s->day);
-    if (v->started_s >= 0) fprintf(s->truth, ", \"employee\": %u", v->employee);
-    time_write(s, "started", v->started_s);
-    time_write(s, "ended", v->ended_s);
-    fprintf(s->truth, ", \"outcome\": \"%s\", \"standards\": {", outcome_name(v->outcome));
-    for (size_t i = 0; i < TRUTHS; i++) {
-        if (truths[i].says == TRUTH_NOT_APPLICABLE) continue;
-        fprintf(s->truth, "%s\"%s\": {\"met\": %s, \"value\": ", separator, truths[i].standard,
-                truths[i].says == TRUTH_MET ? "true" : "false");
-        if (isnan(truths[i].value))
-            fprintf(s->truth, "null}");
-        else
-            fprintf(s->truth, "%.9g}", truths[i].value);
-        separator = ", ";
-    }
-    fprintf(s->truth, "}}\n");
+    truth_file_put(s->truth, &id, &s->context->counters[v->counter], s->day, s->opened_ms, v);
 }
 
 // ------------------------------------------------------------------ what is told
