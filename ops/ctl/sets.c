@@ -1,5 +1,7 @@
 #include "ops/ctl/sets.h"
 
+#include "worker/standards/day.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -23,20 +25,14 @@ bool sets_branch(const struct catalogue *catalogue, const char *name, size_t *pl
 }
 
 bool sets_day(const struct ctl *ctl, const struct branch *branch, int32_t *day) {
-    int year, month, number, read = 0;
     if (!ctl->day) {
         struct local_time now = zone_local(&branch->zone, (int64_t)time(NULL) * 1000);
         *day = now.year * 10000 + now.month * 100 + now.day;
         return true;
     }
-    if (strlen(ctl->day) != 10 ||
-        sscanf(ctl->day, "%4d-%2d-%2d%n", &year, &month, &number, &read) != 3 || read != 10 ||
-        year < 1970 || month < 1 || month > 12 || number < 1 || number > 31) {
-        ctl_fail("%s is no day; write such as 2026-12-01", ctl->day);
-        return false;
-    }
-    *day = year * 10000 + month * 100 + number;
-    return true;
+    if (day_parse(ctl->day, day)) return true;
+    ctl_fail("%s is no day; write such as 2026-12-01", ctl->day);
+    return false;
 }
 
 const char *sets_language(const struct ctl *ctl) {

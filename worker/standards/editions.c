@@ -14,28 +14,6 @@ void sha256_text(struct bytes text, char hash[SET_HASH_TEXT_SIZE]) {
     sodium_bin2hex(hash, SET_HASH_TEXT_SIZE, digest, sizeof digest);
 }
 
-void day_text(int32_t day, char text[DAY_TEXT_SIZE]) {
-    text[0] = '\0';
-    if (day > 0)
-        snprintf(text, DAY_TEXT_SIZE, "%04u-%02u-%02u", (unsigned)day / 10000 % 10000,
-                 (unsigned)day / 100 % 100, (unsigned)day % 100);
-}
-
-bool day_parse(const char *text, int32_t *day) {
-    static const char form[] = "0000-00-00";
-    int32_t number = 0;
-    if (strlen(text) != DAY_TEXT_SIZE - 1) return false;
-    for (int i = 0; i < DAY_TEXT_SIZE - 1; i++) {
-        bool digit = text[i] >= '0' && text[i] <= '9';
-        if (form[i] == '0' ? !digit : text[i] != '-') return false;
-        if (digit) number = number * 10 + text[i] - '0';
-    }
-    int32_t month = number / 100 % 100, last = number % 100;
-    if (number < 19700101 || month < 1 || month > 12 || last < 1 || last > 31) return false;
-    *day = number;
-    return true;
-}
-
 /// Lists the documents as files, and hashes them.
 static enum err edition_index(struct edition *edition, struct problem *problem) {
     const char *name;

@@ -9,7 +9,7 @@
 // beginning) until the next one's. It is never changed: so whatever is judged again, is judged the
 // same.
 
-#include "common/domain/time.h"
+#include "worker/standards/day.h"
 #include "worker/standards/standards.h"
 
 enum {
@@ -57,7 +57,3 @@ MUST_CHECK enum err editions_append(struct editions *editions, struct edition *e
 
 /// The SHA-256 of a text in hex.
 void sha256_text(struct bytes text, char hash[SET_HASH_TEXT_SIZE]);
-/// 20261201 as 2026-12-01; 0 as an empty text.
-void day_text(int32_t day, char text[DAY_TEXT_SIZE]);
-/// The reverse; false: it is none.
-bool day_parse(const char *text, int32_t *day);

@@ -4,7 +4,6 @@
 #include "worker/standards/days.h"
 #include "worker/standards/scope.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -158,26 +157,13 @@ static bool suspends(const struct overlay *overlay, const struct rule *rule) {
     return false;
 }
 
-/// 20261201 as 2026-12-01.
-static const char *day_text(int32_t day, char text[16]) {
-    snprintf(text, 16, "%04" PRId32 "-%02" PRId32 "-%02" PRId32, day / 10000, day / 100 % 100,
-             day % 100);
-    return text;
-}
-
 static void tell_suspension(struct buffer *chain, const struct overlay *overlay) {
-    char from[16], until[16];
-    const char *pieces[] = {"suspended: temporary ",
-                            overlay->id.text,
-                            " from ",
-                            day_text(overlay->days.from, from),
-                            " until ",
-                            day_text(overlay->days.until, until),
-                            ", approved by ",
-                            overlay->approver,
-                            " (",
-                            overlay->place,
-                            ")\n"};
+    char from[DAY_TEXT_SIZE], until[DAY_TEXT_SIZE];
+    day_text(overlay->days.from, from);
+    day_text(overlay->days.until, until);
+    const char *pieces[] = {
+        "suspended: temporary ", overlay->id.text,  " from ", from,           " until ", until,
+        ", approved by ",        overlay->approver, " (",     overlay->place, ")\n"};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
         buffer_put(chain, pieces[i], strlen(pieces[i]));
 }
