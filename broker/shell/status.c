@@ -66,6 +66,7 @@ static json_t *gateway_json(const struct broker *broker, uint32_t number, uint64
     json_t *map = json_object();
     json_object_set_new(map, "branch", json_string(gateway->branch->id.text));
     json_object_set_new(map, "gateway", json_string(gateway->registered->id.text));
+    json_object_set_new(map, "office", json_boolean(gateway->registered->office));
     json_object_set_new(map, "connected", json_boolean(connected));
     put_ago(map, "heard_ms", now_ms, connection->heard_ms, connection->known);
     put_number(map, "connections", connection->changes + (connection->known ? 1 : 0));

@@ -10,6 +10,7 @@
 struct ctl_settings {
     char config_dir[PATH_SIZE], keys_dir[PATH_SIZE];
     char control_endpoint[256];
+    char decisions_dir[PATH_SIZE];
     char redis_path[PATH_SIZE], redis_host[256], redis_user[64], redis_password_file[PATH_SIZE];
     uint64_t redis_port, answer_ms, retention_days;
 };
@@ -24,6 +25,8 @@ struct ctl {
     const char *dir;    // --dir, or NULL
     const char *lang;   // --lang, or NULL
     const char *wait_s; // --seconds, or NULL
+    const char *reason; // --reason, or NULL
+    const char *by;     // --by, or NULL
     int count;          // arguments of the command
     char **arguments;
 };
@@ -53,6 +56,10 @@ int ctl_wait(struct ctl *ctl);
 int ctl_drain(struct ctl *ctl);
 int ctl_scorecard(struct ctl *ctl);
 int ctl_explain(struct ctl *ctl);
+int ctl_confirm(struct ctl *ctl);
+int ctl_excuse(struct ctl *ctl);
+int ctl_dispute(struct ctl *ctl);
+int ctl_withdraw(struct ctl *ctl);
 int ctl_audit(struct ctl *ctl);
 int ctl_dead_list(struct ctl *ctl);
 int ctl_dead_show(struct ctl *ctl);

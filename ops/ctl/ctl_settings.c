@@ -5,6 +5,9 @@ const struct setting ctl_settings[] = {
                  "Folder of measures, branches, values, norms and standards."),
     SETTING_PATH(struct ctl_settings, keys_dir, "keys",
                  "Folder in which keys are made, unless --dir says another."),
+    SETTING_PATH(struct ctl_settings, decisions_dir, "decisions",
+                 "Folder of the decisions of people, a file a branch; the office gateways read "
+                 "there. Keep it: it is the only copy beside their spools."),
     SETTING_TEXT(struct ctl_settings, control_endpoint, "ipc:///run/tresen/control",
                  "The broker's control endpoint, on the same machine."),
     SETTING_PATH(struct ctl_settings, redis_path, "",

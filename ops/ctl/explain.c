@@ -1,9 +1,8 @@
 // tresenctl explain ENCOUNTER | BRANCH [ENCOUNTER]
 
-#include "common/registry/branches.h"
-#include "common/settings/file.h"
 #include "ops/ctl/card.h"
 #include "worker/core/settle.h"
+#include "worker/store/decisions.h"
 #include "worker/store/record.h"
 
 #include <math.h>
@@ -66,6 +65,35 @@ static json_t *statement_json(const json_t *array, const char *id) {
     return object;
 }
 
+/// What people decided about a standard, in the order of time; empty: nobody did.
+static json_t *decisions_json(const struct decision *decisions, size_t count,
+                              const struct name *standard) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct decision *decision = &decisions[i];
+        if (!name_equal(&decision->standard, standard)) continue;
+        size_t place = 0;
+        while (place < json_array_size(array) &&
+               json_integer_value(json_object_get(json_array_get(array, place), "decided_ms")) <=
+                   decision->decided_ms)
+            place++;
+        json_array_insert_new(array, place,
+                              json_pack("{s:s, s:o, s:I, s:s, s:s}", "decision",
+                                        decision_kind_name(decision->kind), "decided",
+                                        time_json(decision->decided_ms), "decided_ms",
+                                        (json_int_t)decision->decided_ms, "by", decision->by.text,
+                                        "why", decision->reason));
+    }
+    return array;
+}
+
+static json_t *found_json(const struct judgement *judgement) {
+    if (!judgement->decided) return json_null();
+    return json_pack("{s:s, s:s, s:o}", "verdict", verdict_name(judgement->found.verdict), "reason",
+                     reason_name(judgement->found.reason), "degree",
+                     millionths_json(judgement->found.degree_millionths));
+}
+
 static json_t *verdict_json(const struct verdict_entry *entry, const json_t *set) {
     const struct judgement *judgement = &entry->judgement;
     const json_t *standard = find_by_id(json_object_get(set, "standards"), entry->standard.text);
@@ -92,10 +120,15 @@ static json_t *verdict_json(const struct verdict_entry *entry, const json_t *set
         object, "value",
         statement_json(json_object_get(set, "values"), standard_text(standard, "value")));
     json_object_set_new(object, "points", points_json(judgement));
+    json_object_set_new(object, "found", found_json(judgement));
     return object;
 }
 
-static void set_verdicts(json_t *object, struct bytes bytes, const json_t *sets) {
+static void set_verdicts(json_t *object, struct bytes bytes, struct bytes decided,
+                         const json_t *sets) {
+    static struct decision decisions[DECISIONS_MAX];
+    size_t count = 0;
+    if (decisions_read(decided, decisions, &count)) count = 0;
     struct reader reader = reader_of(bytes);
     struct verdicts_head head;
     static struct verdict_entry entry;
@@ -105,8 +138,12 @@ static void set_verdicts(json_t *object, struct bytes bytes, const json_t *sets)
         json_object_set_new(object, "set", json_string(head.set));
         json_object_set_new(object, "score", millionths_json(head.scores.overall));
         json_object_set_new(object, "coverage", millionths_json(head.scores.coverage_millionths));
-        for (size_t i = 0; i < head.count && verdicts_next(&reader, &entry) == ERR_NONE; i++)
-            json_array_append_new(verdicts, verdict_json(&entry, set));
+        for (size_t i = 0; i < head.count && verdicts_next(&reader, &entry) == ERR_NONE; i++) {
+            json_t *verdict = verdict_json(&entry, set);
+            json_object_set_new(verdict, "decisions",
+                                decisions_json(decisions, count, &entry.standard));
+            json_array_append_new(verdicts, verdict);
+        }
     }
     json_object_set_new(object, "verdicts", verdicts);
 }
@@ -133,18 +170,19 @@ static json_t *encounter_json(const char *id, const struct record *record) {
 /// All about one encounter; NULL: said why not.
 static json_t *explain(struct store_link *link, const char *branch, const char *id,
                        const json_t *sets) {
-    redisReply *reply = store_key_ask(link, "HMGET % record verdicts", branch, "e:%s", id);
+    redisReply *reply =
+        store_key_ask(link, "HMGET % record verdicts decisions", branch, "e:%s", id);
     if (!reply) return NULL;
     struct record record;
     json_t *object = NULL;
-    struct bytes bytes = reply->elements == 2 ? reply_bytes(reply->element[0]) : (struct bytes){0};
+    struct bytes bytes = reply->elements == 3 ? reply_bytes(reply->element[0]) : (struct bytes){0};
     if (bytes.size == 0) {
         ctl_fail("branch %s has no encounter %s", branch, id);
     } else if (record_read(bytes, &record)) {
         ctl_fail("the record of encounter %s cannot be read", id);
     } else {
         object = encounter_json(id, &record);
-        set_verdicts(object, reply_bytes(reply->element[1]), sets);
+        set_verdicts(object, reply_bytes(reply->element[1]), reply_bytes(reply->element[2]), sets);
     }
     freeReplyObject(reply);
     return object;
@@ -173,6 +211,15 @@ static void print_verdict(const json_t *verdict) {
     if (json_is_object(worst))
         printf("  worst %s to %s", standard_text(worst, "from"), standard_text(worst, "to"));
     printf("\n      %s\n", standard_text(json_object_get(verdict, "text"), "en"));
+    const json_t *decision, *found = json_object_get(verdict, "found");
+    size_t i;
+    if (json_is_object(found))
+        printf("      found: %s (%s)\n", standard_text(found, "verdict"),
+               standard_text(found, "reason"));
+    json_array_foreach(json_object_get(verdict, "decisions"), i, decision)
+        printf("      %s by %s at %s: %s\n", standard_text(decision, "decision"),
+               standard_text(decision, "by"), standard_text(decision, "decided"),
+               standard_text(decision, "why"));
     print_statement("norm", json_object_get(verdict, "norm"));
     print_statement("value", json_object_get(verdict, "value"));
 }
@@ -217,27 +264,6 @@ static json_t *explain_all(struct store_link *link, const char *branch, const ch
     }
     json_decref(days);
     return array;
-}
-
-/// The branch that has an encounter of this name: the first of the registry. NULL: said why.
-static char *find_branch(struct ctl *ctl, struct store_link *link, const char *id) {
-    static struct problems problems;
-    struct branches branches = {0};
-    char folder[PATH_SIZE], *found = NULL;
-    bool asked =
-        path_join(ctl->settings.config_dir, "branches", folder, sizeof folder, &problems) &&
-        branches_load(folder, &branches, &problems);
-    if (!asked) problems_print(&problems, stderr);
-    for (size_t i = 0; asked && !found && i < branches.count; i++) {
-        const char *branch = branches.items[i].id.text;
-        redisReply *reply = store_key_ask(link, "EXISTS", branch, "e:%s", id);
-        asked = reply != NULL;
-        if (reply && reply->integer == 1) found = strdup(branch);
-        if (reply) freeReplyObject(reply);
-    }
-    if (asked && !found) ctl_fail("no branch has an encounter %s", id);
-    branches_free(&branches);
-    return found;
 }
 
 static int explain_in(struct ctl *ctl, struct store_link *link, const char *branch,

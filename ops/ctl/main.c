@@ -29,6 +29,15 @@ const struct ctl_command ctl_commands[] = {
      "Why an encounter was judged so: measured value, limit, coverage, norm and value. With a "
      "branch alone: all its encounters, or those of the day.",
      1, 2, ctl_explain},
+    {"confirm", "[BRANCH] ENCOUNTER STANDARD --reason TEXT [--by NAME] [--seconds N]",
+     "A verdict stands as found; a grave violation waits for this.", 2, 3, ctl_confirm},
+    {"excuse", "[BRANCH] ENCOUNTER STANDARD --reason TEXT [--by NAME] [--seconds N]",
+     "A violation is not held against anybody: it leaves the score.", 2, 3, ctl_excuse},
+    {"dispute", "[BRANCH] ENCOUNTER STANDARD --reason TEXT [--by NAME] [--seconds N]",
+     "A verdict is contested: it does not count until somebody confirms or excuses it.", 2, 3,
+     ctl_dispute},
+    {"withdraw", "[BRANCH] ENCOUNTER STANDARD --reason TEXT [--by NAME] [--seconds N]",
+     "As if nobody had decided about this verdict.", 2, 3, ctl_withdraw},
     {"audit", "[BRANCH...]",
      "Checks that all sums are the sums of their encounters, and that no batch is unaccounted for.",
      0, 1000, ctl_audit},
@@ -145,7 +154,12 @@ int main(int argc, char **argv) {
         {"--from", "YYYY-MM-DD", &ctl.from, "standards publish: from this day on."},
         {"--lang", "de|en", &ctl.lang, "Language of texts (default: en)."},
         {"--dir", "DIR", &ctl.dir, "keys new: the folder, instead of keys_dir."},
-        {"--seconds", "N", &ctl.wait_s, "wait, tap: end after so many seconds (default: never)."},
+        {"--seconds", "N", &ctl.wait_s,
+         "wait, tap: end after so many seconds (default: never); decisions: wait so long until "
+         "they "
+         "are applied (default: 10)."},
+        {"--reason", "TEXT", &ctl.reason, "Why a person decides so: a plain sentence."},
+        {"--by", "NAME", &ctl.by, "Who decides (default: who is logged in)."},
         {NULL, NULL, NULL, NULL}};
     const struct command command = {.name = "tresenctl",
                                     .summary = "Asks and tells the running system.",

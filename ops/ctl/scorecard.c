@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { UNDECIDED_SHOWN = 8 };
+
 static void set_share(json_t *object, const uint32_t verdicts[VERDICTS]) {
     double low, high;
     uint64_t met = verdicts[VERDICT_MET];
@@ -80,6 +82,24 @@ static json_t *outcomes_json(const struct cell *total) {
         json_object_set_new(object, outcome_name((enum outcome)(i + 1)),
                             json_integer(total->outcomes[i]));
     return object;
+}
+
+/// The encounters with a verdict that waits for a person: of the branch, or of one day.
+static json_t *undecided_json(struct store_link *link, const char *branch, const char *day) {
+    char of_day[sizeof "t:{}:day:" + ID_MAX + DAY_TEXT_SIZE];
+    json_t *array = json_array();
+    snprintf(of_day, sizeof of_day, "t:{%s}:day:%s", branch, day ? day : "");
+    redisReply *all = store_key_ask(link, "SORT % ALPHA", branch, "undecided");
+    for (size_t i = 0; all && i < all->elements; i++) {
+        const struct bytes words[] = {bytes_of_text("SISMEMBER"), bytes_of_text(of_day),
+                                      bytes_of_text(all->element[i]->str)};
+        redisReply *member = day ? store_ask(link, sizeof words / sizeof *words, words) : NULL;
+        if (!day || (member && member->integer == 1))
+            json_array_append_new(array, json_string(all->element[i]->str));
+        if (member) freeReplyObject(member);
+    }
+    if (all) freeReplyObject(all);
+    return array;
 }
 
 static json_t *card_json(const char *branch, const struct card *card) {
@@ -184,6 +204,18 @@ static void print_severity(const json_t *card, enum severity severity, const cha
                (long long)violated, (long long)judged, what);
 }
 
+static void print_undecided(const json_t *undecided) {
+    size_t count = json_array_size(undecided), i;
+    const json_t *encounter;
+    if (count == 0) return;
+    printf("\n%zu encounters wait for a person (tresenctl explain, then confirm or excuse):",
+           count);
+    json_array_foreach(undecided, i, encounter) {
+        if (i < UNDECIDED_SHOWN) printf(" %s", json_string_value(encounter));
+    }
+    printf("%s\n", count > UNDECIDED_SHOWN ? " ..." : "");
+}
+
 static void print_card(const json_t *card) {
     const json_t *days = json_object_get(card, "days"), *dimensions, *dimension;
     size_t count = json_array_size(days), i;
@@ -201,6 +233,7 @@ static void print_card(const json_t *card) {
     json_array_foreach(dimensions, i, dimension) print_dimension(dimension);
     print_severity(card, SEVERITY_CRITICAL, "");
     print_severity(card, SEVERITY_AUTO_FAIL, ", each to be confirmed by a person");
+    print_undecided(json_object_get(card, "undecided"));
     putchar('\n');
 }
 
@@ -213,6 +246,7 @@ int ctl_scorecard(struct ctl *ctl) {
     int status = CTL_FAILED;
     if (card_collect(link, branch, ctl->day, &card)) {
         json_t *json = card_json(branch, &card);
+        json_object_set_new(json, "undecided", undecided_json(link, branch, ctl->day));
         status = CTL_OK;
         if (ctl->json) {
             ctl_print_json(json);

@@ -13,4 +13,6 @@ redisReply *store_ask(struct store_link *link, size_t count, const struct bytes 
 /// "t:{BRANCH}:" and the rest, as printf says.
 redisReply *store_key_ask(struct store_link *link, const char *command, const char *branch,
                           const char *format, ...) PRINTF_LIKE(4, 5);
+/// The one branch of the registry that has an encounter of this name; to be freed. NULL: said why.
+char *find_branch(struct ctl *ctl, struct store_link *link, const char *encounter);
 struct bytes reply_bytes(const redisReply *reply); // of a string; else empty

@@ -33,7 +33,8 @@ static void add_gateways(const struct ctl *ctl, const json_t *status, struct pro
     const json_t *item;
     size_t i;
     json_array_foreach(json_object_get(status, "gateways"), i, item) {
-        if (!named(ctl, item)) continue;
+        // The office plays no recording: people decide at any time.
+        if (!named(ctl, item) || json_is_true(json_object_get(item, "office"))) continue;
         const json_t *report = json_object_get(item, "report");
         progress->gateways++;
         progress->ended += json_is_true(json_object_get(report, "ended"));

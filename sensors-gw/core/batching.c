@@ -21,6 +21,7 @@ enum {
     OBSERVATION_BYTES = 12, // 5 time, 4 value, 2 confidence; and a share of the runs
     LABEL_BYTES = NAME_SIZE_MAX + 4,
     FACT_BYTES = 512,
+    DECISION_BYTES = 768,
     FACT_ID_BYTES = ID_MAX + 2,
 };
 
@@ -484,7 +485,8 @@ void batching_watch(struct source *source, const struct measure *measure, const 
 // ------------------------------------------------------------------ facts
 
 void batching_fact(struct batching *b, const struct fact *fact) {
-    size_t bytes = FACT_BYTES + (fact->measures.count + fact->counters.count) * FACT_ID_BYTES;
+    size_t bytes = (fact->kind == FACT_DECISION ? DECISION_BYTES : FACT_BYTES) +
+                   (fact->measures.count + fact->counters.count) * FACT_ID_BYTES;
     if (b->fact_count == BATCH_FACTS_MAX || b->bytes + bytes > b->limits.body_max) hand_out(b);
     began(b);
     b->facts[b->fact_count++] = *fact;
@@ -513,6 +515,10 @@ void batching_withdrawn(struct source *source, const struct name *encounter, con
         odd(source->batching, "bad_reason");
     else
         batching_fact(source->batching, &fact);
+}
+
+void batching_decision(struct source *source, const struct decision *decision) {
+    batching_fact(source->batching, &(struct fact){.kind = FACT_DECISION, .decision = *decision});
 }
 
 void batching_gap(struct source *source, const struct id *counter, struct span span,

@@ -35,6 +35,9 @@ void batching_watch(struct source *source, const struct measure *measure, const 
 void batching_encounter(struct source *source, const struct encounter *encounter);
 void batching_withdrawn(struct source *source, const struct name *encounter, const char *reason);
 
+/// What a person decided; of the office only.
+void batching_decision(struct source *source, const struct decision *decision);
+
 /// from..to has no data at this counter (NULL: at none), and why: [A-Za-z0-9_.:-]{1,64}.
 void batching_gap(struct source *source, const struct id *counter, struct span span,
                   const char *reason);

@@ -2,15 +2,15 @@
 
 #include <string.h>
 
-extern const struct driver driver_audio, driver_form, driver_jsonl, driver_ld2450, driver_phrases,
-    driver_queue, driver_simulate, driver_tracks, driver_vision;
+extern const struct driver driver_audio, driver_decisions, driver_form, driver_jsonl, driver_ld2450,
+    driver_phrases, driver_queue, driver_simulate, driver_tracks, driver_vision;
 
 static const struct driver *const drivers[] = {
-    &driver_audio,   &driver_form,     &driver_jsonl,  &driver_ld2450,
+    &driver_audio,   &driver_decisions, &driver_form,   &driver_jsonl, &driver_ld2450,
 #ifdef TRESEN_PHRASES
     &driver_phrases,
 #endif
-    &driver_queue,   &driver_simulate, &driver_tracks, &driver_vision};
+    &driver_queue,   &driver_simulate,  &driver_tracks, &driver_vision};
 
 const struct driver *driver_at(size_t index) {
     return index < sizeof drivers / sizeof drivers[0] ? drivers[index] : NULL;

@@ -66,7 +66,7 @@ class Watching(Case):
 
     def test_gateways_tells_of_each_that_the_registry_names(self):
         every = self.gateways(OPEN)
-        self.assertEqual(set(every), {"desk", "ear", "eye", "floor", "form"})
+        self.assertEqual(set(every), {"desk", "ear", "eye", "floor", "form", "office"})
         for name in ("ear", "floor", "form"):
             self.assertEqual(every[name]["troubles"], ["missing"])
         desk = every["desk"]

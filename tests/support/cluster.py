@@ -388,6 +388,7 @@ class Cluster:
         path = self.folder / "tresenctl.yaml"
         write_yaml(path, {"config_dir": str(self.config), "keys_dir": str(self.keys),
                           "control_endpoint": self.control_endpoint,
+                          "decisions_dir": str(self.folder / "decisions"),
                           "redis_path": str(self.redis_path)})
         return subprocess.run(
             [str(word) for word in (BUILD / "tresenctl", "--config", path, *words)],
