@@ -17,6 +17,9 @@ BRANCH, DAY = "musterstadt", "2024-11-25"
 GATEWAYS = ("desk", "floor", "eye", "ear", "form")
 SECOND = 1000
 FIRST = "first_after_start"
+WITHOUT_MEASURE = ("duration", "share", "count", "rate", "longest_outside")  # in units of their own
+NOTHING = ("not_applicable", None, None)
+ANY = ("met", "error", "insufficient_evidence", "partly_met", "not_met", "not_applicable")
 MILLION = recompute.MILLION
 
 
@@ -42,8 +45,8 @@ class Rule:
         self.applies = standard.get("applies", {})
         self._phases = phases
         self.resolution = exact(self.measure.get("resolution", 1)) if self.measure else exact(1)
-        self.scale = {"s": SECOND, "%": 1, "1": 1}.get(standard["unit"], 1 / self.resolution) \
-            if self.statistic in (FIRST, "duration", "share", "count") else 1 / self.resolution
+        self.scale = {"s": SECOND, "%": 1, "1": 1, "1/min": 1}.get(standard["unit"], 1 / self.resolution) \
+            if self.statistic in (FIRST, *WITHOUT_MEASURE) else 1 / self.resolution
         evidence = standard.get("evidence", {})
         self.confidence = 100 * exact(evidence.get("confidence", 0))
         bound = {side: exact(value) * self.scale for side, value in standard["bound"].items()}
@@ -64,23 +67,23 @@ class Rule:
         """(verdict, figure or None, covered millionths or None)"""
         if any(encounter.get(what) not in self.applies.get(f"{what}s", [encounter.get(what)])
                for what in ("offering", "outcome")):
-            return "not_applicable", None, None
+            return NOTHING
         span = self._span(encounter)
         if span[0] is None:
-            return "not_applicable", None, None
+            return NOTHING
         if self.statistic == "duration":
             times = dict(encounter, issued=span[0], started=span[1]) \
                 if self.during != "service" else encounter
             words = dict(self.words, during="service" if self.during == "service" else "waiting")
             return recompute.judge_one(words, times, {}, [])
         if span[1] is None or span[0] >= span[1]:
-            return "not_applicable", None, None
+            return NOTHING
         key = self.words["measure"], encounter["counter"]
         first = min(encounter[name] for name in ("issued", "started") if encounter[name] is not None)
         members = [(at, value)
                    for at, value, confidence in said.members(*key, first, encounter["ended"])
                    if confidence >= self.confidence and (not self.labels or value in self.labels)]
-        if self.statistic in ("count", FIRST):
+        if self.statistic in ("count", "rate", FIRST):
             return self._marks(members, said.watched(*key), *span)
         phase = dict(encounter, started=span[0], ended=span[1])
         words = dict(self.words, during="service", measure=None)
@@ -113,15 +116,19 @@ class Rule:
             heard = [at for at, _ in members if begin <= at < end]
             marks = {0: heard, words["uncertainty"]: heard}
         share = covered * MILLION // (end - begin)
-        enough = covered > 0 and covered >= words["coverage"] * (end - begin)
+        enough = covered >= words["coverage"] * (end - begin)
 
         def figure(times):
             if self.statistic == "count":
                 return fractions.Fraction(len(times))
+            if self.statistic == "rate":
+                return fractions.Fraction(len(times) * 60 * SECOND, covered)
             return fractions.Fraction(times[0] - begin) if times else None
+        if covered == 0:
+            return "insufficient_evidence", None, share
         measured = figure(marks[0])
         if not enough:
-            return "insufficient_evidence", measured if covered else None, share
+            return "insufficient_evidence", measured, share
         kindest = figure(marks[words["uncertainty"]])
         if not self._violates(measured):
             return "met", measured, share
@@ -136,13 +143,54 @@ class Rule:
         return figure > self.words.get("most", figure) or figure < self.words.get("least", figure)
 
 
+class Composed:
+    """`any`: of several figures the one that speaks loudest."""
+
+    def __init__(self, standard, parts):
+        self.id, self.parts = standard["standard"], parts
+
+    def judge(self, encounter, said):
+        part, spoken = min(((part, part.judge(encounter, said)) for part in self.parts),
+                           key=lambda one: ANY.index(one[1][0]))
+        return spoken[0], None if spoken[1] is None else spoken[1] / part.scale, spoken[2]
+
+    scale = 1
+
+
+class Shipped:
+    """A standard of the library as it holds in the branch: by offering, and perhaps on trial."""
+
+    def __init__(self, standard, overlays, measures, phases):
+        self.id = standard["standard"]
+        self._shadow = standard["status"] == "shadow"
+        common = {key: value for key, value in standard.items() if key != "any"}
+        if "any" in standard:
+            self._usual = Composed(standard, [Rule({**common, **part}, measures, phases)
+                                              for part in standard["any"]])
+        else:
+            self._usual = Rule(standard, measures, phases)
+        self.scale, self.words = self._usual.scale, getattr(self._usual, "words", None)
+        self._of = {offering: Rule({**standard, "bound": {**standard["bound"], **one["bound"]},
+                                    "degree": one.get("degree", [])}, measures, phases)
+                    for one in overlays if one["standard"] == self.id
+                    for offering in one["where"]["offerings"]}
+
+    def judge(self, encounter, said):
+        rule = self._of.get(encounter.get("offering"), self._usual)
+        verdict, figure, covered = rule.judge(encounter, said)
+        shadow = self._shadow and verdict != "not_applicable"
+        return "not_selected" if shadow else verdict, figure, covered
+
+
 def rules():
     measures = {one["id"]: one for one in config("measures.yaml")}
     offerings = config("offerings.yaml")
     phases = {one["offering"]: one for one in offerings["offerings"]}
-    return [Rule(standard, measures, lambda offering: phases.get(offering, offerings["other"]))
+    overlays = config("overlays/offering.yaml")
+    return [Shipped(standard, overlays, measures,
+                    lambda offering: phases.get(offering, offerings["other"]))
             for path in sorted((ROOT / "config" / "standards").glob("*.yaml"))
-            for standard in yaml.safe_load(path.read_text()) if standard["status"] == "active"]
+            for standard in yaml.safe_load(path.read_text())]
 
 
 class Spools(Case):

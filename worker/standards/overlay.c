@@ -75,12 +75,12 @@ static bool requirement_read(struct reading *reading, const struct node *node,
 /// nobody may permit.
 static bool classes_read(struct reading *reading, const struct node *list, bool permits,
                          unsigned *classes) {
-    static const char *const forbiddable[] = {"P1", "P2", "P3", "live", NULL};
+    static const char *const forbiddable[] = {"P1", "P2", "P3", "P4", "P5", "live", NULL};
     static const char *const permittable[] = {"P3", "live", NULL};
     static const unsigned forbidden[] = {1u << LEGAL_P1, 1u << LEGAL_P2, 1u << LEGAL_P3,
-                                         PERMIT_LIVE};
+                                         1u << LEGAL_P4, 1u << LEGAL_P5, PERMIT_LIVE};
     static const unsigned permitted[] = {1u << LEGAL_P3, PERMIT_LIVE};
-    if (!node_list(list, 1, 4, reading->problems)) return false;
+    if (!node_list(list, 1, 6, reading->problems)) return false;
     bool good = true;
     for (const struct node *item = list->first; item; item = item->next) {
         int place;

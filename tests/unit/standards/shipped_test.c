@@ -54,9 +54,9 @@ Test(shipped, are_read_without_problems) {
 Test(shipped, cover_every_dimension) {
     size_t count[DIMENSION_COUNT] = {0};
     for (size_t i = 0; i < set->count; i++)
-        count[set->items[i].dimension]++;
+        if (set->items[i].status == STATUS_ACTIVE) count[set->items[i].dimension]++;
     for (size_t i = 0; i < DIMENSION_COUNT; i++)
-        cr_assert(ge(sz, count[i], 3), "%s", dimension_name((enum dimension)i));
+        cr_assert(ge(sz, count[i], 4), "%s", dimension_name((enum dimension)i));
 }
 
 // A visible smile is judged only where the works council has agreed to it.
@@ -81,7 +81,7 @@ Test(shipped, judge_a_visible_expression_only_by_agreement) {
 }
 
 Test(shipped, stand_in_the_order_of_their_ids) {
-    cr_assert(eq(sz, set->count, 18));
+    cr_assert(eq(sz, set->count, 29));
     for (size_t i = 1; i < set->count; i++)
         cr_assert(lt(int, strcmp(set->items[i - 1].id.text, set->items[i].id.text), 0));
     size_t place = 0;
@@ -137,7 +137,9 @@ Test(shipped, move_with_the_culture) {
     const struct {
         const char *country;
         int64_t least;
-    } cultures[] = {{"DE", 75}, {"HU", 95}, {"PE", 60}};
+    } cultures[] = {{"DE", 75}, {"HU", 95}, {"PE", 60}, {"TR", 85},
+                  // no figure for strangers in the table: the company's
+                  {"IN", 75}};
     for (size_t i = 0; i < sizeof cultures / sizeof cultures[0]; i++) {
         struct standard_set *there = NULL;
         struct standards_place place = {
