@@ -29,31 +29,41 @@ struct promise {
     int what; // enum quantity or enum phrase
     double least, most;
     int32_t band_least, band_most;
+    const struct offering_form *stricter; // than all others; NULL: none
+    double stricter_least, stricter_most;
 };
 
+#define CASH &offering_forms[0]
+#define RETURNS &offering_forms[1]
+#define ADVICE &offering_forms[2]
+
 static const struct promise promises[TRUTHS] = {
-    {"appearance.badge", SERVED, FIGURE_MEAN, QUANTITY_BADGE, 90, INFINITY, 0, 0},
-    {"appearance.tidiness", SERVED, FIGURE_MEAN, QUANTITY_TIDINESS, 40, INFINITY, 0, 0},
-    {"appearance.uniform", SERVED, FIGURE_MEAN, QUANTITY_UNIFORM, 80, INFINITY, 0, 0},
-    {"expression.facing", SERVED, FIGURE_SHARE, QUANTITY_FACING, 60, INFINITY, 0, 30},
-    {"expression.gaze", SERVED, FIGURE_MEAN, QUANTITY_GAZE, 30, INFINITY, 0, 0},
-    {"expression.smile", SERVED, FIGURE_FIRST, QUANTITY_SMILE, 0, 10, 50, INT32_MAX},
-    {"proxemics.closest", SERVED, FIGURE_LEAST, QUANTITY_CLIENT, 45, INFINITY, 0, 0},
-    {"proxemics.mean", SERVED, FIGURE_MEAN, QUANTITY_CLIENT, 75, 210, 0, 0},
-    {"proxemics.zone", SERVED, FIGURE_SHARE, QUANTITY_CLIENT, 80, INFINITY, 45, 210},
-    {"safety.discretion", SERVED, FIGURE_SHARE, QUANTITY_BYSTANDER, 90, INFINITY, 120, INT32_MAX},
-    {"safety.identity", SERVED_AND_KNOWN, FIGURE_SAID, PHRASE_IDENTITY_CHECK, 0, 60, 0, 0},
-    {"safety.loudness", SERVED, FIGURE_LOUD, QUANTITY_LOUDNESS, -INFINITY, -170, 0, 0},
-    {"timing.first_contact", EVERYBODY, FIGURE_WAY, 0, 0, 30, 0, 0},
-    {"timing.service", SERVED_IN_TIME, FIGURE_SERVICE, 0, 10, 600, 0, 0},
-    {"timing.wait", EVERYBODY, FIGURE_WAIT, 0, 0, 120, 0, 0},
-    {"wording.farewell", SERVED, FIGURE_SAID_LAST, 0, 1, INFINITY, 0, 0},
-    {"wording.forbidden", SERVED, FIGURE_COUNT, PHRASE_FORBIDDEN, 0, 0, 0, 0},
-    {"wording.greeting", SERVED, FIGURE_SAID_SOON, PHRASE_GREETING, 0, 10, 0, 0},
+    {"appearance.badge", SERVED, FIGURE_MEAN, QUANTITY_BADGE, 90, INFINITY, 0, 0, NULL, 0, 0},
+    {"appearance.tidiness", SERVED, FIGURE_MEAN, QUANTITY_TIDINESS, 40, INFINITY, 0, 0, NULL, 0, 0},
+    {"appearance.uniform", SERVED, FIGURE_MEAN, QUANTITY_UNIFORM, 80, INFINITY, 0, 0, NULL, 0, 0},
+    {"expression.facing", SERVED, FIGURE_SHARE, QUANTITY_FACING, 60, INFINITY, 0, 30, NULL, 0, 0},
+    {"expression.gaze", SERVED, FIGURE_MEAN, QUANTITY_GAZE, 30, INFINITY, 0, 0, NULL, 0, 0},
+    {"expression.smile", SERVED, FIGURE_FIRST, QUANTITY_SMILE, 0, 10, 50, INT32_MAX, NULL, 0, 0},
+    {"proxemics.closest", SERVED, FIGURE_LEAST, QUANTITY_CLIENT, 45, INFINITY, 0, 0, NULL, 0, 0},
+    {"proxemics.mean", SERVED, FIGURE_MEAN, QUANTITY_CLIENT, 75, 210, 0, 0, NULL, 0, 0},
+    {"proxemics.zone", SERVED, FIGURE_SHARE, QUANTITY_CLIENT, 80, INFINITY, 45, 210, NULL, 0, 0},
+    {"safety.crowding", SERVED, FIGURE_LEAST, QUANTITY_BYSTANDER, 45, INFINITY, 0, 0, NULL, 0, 0},
+    {"safety.discretion", SERVED, FIGURE_SHARE, QUANTITY_BYSTANDER, 90, INFINITY, 120, INT32_MAX,
+     ADVICE, 95, INFINITY},
+    {"safety.identity", SERVED_AND_KNOWN, FIGURE_SAID, PHRASE_IDENTITY_CHECK, 0, 60, 0, 0, NULL, 0,
+     0},
+    {"safety.loudness", SERVED, FIGURE_LOUD, QUANTITY_LOUDNESS, -INFINITY, -170, 0, 0, NULL, 0, 0},
+    {"timing.first_contact", EVERYBODY, FIGURE_WAY, 0, 0, 30, 0, 0, RETURNS, 0, 20},
+    {"timing.service", SERVED_IN_TIME, FIGURE_SERVICE, 0, 10, 600, 0, 0, CASH, 10, 300},
+    {"timing.wait", EVERYBODY, FIGURE_WAIT, 0, 0, 120, 0, 0, NULL, 0, 0},
+    {"wording.farewell", SERVED, FIGURE_SAID_LAST, 0, 1, INFINITY, 0, 0, NULL, 0, 0},
+    {"wording.forbidden", SERVED, FIGURE_COUNT, PHRASE_FORBIDDEN, 0, 0, 0, 0, NULL, 0, 0},
+    {"wording.greeting", SERVED, FIGURE_SAID_SOON, PHRASE_GREETING, 0, 10, 0, 0, NULL, 0, 0},
+    {"wording.thanks", SERVED, FIGURE_COUNT, PHRASE_THANKS, 1, INFINITY, 0, 0, NULL, 0, 0},
 };
 
 static bool promised(const struct visit *v, const struct promise *p) {
-    bool advice = v->offering == &offering_forms[2], cash = v->offering == &offering_forms[0];
+    bool advice = v->offering == ADVICE, cash = v->offering == CASH;
     switch (p->whom) {
     case EVERYBODY: // who gave up before the bound proves nothing
         if (v->outcome == OUTCOME_ABANDONED)
@@ -127,7 +137,10 @@ void truth_tell(const struct visit *visit, struct truth truths[TRUTHS]) {
         truths[i] = (struct truth){p->standard, TRUTH_NOT_APPLICABLE, NAN};
         if (!promised(visit, p)) continue;
         double figure = figure_of(visit, p);
-        bool met = p->least <= figure && figure <= p->most; // not so for what never happened
+        bool stricter = p->stricter && visit->offering == p->stricter;
+        double least = stricter ? p->stricter_least : p->least;
+        double most = stricter ? p->stricter_most : p->most;
+        bool met = least <= figure && figure <= most; // not so for what never happened
         truths[i].says = met ? TRUTH_MET : TRUTH_NOT_MET;
         truths[i].value = in_unit(p, figure);
     }

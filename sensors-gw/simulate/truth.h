@@ -1,11 +1,11 @@
 #pragma once
 // Which of the example company's standards an encounter truly meets: from how the people truly
 // behaved, by the sentences of config/standards, told once more here and independently of the
-// engine that judges what sensors saw.
+// engine that judges what sensors saw. Of what the simulated people never do there is no truth here.
 
 #include "sensors-gw/simulate/day.h"
 
-enum { TRUTHS = 18 };
+enum { TRUTHS = 20 };
 
 enum truth_says {
     TRUTH_NOT_APPLICABLE,
