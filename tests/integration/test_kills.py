@@ -8,7 +8,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import LONG, PATIENCE, SEED, Cluster, main  # noqa: E402
-from faulted_day import BRANCH, DAY, GATEWAYS, PLAY, FaultedDay  # noqa: E402
+from faulted_day import BRANCH, GATEWAYS, FaultedDay  # noqa: E402
 
 PAUSE_S = 0.25 * PATIENCE
 DAY_S = 3 * 3600  # at least, of event time
@@ -18,24 +18,13 @@ class Kills(FaultedDay):
     def kill_often(self, times, kill_and_start, start_redis=Cluster.start_redis):
         """So many times; the day is played slowly enough for that. It must end as undisturbed."""
         rng = random.Random(SEED)
-        speed = DAY_S / (times * (PAUSE_S + 0.1 * PATIENCE))
-
-        def start_gateway(cluster, gateway):
-            cluster.start_shipped_gateway(BRANCH, gateway, self.day, DAY, *PLAY,
-                                          f"drivers.0.speed={speed}")
-
+        speed = f"drivers.0.speed={DAY_S / (times * (PAUSE_S + 0.1 * PATIENCE))}"
         with Cluster() as cluster:
             self.bring_key(cluster)
-            cluster.only_gateways(BRANCH, GATEWAYS)
-            start_redis(cluster)
-            cluster.start_broker(window=4)
-            for name in ("w1", "w2"):
-                cluster.start_worker(name)
-            for gateway in GATEWAYS:
-                start_gateway(cluster, gateway)
+            self.start(cluster, start_redis, speed)
             for _ in range(times):
                 time.sleep(rng.uniform(0, 2 * PAUSE_S))
-                kill_and_start(cluster, rng, start_gateway)
+                kill_and_start(cluster, rng, speed)
             cluster.wait(BRANCH, seconds=120 * PATIENCE)
             self.assertEqual(self.read_results(cluster), self.results)
             for one in cluster.json("audit", BRANCH)["branches"][0]["gateways"]:
@@ -57,10 +46,10 @@ class Kills(FaultedDay):
         self.kill_often(100 if LONG else 8, kill)
 
     def test_gateways(self):
-        def kill(cluster, rng, start_gateway):
+        def kill(cluster, rng, speed):
             gateway = rng.choice(GATEWAYS)
             cluster.processes[f"gateway.{BRANCH}.{gateway}"].kill()
-            start_gateway(cluster, gateway)
+            self.start_gateway(cluster, gateway, speed)
         self.kill_often(200 if LONG else 10, kill)
 
     def redis(self, fsync, times):

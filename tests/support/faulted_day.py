@@ -33,18 +33,19 @@ class FaultedDay(unittest.TestCase):
             assert cluster.json("scorecard", BRANCH)["encounters"] > 50
 
     @classmethod
-    def start(cls, cluster, start_redis=Cluster.start_redis):
+    def start(cls, cluster, start_redis=Cluster.start_redis, *settings):
+        """All of it; the settings are those of gateways, on top of PLAY."""
         cluster.only_gateways(BRANCH, GATEWAYS)
         start_redis(cluster)
         cluster.start_broker(window=4)
         for name in ("w1", "w2"):
             cluster.start_worker(name)
         for gateway in GATEWAYS:
-            cls.start_gateway(cluster, gateway)
+            cls.start_gateway(cluster, gateway, *settings)
 
     @classmethod
-    def start_gateway(cls, cluster, gateway):
-        cluster.start_shipped_gateway(BRANCH, gateway, cls.day, DAY, *PLAY)
+    def start_gateway(cls, cluster, gateway, *settings):
+        cluster.start_shipped_gateway(BRANCH, gateway, cls.day, DAY, *PLAY, *settings)
 
     @classmethod
     def bring_key(cls, cluster):
