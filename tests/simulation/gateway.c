@@ -146,6 +146,8 @@ static void read_item(struct gateway *g, const struct simulation *s, const struc
         batching_encounter(source, &item->encounter);
     } else if (item->kind == ITEM_WITHDRAWN) {
         batching_withdrawn(source, &item->encounter.id, "mistake");
+    } else if (item->kind == ITEM_DECISION) {
+        batching_decision(source, &item->decision);
     } else if (item->kind == ITEM_POISON) {
         batching_gap(source, NULL, (struct span){item->at_ms - 1, item->at_ms}, WORLD_POISON);
     } else {

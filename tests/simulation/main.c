@@ -22,6 +22,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_TRIM_ON_ANSWER] = "trim-on-answer",
     [PLANT_BLIND_EPOCH] = "blind-epoch",
     [PLANT_DRIVER_RESTART] = "driver-restart",
+    [PLANT_DEAF_FINAL] = "deaf-final",
 };
 
 const char *plant_name(enum plant plant) {

@@ -206,7 +206,8 @@ static bool branch_settled(const struct simulation *s, size_t branch, char *why,
     for (size_t i = 0; i < model->encounter_count; i++) {
         const struct model_encounter *e = &model->encounters[i];
         // One whose end was lost with a dropped batch stays open until encounter_max.
-        if (e->state == MODEL_FINAL || (s->lossy && e->state == MODEL_OPEN)) continue;
+        bool decided = e->state == MODEL_FINAL && !e->has_due;
+        if (decided || (s->lossy && e->state == MODEL_OPEN)) continue;
         snprintf(why, size, "branch %zu: encounter %s is in state %d", branch, e->id.text,
                  (int)e->state);
         return false;

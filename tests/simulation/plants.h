@@ -16,6 +16,7 @@ enum plant {
     PLANT_TRIM_ON_ANSWER,       // gateway: delete what is acknowledged
     PLANT_BLIND_EPOCH,          // store: take whatever epoch a spool shows
     PLANT_DRIVER_RESTART,       // gateway: after a restart, read the recording from its start
+    PLANT_DEAF_FINAL,           // store: a decision about a final encounter is kept, not judged
     PLANT_COUNT
 };
 

@@ -123,7 +123,8 @@ static void touch(struct model *m, struct model_encounter *e, int64_t now) {
         memset(e->lease, 0, sizeof e->lease);
         if (e->tries > 0) e->tries--;
         e->new_due = PLACE_SET;
-    } else if ((e->state == MODEL_SETTLED || e->state == MODEL_FINAL) &&
+    } else if ((e->state == MODEL_SETTLED ||
+                (e->state == MODEL_FINAL && m->plant != PLANT_DEAF_FINAL)) &&
                (e->new_due == PLACE_SAME || e->new_due == PLACE_NONE)) {
         e->changed = true;
         if (e->state == MODEL_FINAL) e->tries = 0;

@@ -95,7 +95,7 @@ static void make_branch(struct world *world, size_t b, struct chance *chance) {
     *branch = (struct branch){.zone = {1, always, utc},
                               .counter_count = chance_range(chance, 1, WORLD_COUNTERS),
                               .counters = world->counters[b],
-                              .gateway_count = chance_range(chance, 1, WORLD_GATEWAYS),
+                              .gateway_count = chance_range(chance, 2, WORLD_GATEWAYS),
                               .gateways = world->registered[b]};
     snprintf(branch->id.text, sizeof branch->id.text, "branch-%zu", b);
     snprintf(branch->zone_name, sizeof branch->zone_name, "UTC");
@@ -106,6 +106,8 @@ static void make_branch(struct world *world, size_t b, struct chance *chance) {
         *gateway = (struct branch_gateway){.opens = i == 0, .counters = world->served[b][i]};
         snprintf(gateway->id.text, sizeof gateway->id.text, "gateway-%zu", i);
         gateway->key = gateway_key(&gateway->id);
+        gateway->office = i + 1 == branch->gateway_count;
+        if (gateway->office) break;
         for (size_t c = 0; c < branch->counter_count; c++)
             if (i == 0 || chance_permille(chance, 700))
                 gateway->counters[gateway->counter_count++] = (uint16_t)c;
@@ -205,12 +207,39 @@ static void sense(struct world *world, size_t b, const struct branch_gateway *ga
         }
 }
 
+/// What the office decides about encounters that the branch's first gateway tells of: at any time,
+/// also before they begin, and sometimes anew.
+static void decide(struct recording *recording, const struct recording *told,
+                   struct chance *chance) {
+    recording->period_ms = 1000;
+    for (size_t i = 0; i < told->count; i++) {
+        const struct item *item = &told->items[i];
+        if (item->kind != ITEM_FACT || !chance_permille(chance, 400)) continue;
+        struct decision decision = {
+            .encounter = item->encounter.id,
+            .standard = world_standards()->items[chance_below(chance, 3)].id,
+            .counter = item->encounter.counter,
+            .began_ms = item->encounter.issued_ms,
+            .kind = (enum decision_kind)chance_below(chance, DECISION_KIND_COUNT),
+            .decided_ms = WORLD_BEGIN_MS + chance_below(chance, 10),
+            .by = {"eva"},
+            .reason = "seen on site"};
+        append(recording, (struct item){.kind = ITEM_DECISION,
+                                        .decision = decision,
+                                        .at_ms = WORLD_BEGIN_MS,
+                                        .seen_ms = chance_below(chance, WORLD_MS)});
+    }
+}
+
 static void make_recording(struct world *world, size_t g, struct chance *chance) {
     size_t b = world->gateways[g].branch;
     const struct branch_gateway *gateway = &world->registered[b][world->gateways[g].place];
     struct recording *recording = &world->gateways[g].recording;
     recording->count = 0;
-    sense(world, b, gateway, recording, chance);
+    if (gateway->office)
+        decide(recording, &world->gateways[g - world->gateways[g].place].recording, chance);
+    else
+        sense(world, b, gateway, recording, chance);
     if (gateway->opens) encounters(world, b, recording, chance);
     if (world->poisoned && g == 0)
         append(recording,

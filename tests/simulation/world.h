@@ -2,15 +2,15 @@
 // What there is to be observed: branches, counters, gateways, encounters, and for each gateway the
 // recording that its sensors play. Made from a seed; nothing in it depends on faults.
 
+#include "common/base/chance.h"
 #include "common/domain/batch.h"
 #include "common/registry/branches.h"
-#include "common/base/chance.h"
 #include "worker/standards/standard.h"
 #include "worker/store/calls.h"
 
 enum {
     WORLD_BRANCHES = 3,
-    WORLD_GATEWAYS = 3, // a branch
+    WORLD_GATEWAYS = 4, // a branch, its office among them
     WORLD_COUNTERS = 2, // a branch
     WORLD_ENCOUNTERS = 8,
     WORLD_ITEMS = 256, // a gateway
@@ -20,7 +20,7 @@ enum {
 /// Event time when the simulation's clock stands at 0: half a minute before midnight, UTC.
 #define WORLD_BEGIN_MS (INT64_C(20780) * DAY_MS - 15000)
 
-enum item_kind { ITEM_SAMPLE, ITEM_EVENT, ITEM_FACT, ITEM_WITHDRAWN, ITEM_POISON };
+enum item_kind { ITEM_SAMPLE, ITEM_EVENT, ITEM_FACT, ITEM_WITHDRAWN, ITEM_POISON, ITEM_DECISION };
 
 /// One thing that a sensor saw.
 struct item {
@@ -32,6 +32,7 @@ struct item {
     uint8_t confidence;
     const char *label;
     struct encounter encounter;
+    struct decision decision;
     int64_t watermark_ms; // nothing older comes behind this item
 };
 
