@@ -19,15 +19,16 @@ extern const struct setting ctl_settings[];
 /// The command line, read.
 struct ctl {
     struct ctl_settings settings;
-    bool json;          // --json
-    const char *day;    // --day, or NULL
-    const char *from;   // --from, or NULL
-    const char *dir;    // --dir, or NULL
-    const char *lang;   // --lang, or NULL
-    const char *wait_s; // --seconds, or NULL
-    const char *reason; // --reason, or NULL
-    const char *by;     // --by, or NULL
-    int count;          // arguments of the command
+    bool json;             // --json
+    const char *day;       // --day, or NULL
+    const char *from;      // --from, or NULL
+    const char *dir;       // --dir, or NULL
+    const char *lang;      // --lang, or NULL
+    const char *wait_s;    // --seconds, or NULL
+    const char *recording; // --recording, or NULL
+    const char *reason;    // --reason, or NULL
+    const char *by;        // --by, or NULL
+    int count;             // arguments of the command
     char **arguments;
 };
 
@@ -74,6 +75,7 @@ int ctl_standards_trace(struct ctl *ctl);
 int ctl_standards_test(struct ctl *ctl);
 int ctl_standards_diff(struct ctl *ctl);
 int ctl_standards_notice(struct ctl *ctl);
+int ctl_standards_try(struct ctl *ctl);
 int ctl_standards_publish(struct ctl *ctl);
 int ctl_standards_published(struct ctl *ctl);
 int ctl_standards_phrases(struct ctl *ctl);

@@ -69,6 +69,12 @@ const struct ctl_command ctl_commands[] = {
     {"standards diff", "CONFIG_DIR CONFIG_DIR [--day YYYY-MM-DD]",
      "What changes in which branches from the first folder to the second.", 2, 2,
      ctl_standards_diff},
+    {"standards try", "FILE | CONFIG_DIR --recording SPOOL",
+     "Judge what gateways have spooled (a copy of a spool, or a folder of them) by the standards "
+     "as "
+     "they are and with this file in place of the one of its name; print what would be judged "
+     "otherwise. Nothing is activated.",
+     1, 1, ctl_standards_try},
     {"standards notice", "BRANCH [--day YYYY-MM-DD] [--lang de|en]",
      "A notice for those who work there: what is measured, judged, and not judged. Markdown.", 1, 1,
      ctl_standards_notice},
@@ -152,6 +158,8 @@ int main(int argc, char **argv) {
         {"--json", NULL, &json, "Print for machines."},
         {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
         {"--from", "YYYY-MM-DD", &ctl.from, "standards publish: from this day on."},
+        {"--recording", "SPOOL", &ctl.recording,
+         "standards try: a gateway's spool, or a folder of them."},
         {"--lang", "de|en", &ctl.lang, "Language of texts (default: en)."},
         {"--dir", "DIR", &ctl.dir, "keys new: the folder, instead of keys_dir."},
         {"--seconds", "N", &ctl.wait_s,

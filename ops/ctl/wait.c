@@ -2,6 +2,7 @@
 
 #include "ops/ctl/broker_link.h"
 #include "ops/ctl/card.h"
+#include "ops/ctl/progress.h"
 #include "worker/store/state.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 150, BAR_WIDTH = 40 };
+enum { LOOK_MS = 150 };
 
 /// How far the recordings are: sums over the gateways of the branches.
 struct progress {
@@ -91,11 +92,8 @@ static void draw(const struct progress *progress) {
     double share =
         (double)progress->read_permille / (double)all *
         (0.5 + 0.5 * (progress->spooled ? (double)applied / (double)progress->spooled : 0));
-    int full = (int)(share * BAR_WIDTH);
-    fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %lld of %lld batches applied, %lld encounters open  ",
-            full, "########################################", BAR_WIDTH - full, "", 100 * share,
-            applied, progress->spooled, progress->pending);
-    fflush(stderr);
+    progress_draw(share, "%lld of %lld batches applied, %lld encounters open", applied,
+                  progress->spooled, progress->pending);
 }
 
 static double now_s(void) {

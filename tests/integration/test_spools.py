@@ -182,12 +182,13 @@ class Shipped:
         return "not_selected" if shadow else verdict, figure, covered
 
 
-def rules():
+def rules(changed=None):
+    """All shipped standards; of those in `changed`, by id, with other keys."""
     measures = {one["id"]: one for one in config("measures.yaml")}
     offerings = config("offerings.yaml")
     phases = {one["offering"]: one for one in offerings["offerings"]}
     overlays = config("overlays/offering.yaml")
-    return [Shipped(standard, overlays, measures,
+    return [Shipped({**standard, **(changed or {}).get(standard["standard"], {})}, overlays, measures,
                     lambda offering: phases.get(offering, offerings["other"]))
             for path in sorted((ROOT / "config" / "standards").glob("*.yaml"))
             for standard in yaml.safe_load(path.read_text())]
@@ -270,6 +271,56 @@ class Spools(Case):
                                            delta=1e-9 * max(1, abs(float(figure))), msg=what)
                 share = one["coverage"]
                 self.assertEqual(None if share is None else round(share * MILLION), covered, what)
+
+    def test_what_changed_standards_would_have_judged(self):
+        """standards try: before as the branch was judged, after as the second judge says."""
+        timing = self.cluster.folder / "changed" / "standards" / "timing.yaml"
+        timing.parent.mkdir(parents=True)
+        text = (ROOT / "config" / "standards" / "timing.yaml").read_text()
+        old = "bound: {most: 120}\n  degree: [[120, 1], [300, 0]]"
+        self.assertIn(old, text)
+        text = text.replace(old, "bound: {most: 60}\n  degree: [[60, 1], [300, 0]]")
+        text = text.replace("{issued: 0, started: 120, ended: 300}", "{issued: 0, started: 60, ended: 300}")
+        text = text.replace("{issued: 0, ended: 120, outcome: abandoned}",
+                            "{issued: 0, ended: 60, outcome: abandoned}")
+        timing.write_text(text)
+        tried, = self.cluster.json("standards", "try", timing, "--recording",
+                                   self.cluster.folder)["branches"]
+        self.assertEqual((tried["branch"], tried["open"], tried["unread"]), (BRANCH, 0, 0))
+        self.assertEqual(tried["encounters"], len(self.encounters))
+        wait = next(rule for rule in rules({"timing.wait": {"bound": {"most": 60}, "degree":
+                                                            [[60, 1], [300, 0]]}})
+                    if rule.id == "timing.wait")
+        after = {identity: wait.judge(one, self.said)[0]
+                 for identity, one in self.encounters.items()}
+        standards = self.standards()
+        self.assertEqual({one["standard"] for one in tried["standards"]}, set(standards))
+        for one in tried["standards"]:
+            name, verdicts = one["standard"], standards[one["standard"]]["verdicts"]
+            self.assertEqual(one["before"], {key: n for key, n in verdicts.items() if n}, name)
+            if name != "timing.wait":
+                self.assertEqual((one["after"], one["changes"]), (one["before"], []), name)
+                continue
+            self.assertEqual(one["after"], dict(collections.Counter(after.values())))
+            self.assertGreater(len(one["changes"]), 0)
+            for change in one["changes"]:
+                self.assertEqual(change["after"]["verdict"], after[change["encounter"]])
+        self.assertAlmostEqual(tried["score"]["before"], self.card["score"], delta=1e-6)
+        self.assertLess(tried["score"]["after"], tried["score"]["before"])
+        said = self.cluster.ctl("standards", "try", timing, "--recording", self.cluster.folder)
+        self.assertIn("timing.wait: ", said)
+
+    def test_a_broken_file_and_a_strange_recording_are_told(self):
+        broken = self.cluster.folder / "broken.yaml"
+        broken.write_text("- standard: x\n")
+        for path, recording, says in (
+                (broken, self.cluster.folder, "standards/broken.yaml:1:3"),
+                ("nowhere.yaml", self.cluster.folder, "nowhere.yaml"),
+                (ROOT / "config", self.cluster.folder / "nowhere", "no such file"),
+                (ROOT / "config", broken, "BRANCH-GATEWAY.spool")):
+            done = self.cluster.ctl_run("standards", "try", path, "--recording", recording)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(says, done.stderr)
 
 
 if __name__ == "__main__":

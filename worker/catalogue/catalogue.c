@@ -35,12 +35,25 @@ static void sources_free(struct sources *sources) {
     texts_free(&sources->texts);
 }
 
-static bool load_standards(const char *config_dir, struct catalogue *catalogue,
-                           struct problems *problems) {
+/// How many files there are with this one among them; sources_open left room for it.
+static size_t sources_put(struct sources *sources, const struct standards_file *instead) {
+    size_t count = sources->texts.count;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(sources->files[i].name, instead->name) != 0) continue;
+        sources->files[i] = *instead;
+        return count;
+    }
+    sources->files[count] = *instead;
+    return count + 1;
+}
+
+static bool load_standards(const char *config_dir, const struct standards_file *instead,
+                           struct catalogue *catalogue, struct problems *problems) {
     struct sources sources;
-    bool done = sources_open(config_dir, false, &sources, problems) &&
-                standards_read(sources.files, sources.texts.count, &catalogue->measures.measures,
-                               &catalogue->standards, problems) == ERR_NONE;
+    bool done = sources_open(config_dir, false, &sources, problems);
+    size_t count = done && instead ? sources_put(&sources, instead) : sources.texts.count;
+    done = done && standards_read(sources.files, count, &catalogue->measures.measures,
+                                  &catalogue->standards, problems) == ERR_NONE;
     sources_free(&sources);
     return done;
 }
@@ -97,6 +110,11 @@ bool catalogue_registry(const char *config_dir, char text[PLANS_HASH_SIZE],
 
 bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
                     struct problems *problems) {
+    return catalogue_load_instead(config_dir, NULL, catalogue, problems);
+}
+
+bool catalogue_load_instead(const char *config_dir, const struct standards_file *instead,
+                            struct catalogue *catalogue, struct problems *problems) {
     char measures[512], branches[512];
     *catalogue = (struct catalogue){0};
     if (!path_join(config_dir, "measures.yaml", measures, sizeof measures, problems) ||
@@ -105,7 +123,7 @@ bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
 
     bool done = measures_load(measures, &catalogue->measures, problems);
     done = branches_load(branches, &catalogue->branches, problems) && done;
-    done = load_standards(config_dir, catalogue, problems) && done;
+    done = load_standards(config_dir, instead, catalogue, problems) && done;
     if (!done) return false;
 
     size_t count = catalogue->branches.count;

@@ -17,6 +17,9 @@ struct catalogue {
 
 /// Read and check the whole folder. false: reported; free it anyway.
 bool catalogue_load(const char *config_dir, struct catalogue *catalogue, struct problems *problems);
+/// The same, with one document in place of the folder's of that name, or besides all others.
+bool catalogue_load_instead(const char *config_dir, const struct standards_file *instead,
+                            struct catalogue *catalogue, struct problems *problems);
 void catalogue_free(struct catalogue *catalogue);
 
 /// The sets of a branch, as these standards make them. false: reported.
