@@ -4,6 +4,11 @@
 //   stretch  what is searched at once: seconds with speech (voice.h) that follow each other and the
 //            one before and behind them, at most STRETCH_S, then the next overlaps by OVERLAP_S. A
 //            phrase counts in the stretch in which it begins, not in one's last second or overlap.
+//   rates    of 56 recorded English prompts of one speaker, 14 phrases listened for: 33 of 46 are
+//            found (72 %) and 9 heard that nobody said. The thresholds were chosen on one half (13
+//            of 20 and 6); the other gives 20 of 26 and 3. It is no clean test: that short and long
+//            phrases differ, and from how many sounds on, was seen on both. Short words alone
+//            (thank you, goodbye) are mostly missed. drivers_phrases_data_test measures it.
 //   event    of audio.phrase at the phrase's begin, its label from the list of phrases.
 //   watch    of audio.phrase, every second that was heard.
 //

@@ -71,6 +71,12 @@ def rates(found, spans, texts):
     return said, hits, false
 
 
+def report(what, counts, minutes):
+    said, hits, false = counts
+    print(f"{what}: {hits} of {said} phrases found ({hits / said:.0%}), {false} heard that nobody "
+          f"said in {minutes:.1f} minutes, {len(WORDINGS)} phrases listened for")
+
+
 def main():
     program, source, data = sys.argv[1:]
     if not os.path.isdir(f"{data}/audio"):
@@ -83,11 +89,17 @@ def main():
         spans = join([f"{data}/audio/prompts_en/{row['file']}" for row in rows],
                      f"{folder}/prompts.wav")
         found, _ = play(program, source, folder, f"{folder}/prompts.wav")
+        # The two thresholds were chosen on every other prompt; the form of the rule (short and long,
+        # and the border between them) with all in view. So the rest is no clean test, and all are of
+        # one speaker.
+        seen, unseen = (rates(found, spans[i::2], texts[i::2]) for i in (0, 1))
+        minutes = spans[-1][1] / 120000
+        report("English prompts on which the thresholds were chosen", seen, minutes)
+        report("English prompts on which they were not", unseen, minutes)
+        said, hits, false = unseen
+        assert hits / said >= 0.7 and false <= 4, found
         said, hits, false = rates(found, spans, texts)
-        minutes = spans[-1][1] / 60000
-        print(f"English prompts: {hits} of {said} phrases found ({hits / said:.0%}), {false} heard "
-              f"that nobody said in {minutes:.1f} minutes, {len(WORDINGS)} phrases listened for")
-        assert hits / said >= 0.5 and false <= 12, found
+        assert hits / said >= 0.65 and false <= 12, found
         join([f"{data}/audio/prompts_en/{row['file']}" for row in rows[:8]], f"{folder}/few.wav")
         found, few = play(program, source, folder, f"{folder}/few.wav")
         assert found
