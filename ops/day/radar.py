@@ -1,5 +1,5 @@
 """What an HLK-LD2450 radar at desk 4 would send of the people that timetable.py puts on the floor:
-frames as its maker describes them (sensors-gw/drivers/ld2450_frame.h), one each 500 ms."""
+frames as its maker describes them (sensors-gw/drivers/ld2450_frame.h), two a second."""
 
 import gzip
 import math
@@ -8,6 +8,7 @@ import struct
 RADAR_M = (9.0, -1.5)  # behind desk 4, looking at the client
 FARTHEST_MM = 6000
 TARGETS = 3
+FRAME_BYTES, RATE_HZ = 30, 2
 
 
 def number(value):
