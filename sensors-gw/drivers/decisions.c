@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE_SIZE = 4096, LINES_A_TURN = 64 };
+enum { LINE_SIZE = 4096 };
 
 struct decisions_settings {
     char path[PATH_SIZE];
@@ -38,8 +38,8 @@ static const struct setting rows[] = {
 
 struct decisions {
     const struct decisions_settings *settings;
-    uint64_t read, line; // bytes, and lines of this run, handed over
-    uint64_t size;       // of the file, as last seen
+    uint64_t read; // bytes handed over
+    uint64_t size; // of the file, as last seen
 };
 
 static bool text_of(const json_t *map, const char *key,
@@ -77,7 +77,6 @@ static bool decision_read(const char *line, size_t size, struct decision *decisi
 static void hand_over(struct decisions *decisions, struct driver_turn *turn, const char *line,
                       size_t size) {
     struct decision decision;
-    decisions->line++;
     if (decision_read(line, size, &decision)) {
         batching_decision(turn->source, &decision);
         return;
@@ -88,7 +87,7 @@ static void hand_over(struct decisions *decisions, struct driver_turn *turn, con
                     decisions->settings->path, (unsigned long long)decisions->read);
 }
 
-/// The lines that are whole, at most so many. ERR_NONE: there may be more.
+/// The lines that are whole, as many as the turn takes. ERR_NONE: there may be more.
 static enum err read_lines(struct decisions *decisions, FILE *file, struct driver_turn *turn,
                            struct problem *problem) {
     char line[LINE_SIZE];
@@ -99,15 +98,15 @@ static enum err read_lines(struct decisions *decisions, FILE *file, struct drive
         return problem_set(problem, ERR_CONFLICT,
                            "%s is shorter than what was read of it: bring the whole file back",
                            path);
-    if (fseeko(file, (off_t)decisions->read, SEEK_SET))
-        return problem_set(problem, ERR_IO, "%s: cannot be read", path);
-    for (int i = 0; i < LINES_A_TURN; i++) {
-        if (!fgets(line, sizeof line, file)) return ERR_AGAIN;
-        size_t size = strlen(line);
-        bool whole = size > 0 && line[size - 1] == '\n';
-        if (!whole && size + 1 < sizeof line) return ERR_AGAIN; // it is still being written
+    for (uint32_t i = 0; i < turn->budget; i++) {
+        if (fseeko(file, (off_t)decisions->read, SEEK_SET))
+            return problem_set(problem, ERR_IO, "%s: cannot be read", path);
+        size_t size = fread(line, 1, sizeof line, file);
+        const char *end = memchr(line, '\n', size);
+        if (!end && size < sizeof line) return ERR_AGAIN; // it is still being written
+        if (end) size = (size_t)(end - line) + 1;
         if (size > 1) hand_over(decisions, turn, line, size);
-        decisions->read = (uint64_t)ftello(file);
+        decisions->read += size;
     }
     return ERR_NONE;
 }

@@ -113,6 +113,13 @@ static void take_fact(struct run *run, const struct fact *fact) {
     } else if (fact->kind == FACT_WITHDRAWN) {
         snprintf(line, sizeof line, "X %s %s", fact->encounter.id.text, fact->reason.text);
         add_line(&run->facts, line);
+    } else if (fact->kind == FACT_DECISION) {
+        const struct decision *decision = &fact->decision;
+        snprintf(line, sizeof line, "D %s %s %s %s %lld %lld %s %s", decision->encounter.text,
+                 decision->counter.text, decision->standard.text,
+                 decision_kind_name(decision->kind), (long long)decision->began_ms,
+                 (long long)decision->decided_ms, decision->by.text, decision->reason);
+        add_line(&run->facts, line);
     } else if (fact->kind == FACT_GAP) {
         snprintf(line, sizeof line, "G %s %lld %lld %s", or_none(fact->counter.text),
                  (long long)fact->gap.from_ms, (long long)fact->gap.to_ms, fact->reason.text);

@@ -7,6 +7,7 @@
 //   COUNTER T STORED CONFIDENCE      samples: the stored integer; sorted E MEASURE COUNTER T LABEL
 //   CONFIDENCE       events; sorted W MEASURE COUNTER FROM TO      watched spans, merged and sorted
 //   M WATERMARK                    the last
+//   D ENCOUNTER COUNTER STANDARD DECISION BEGAN DECIDED BY WHY
 //   O NAME COUNT                   oddities, those of the last run after a restart; sorted
 //   R REMARK                       of the last run
 
@@ -27,7 +28,7 @@ struct play {
 };
 
 struct played {
-    char *facts;  // F, X, G
+    char *facts;  // F, X, G, D
     char *series; // S, E, W
     char *notes;  // M, O, R
     enum err err; // ERR_END, or why it stopped
