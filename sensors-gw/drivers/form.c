@@ -196,7 +196,7 @@ static bool read_times(struct form *form, const struct row *row, struct visit *v
     struct bytes date = row->fields[form->date];
     struct day day;
     int64_t from_ms, to_ms;
-    if (!day_parse((const char *)date.data, date.size, &day) ||
+    if (!date_parse((const char *)date.data, date.size, &day) ||
         !text_clock(row->fields[form->from], &from_ms) ||
         !text_clock(row->fields[form->to], &to_ms) || from_ms >= to_ms)
         return false;

@@ -195,7 +195,7 @@ bool queue_log_day(const struct queue_log *log, const struct row *row, int64_t *
     if (log->date < 0) return false;
     struct bytes text = row->fields[log->date];
     if (log->settings->date_form == DATE_ISO) {
-        if (!day_parse((const char *)text.data, text.size, &day)) return false;
+        if (!date_parse((const char *)text.data, text.size, &day)) return false;
         *day_out = day_number(day);
         return true;
     }
@@ -285,7 +285,7 @@ static bool read_instant(const struct clock *clock, struct bytes field, int64_t 
         *at_ms = replay_move(context->zone, *at_ms, clock->log->shift_days);
         return time_plausible(*at_ms);
     }
-    if (field.size < 12 || (text[10] != 'T' && text[10] != ' ') || !day_parse(text, 10, &day) ||
+    if (field.size < 12 || (text[10] != 'T' && text[10] != ' ') || !date_parse(text, 10, &day) ||
         !text_clock((struct bytes){field.data + 11, field.size - 11}, &ms_of_day))
         return false;
     *at_ms = local_instant(clock, day_number(day), ms_of_day);

@@ -44,7 +44,7 @@ static bool digits(const char *text, size_t count, int32_t *value) {
     return true;
 }
 
-bool day_parse(const char *text, size_t size, struct day *day) {
+bool date_parse(const char *text, size_t size, struct day *day) {
     int32_t year, month, of_month;
     if (size != 10 || text[4] != '-' || text[7] != '-') return false;
     if (!digits(text, 4, &year) || !digits(text + 5, 2, &month) || !digits(text + 8, 2, &of_month))
@@ -70,7 +70,7 @@ enum err replay_shift(const char *to_day, int64_t shift_days, struct day first, 
     if (shift_days != 0)
         return problem_set(problem, ERR_CONFLICT,
                            "day and shift_days are both given; leave one of them out");
-    if (!day_parse(to_day, strlen(to_day), &day))
+    if (!date_parse(to_day, strlen(to_day), &day))
         return problem_set(problem, ERR_FORMAT,
                            "day: \"%s\" is not a day; write it like 2026-11-23", to_day);
     *days = day_number(day) - day_number(first);
@@ -97,7 +97,7 @@ enum err replay_begin(const char *start, const char *to_day, int64_t shift_days,
     int64_t at_ms, ms_of_day, days = 0;
     if (time_parse(start, size, &at_ms) == ERR_NONE) {
         day = day_local(zone, at_ms);
-    } else if (size > 11 && (start[10] == 'T' || start[10] == ' ') && day_parse(start, 10, &day) &&
+    } else if (size > 11 && (start[10] == 'T' || start[10] == ' ') && date_parse(start, 10, &day) &&
                text_clock((struct bytes){(const uint8_t *)start + 11, size - 11}, &ms_of_day)) {
         at_ms = zone_instant(zone, day.year, day.month, day.day, ms_of_day);
     } else {

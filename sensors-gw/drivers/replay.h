@@ -15,8 +15,8 @@ struct day {
 };
 
 bool day_valid(struct day day);
-bool day_parse(const char *text, size_t size, struct day *day); // 2026-11-23
-int64_t day_number(struct day day);                             // days since 1970-01-01
+bool date_parse(const char *text, size_t size, struct day *day); // 2026-11-23
+int64_t day_number(struct day day);                              // days since 1970-01-01
 struct day day_of_number(int64_t number);
 struct day day_local(const struct zone *zone, int64_t at_ms);
 

@@ -296,7 +296,7 @@ static enum err place_read(struct simulate *s, const struct cursor *cursor,
                            struct problem *problem) {
     const struct simulate_settings *settings = s->settings;
     struct day first;
-    if (!day_parse(settings->day, strlen(settings->day), &first))
+    if (!date_parse(settings->day, strlen(settings->day), &first))
         return problem_set(problem, ERR_FORMAT, "day: '%s' is no day; write such as 2026-11-23",
                            settings->day);
     s->day = s->first_day = day_number(first);

@@ -88,8 +88,8 @@ static void write_entry(msgpack_packer *packer, const char *standard,
     if (judgement->decided) {
         pack_write_key(packer, entry_keys[ENTRY_FOUND]);
         msgpack_pack_array(packer, 3);
-        msgpack_pack_int(packer, judgement->found.verdict);
-        msgpack_pack_int(packer, judgement->found.reason);
+        msgpack_pack_int(packer, (int)judgement->found.verdict);
+        msgpack_pack_int(packer, (int)judgement->found.reason);
         msgpack_pack_int32(packer, judgement->found.degree_millionths);
     }
     if (measured) {

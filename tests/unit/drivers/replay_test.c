@@ -14,11 +14,11 @@ Test(replay, days_count_from_1970_and_back) {
 
 Test(replay, what_is_no_day_is_refused) {
     struct day day;
-    cr_assert(day_parse("2024-02-29", 10, &day));
-    cr_assert(not(day_parse("2026-02-29", 10, &day)));
-    cr_assert(not(day_parse("2026-13-01", 10, &day)));
-    cr_assert(not(day_parse("2026-1-1", 8, &day)));
-    cr_assert(not(day_parse("2026-11-2x", 10, &day)));
+    cr_assert(date_parse("2024-02-29", 10, &day));
+    cr_assert(not(date_parse("2026-02-29", 10, &day)));
+    cr_assert(not(date_parse("2026-13-01", 10, &day)));
+    cr_assert(not(date_parse("2026-1-1", 8, &day)));
+    cr_assert(not(date_parse("2026-11-2x", 10, &day)));
 }
 
 // A recording of February plays in November with the same opening hours.
