@@ -65,6 +65,17 @@ static void encounters_equal(const struct encounter *a, const struct encounter *
     cr_assert(eq(i64, a->ended_ms, b->ended_ms));
 }
 
+static void decisions_equal(const struct decision *a, const struct decision *b) {
+    cr_assert(name_equal(&a->encounter, &b->encounter));
+    cr_assert(name_equal(&a->standard, &b->standard));
+    cr_assert(name_equal(&a->by, &b->by));
+    cr_assert(id_equal(&a->counter, &b->counter));
+    cr_assert(eq(i64, a->began_ms, b->began_ms));
+    cr_assert(eq(i64, a->decided_ms, b->decided_ms));
+    cr_assert(eq(int, a->kind, b->kind));
+    cr_assert(eq(str, (char *)a->reason, (char *)b->reason));
+}
+
 static void is_the_sample(const struct batch *got) {
     cr_assert(eq(i64, got->watermark_ms, sample_batch.watermark_ms));
     cr_assert(eq(u32, got->clock_error_ms, sample_batch.clock_error_ms));
@@ -83,6 +94,7 @@ static void is_the_sample(const struct batch *got) {
         ids_equal(&a->counters, &b->counters);
         if (a->kind == FACT_ENCOUNTER || a->kind == FACT_WITHDRAWN)
             encounters_equal(&a->encounter, &b->encounter);
+        if (a->kind == FACT_DECISION) decisions_equal(&a->decision, &b->decision);
     }
 }
 
