@@ -7,6 +7,7 @@ import collections
 import csv
 import json
 import pathlib
+import sqlite3
 import sys
 import unittest
 
@@ -19,6 +20,7 @@ BRANCH, GATEWAY, COUNTER, DEAF, MEASURE = "calls", "line", "line-1", "line-2", "
 OFFERING = "advice"
 COMPLETE, ONLY_HELLO, NO_FAREWELL = "0002f70f7386445b", "01f7ec3700424bc0", "05b6534dc3294138"
 GREETING, FAREWELL, IDENTITY = "wording.greeting", "wording.farewell", "safety.identity"
+FEELINGS = ("emo_negative", "emo_neutral", "emo_positive")  # inferred from the voice
 
 
 def config(name):
@@ -34,6 +36,8 @@ class Call:
         self.id = told["sid"]
         self.issued = told["caller_arrival_ms"]
         self.started, self.ended = told["start_time_ms"], told["end_time_ms"]
+        self.feelings = [(int(one["start_timestamp_ms"]), name, float(one[name]))
+                         for one in segments for name in FEELINGS if one["role"] == "agent"]
         self.heard = sorted(
             (int(one["start_timestamp_ms"]), phrase)
             for one in segments if one["role"] == "agent"
@@ -47,6 +51,9 @@ class Call:
         yield self.started, fact
         for at, phrase in self.heard:
             yield at, {"t": at, "measure": MEASURE, "counter": COUNTER, "label": phrase}
+        for at, name, value in self.feelings:
+            yield at, {"t": at, "measure": name.replace("_", "."), "counter": COUNTER,
+                       "value": value}
         yield self.ended, {"watch": {"measure": MEASURE, "counter": COUNTER, "from": self.started,
                                      "to": self.ended}}
         yield self.ended, dict(fact, outcome="normal", ended=self.ended)
@@ -157,6 +164,18 @@ class Calls(Case):
     def test_where_nobody_listened_nobody_is_accused(self):
         for standard in (GREETING, FAREWELL, IDENTITY, "wording.forbidden"):
             self.assertEqual(self.verdict("unheard", standard), "insufficient_evidence")
+
+    def test_when_it_stops_no_inferred_feeling_has_left_the_gateway(self):
+        offered = sum(len(call.feelings) for call in self.calls.values())
+        self.assertGreater(offered, 50)
+        self.assertEqual(self.cluster.processes[f"gateway.{BRANCH}.{GATEWAY}"].stop(), 0)
+        self.assertEqual(self.cluster.counted(BRANCH, GATEWAY)["undeclared_measure"], offered)
+        spool = sqlite3.connect(f"file:{self.cluster.folder}/gateway.{BRANCH}.{GATEWAY}.spool"
+                                "?mode=ro", uri=True)
+        bodies = b"".join(body for body, in spool.execute("SELECT body FROM batch"))
+        spool.close()
+        self.assertIn(MEASURE.encode(), bodies)
+        self.assertNotIn(b"emo", bodies)
 
     def test_the_audit_is_clean(self):
         self.cluster.ctl("audit", BRANCH)
