@@ -169,18 +169,20 @@ static void feed(struct gateway *g, struct session_input in) {
 // ------------------------------------------------------------------ batches into the spool
 
 /// Drawn for many batches at once: this one process does for all gateways.
-static struct tag next_tag(struct load *load) {
+static struct tag next_tag(struct load *load, const struct spool_id *spool) {
     if (load->tag_count == 0) {
         load->tag_count = sizeof load->tags / sizeof load->tags[0];
         random_fill(load->tags, sizeof load->tags);
     }
-    return load->tags[--load->tag_count];
+    struct tag tag = load->tags[--load->tag_count];
+    tag_mark(&tag, spool);
+    return tag;
 }
 
 static void take_batch(void *context, const struct batch *batch) {
     struct gateway *g = context;
     struct problem problem = {0};
-    check(g, gateway_log_append(&g->log, next_tag(g->load), batch, bench_now_ns(), &problem),
+    check(g, gateway_log_append(&g->log, next_tag(g->load, &g->id), batch, bench_now_ns(), &problem),
           &problem);
     g->load->result.batches++;
 }

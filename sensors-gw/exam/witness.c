@@ -183,6 +183,8 @@ void witness_batch(struct witness *w, const struct message *m, uint64_t expected
     witness_check(w, 4, m->position.epoch == w->epoch, "batch %llu had epoch %llu instead of %llu",
                   (ull)number, (ull)m->position.epoch, (ull)w->epoch);
     see_number(w, m, expected, first);
+    witness_check(w, 8, tag_of_spool(m->position.tag, &w->spool),
+                  "the tag of batch %llu does not begin as the spool's id", (ull)number);
     struct witness_batch *before =
         number < WITNESS_BATCHES_MAX ? &w->batches[number] : &(struct witness_batch){.body = 0};
     if (before->body)

@@ -377,6 +377,7 @@ enum err spool_append(struct spool *s, struct bytes body, struct span times, int
     assert(s->next <= NUMBER_MAX);
     struct spool_batch batch = {.number = s->next, .body = body, .times = times};
     random_fill(batch.tag.bytes, sizeof batch.tag.bytes);
+    tag_mark(&batch.tag, &s->state.id);
     err = insert(s, &batch, problem);
     if (err) return fail(s, err);
     s->next++;
@@ -693,6 +694,7 @@ static enum err renew_rows(struct spool *s, uint64_t *damaged, struct problem *p
             continue;
         }
         batch.number = next++;
+        tag_mark(&batch.tag, &s->state.id);
         err = insert(s, &batch, problem);
     }
     if (!err && code != SQLITE_DONE) ++*damaged; // torn pages: what comes behind cannot be reached
@@ -703,9 +705,9 @@ static enum err renew_rows(struct spool *s, uint64_t *damaged, struct problem *p
 
 static enum err renew_spool(struct spool *s, uint64_t *damaged, struct problem *problem) {
     enum err err = begin(s, problem);
+    new_identity(s);
     if (!err) err = renew_rows(s, damaged, problem);
     if (err) return err;
-    new_identity(s);
     err = write_state(s, problem);
     if (!err) err = run(s, COMMIT, problem);
     s->open = false;

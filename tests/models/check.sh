@@ -26,3 +26,4 @@ run 1 -DPLANT=1
 run 1 -DPLANT=2
 run 1 -DPLANT=3
 run 1 -DPLANT=4 -DLEASE
+run 1 -DPLANT=5

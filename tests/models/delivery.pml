@@ -5,13 +5,12 @@
  * Proved for two batches and up to two sessions a spool:
  *   done   what a gateway believes in a session that began after the failover is so
  *   order  a batch is applied only behind the one before it, and only of the spool that has the
- *          epoch. (After a failover that loses the grant of an epoch, two spools may hold the same
- *          one: what the wrong one has under way is applied until an answer's tag stops it.)
+ *          epoch: also after a failover that lost the grant of an epoch, when two spools hold it
  *   epoch  the store's epoch goes back by nothing but the failover
  *   lease  a judgement is accepted only if it saw all data that the store has
  *
  * -DPLANT=1 any session is believed   2 any epoch is taken   3 the order is not checked
- *        4 settling ignores the lease */
+ *        4 settling ignores the lease   5 a batch's tag does not say which spool wrote it */
 #ifndef PLANT
 #define PLANT 0
 #endif
@@ -77,8 +76,10 @@ inline serve() {
   :: what == ASK && e == 0 && (epoch == 0 || owner != g + 1) -> grant(epoch + 1)
   :: what == ASK && (e > epoch || (PLANT == 2 && e && e != epoch)) -> grant(e)
   :: what == ASK && e && (e < epoch || owner != g + 1) -> f = true
-  :: what == DATA && e == epoch && (n == number + 1 || (PLANT == 3 && n > number)) ->
-     assert((owner == g + 1 || failed) && n == number + 1);
+  :: what == DATA && e == epoch && owner != g + 1 && PLANT != 5 -> f = true
+  :: what == DATA && e == epoch && (owner == g + 1 || PLANT == 5) &&
+     (n == number + 1 || (PLANT == 3 && n > number)) ->
+     assert(owner == g + 1 && n == number + 1);
      number = n; tag = g + 1
   :: else -> f = (what == DATA && e < epoch)
   fi;

@@ -31,6 +31,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_OLD_SPOOL] = "old_spool",
     [FAULT_LOST_SPOOL] = "lost_spool",
     [FAULT_CLONE] = "clone",
+    [FAULT_LOST_GRANT] = "lost_grant",
     [FAULT_POISON] = "poison",
     [FAULT_SMALL_SPOOL] = "small_spool",
 };
@@ -60,6 +61,7 @@ static const uint8_t most[FAULT_COUNT] = {
     [FAULT_OLD_SPOOL] = 1,
     [FAULT_LOST_SPOOL] = 1,
     [FAULT_CLONE] = 1,
+    [FAULT_LOST_GRANT] = 1,
 };
 
 void faults_plan(struct simulation *s) {
@@ -71,7 +73,8 @@ void faults_plan(struct simulation *s) {
     // A branch without room, to which a gateway sends all it has once more, lets nobody go on: the
     // store counts what came twice as often.
     if (s->world->policy.branch_bytes_max < ROOMY)
-        on[FAULT_POWER_LOSS] = on[FAULT_OLD_SPOOL] = on[FAULT_LOST_SPOOL] = on[FAULT_CLONE] = false;
+        on[FAULT_POWER_LOSS] = on[FAULT_OLD_SPOOL] = on[FAULT_LOST_SPOOL] = on[FAULT_CLONE] =
+            on[FAULT_LOST_GRANT] = false;
     s->spool_rows_max = ROWS;
     if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
         s->spool_rows_max = chance_range(&chance, 6, 30);
@@ -132,11 +135,13 @@ static void break_gateway(struct simulation *s, enum fault fault) {
     start_again(s, EVENT_START_GATEWAY, at);
 }
 
-static void clone(struct simulation *s) {
+/// The gateway of which there is a second one from now on, for a while; NULL: there was one before.
+static struct gateway *clone(struct simulation *s, bool renew) {
     size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
     size_t to = s->world->gateway_count;
     struct gateway *twin = &s->gateways[to];
-    if (twin->process.alive || twin->clone) return;
+    if (twin->process.alive || twin->clone) return NULL;
+    twin->renew = renew;
     twin->identity = s->gateways[at].identity;
     twin->clone = true;
     twin->spool = s->gateways[at].spool;
@@ -145,6 +150,21 @@ static void clone(struct simulation *s) {
     event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 500, 6000),
                                  .kind = EVENT_END_CLONE,
                                  .subject = (uint32_t)to});
+    return &s->gateways[at];
+}
+
+/// Both are granted an epoch, and the store falls back in between: then both have the same one.
+static void lose_grant(struct simulation *s) {
+    redis_snapshot(s);
+    struct gateway *g = clone(s, true);
+    if (!g) return;
+    size_t at = (size_t)(g - s->gateways);
+    gateway_kill(s, at);
+    g->renew = true;
+    start_again(s, EVENT_START_GATEWAY, at);
+    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 20, 500),
+                                 .kind = EVENT_FAULT,
+                                 .subject = FAULT_REDIS_FALLBACK});
 }
 
 static void partition(struct simulation *s) {
@@ -203,7 +223,10 @@ void fault_happen(struct simulation *s, enum fault fault) {
             worker_drain(s, worker);
         break;
     case FAULT_CLONE:
-        clone(s);
+        (void)clone(s, false);
+        break;
+    case FAULT_LOST_GRANT:
+        lose_grant(s);
         break;
     case FAULT_GATEWAY_CRASH:
     case FAULT_POWER_LOSS:

@@ -55,6 +55,8 @@ static void spool_renew(struct simulation *s, struct gateway *g) {
     disk->epoch = disk->applied = 0;
     disk->fenced = false;
     chance_fill(&s->chance, disk->id.bytes, sizeof disk->id.bytes);
+    for (size_t i = 0; i < kept; i++)
+        tag_mark(&g->spool.rows[i].tag, &disk->id);
     g->spool.synced = *disk;
 }
 
@@ -68,6 +70,7 @@ static void spool_append(struct simulation *s, struct gateway *g, struct bytes b
     *row = (struct row){.body = data, .size = body.size, .from = g->items_cut, .to = to};
     row->poison = poison;
     chance_fill(&s->chance, row->tag.bytes, sizeof row->tag.bytes);
+    tag_mark(&row->tag, &g->spool.disk.id);
     g->items_cut = to;
 }
 

@@ -125,7 +125,11 @@ static void check_ingest(struct simulation *s, const struct store_call *call,
         uint8_t place = reader_u8(&in);
         reader_take(&in, 1 + 4);
         uint64_t epoch = reader_u64(&in), first = reader_u64(&in), last = reader_u64(&in);
-        reader_take(&in, 8 + 8);
+        struct tag tag;
+        struct spool_id owner;
+        memcpy(tag.bytes, reader_take(&in, sizeof tag.bytes).data, sizeof tag.bytes);
+        memcpy(owner.bytes, before.gateways[place].spool, sizeof owner.bytes);
+        reader_take(&in, 8);
         uint64_t batches = reader_u32(&in);
         batches += reader_u32(&in);
         uint64_t lost = reader_u64(&in);
@@ -138,6 +142,9 @@ static void check_ingest(struct simulation *s, const struct store_call *call,
                   call->branch, place, (unsigned long long)was->number,
                   (unsigned long long)is->number, (unsigned long long)batches,
                   (unsigned long long)lost);
+        if (!tag_of_spool(tag, &owner))
+            wrong(s, "branch %zu gateway %u: batch %llu of another spool than that of the epoch",
+                  call->branch, place, (unsigned long long)last);
         if (lost && !s->lossy)
             wrong(s, "branch %zu gateway %u: %llu batches are called lost, but nobody dropped any",
                   call->branch, place, (unsigned long long)lost);

@@ -52,6 +52,7 @@ enum fault {
     FAULT_OLD_SPOOL,  // ... with a copy of its spool from earlier
     FAULT_LOST_SPOOL, // ... with none
     FAULT_CLONE,      // a second process with a copy of the spool
+    FAULT_LOST_GRANT, // two spools replace one, and the store forgets the first one's epoch
     FAULT_POISON,     // a batch that kills its workers
     FAULT_SMALL_SPOOL,
     FAULT_COUNT

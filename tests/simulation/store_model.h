@@ -4,6 +4,7 @@
 // found here by looking at everything, so that both are unlikely to be wrong alike.
 
 #include "common/base/bytes.h"
+#include "common/domain/position.h"
 #include "tests/simulation/plants.h"
 
 #include <stddef.h>

@@ -161,8 +161,15 @@ static bool read_decisions(const struct model *m, struct reader *in, struct argu
     return model_at_end(in);
 }
 
+static bool of_spool(const struct model *m, const struct fold_part *part) {
+    const struct model_gateway *g = &m->gateways[part->place];
+    return part->epoch != g->epoch || m->plant == PLANT_SHARED_EPOCH ||
+           memcmp(part->tag, g->spool, TAG_SPOOL_SIZE) == 0;
+}
+
 static bool unfit(const struct model *m, const struct fold_part *part) {
     const struct model_gateway *g = &m->gateways[part->place];
+    if (!of_spool(m, part)) return true;
     if (m->plant == PLANT_SKIP_ORDER) return part->epoch != g->epoch || part->last <= g->number;
     return part->epoch != g->epoch || part->first != g->number + 1;
 }
@@ -184,7 +191,8 @@ static void put_parts(const struct model *m, const struct argument *a, enum stat
     buffer_put_u8(out, (uint8_t)a->part_count);
     for (size_t i = 0; i < a->part_count; i++) {
         const struct fold_part *part = &a->parts[i];
-        uint8_t flags = status == UNFIT && unfit(m, part)      ? 1
+        uint8_t flags = status == UNFIT && !of_spool(m, part)  ? 4
+                        : status == UNFIT && unfit(m, part)    ? 1
                         : status == LATER && ahead(m, a, part) ? 2
                                                                : 0;
         buffer_put_u8(out, (uint8_t)part->place);

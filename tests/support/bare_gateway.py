@@ -42,7 +42,7 @@ class BareGateway:
         self.sent = number or max(self.sent, self.position) + 1
         body = {"watermark": WATERMARK_MS + self.sent, "series": [],
                 "facts": [{"fact": "birth", "measures": [], "counters": [COUNTER]}]}
-        self.send("batch", number=self.sent, tag=self.sent.to_bytes(8, "big"),
+        self.send("batch", number=self.sent, tag=self.spool[:4] + self.sent.to_bytes(4, "big"),
                   body=msgpack.packb(body))
 
     def receive(self):

@@ -120,7 +120,8 @@ static uint64_t first_number(const struct envelope *envelope) {
 static bool follows(struct ingest *ingest, const struct envelope *envelope) {
     const struct fold_gateway *gateway = find_gateway(ingest, envelope->gateway);
     return !gateway ||
-           (gateway->epoch == envelope->epoch && gateway->last + 1 == first_number(envelope));
+           (gateway->epoch == envelope->epoch && gateway->last + 1 == first_number(envelope) &&
+            tag_same_spool(gateway->tag, envelope->tag));
 }
 
 /// Nothing may fail from here on: the batch becomes the gateway's last.

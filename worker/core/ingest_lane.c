@@ -220,7 +220,7 @@ static void sort_out_unfit(struct pipeline *pipeline, uint32_t index,
         }
         struct position position = stands->position;
         uint64_t *number = &reached[stands - reply->positions];
-        if (job->position.epoch < position.epoch) {
+        if (stands->fenced || job->position.epoch < position.epoch) {
             job_finish(pipeline, at, ANSWER_FENCED, position);
         } else if (job->position.epoch == position.epoch &&
                    job->position.number <= position.number) {

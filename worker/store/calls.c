@@ -245,7 +245,7 @@ void call_ingest(const struct fold *fold, struct buffer *out) {
     put_rest(fold, out);
 }
 
-enum { FLAG_UNFIT = 1, FLAG_LATER = 2 };
+enum { FLAG_UNFIT = 1, FLAG_LATER = 2, FLAG_FENCED = 4 };
 
 enum err ingest_reply_read(struct bytes bytes, struct ingest_reply *reply) {
     struct reader reader = reader_of(bytes);
@@ -264,6 +264,7 @@ enum err ingest_reply_read(struct bytes bytes, struct ingest_reply *reply) {
         uint8_t flags = reader_u8(&reader);
         position->unfit = flags & FLAG_UNFIT;
         position->later = flags & FLAG_LATER;
+        position->fenced = flags & FLAG_FENCED;
         position->position = read_position(&reader);
     }
     return read_all(&reader);

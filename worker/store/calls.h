@@ -151,6 +151,7 @@ struct store_position {
     uint8_t gateway; // place in the branch's gateways
     bool unfit;      // STORE_UNFIT: this one does not follow
     bool later;      // STORE_LATER: this one is ahead
+    bool fenced;     // STORE_UNFIT: its epoch is another spool's
     struct position position;
 };
 struct ingest_reply {

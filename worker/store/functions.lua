@@ -24,6 +24,7 @@ local TICK, TICK_MAX = 1000, 60000 -- least and most ms by which a call moves th
 local COUNTER_FORMAT, COUNTER_SIZE = '<i8i8i8i8i8', 40
 local GATEWAY_FORMAT, GATEWAY_SIZE = '<I8I8c8c16i8I8I8I8I8BxI4', 86
 local STATE_HEAD, STATE_HEAD_SIZE = '<c8I8I8I8I8', 40
+local TAG_SPOOL_SIZE = 4
 local POSITION_SIZE = 24 -- a gateway begins with epoch, number, tag, as replies say them
 local POLICY = { 'grace', 'settle_after', 'settle_pause', 'lease', 'encounter_max', 'horizon',
                  'bytes_max', 'tries_max', 'dead_max', 'gaps_max' }

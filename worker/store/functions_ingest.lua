@@ -238,8 +238,12 @@ local function any(fold, flag)
   return false
 end
 
+-- After a failover that lost the grant of an epoch, two spools may hold the same one: only the one
+-- that the store knows goes on. A tag begins with the first bytes of its spool's id.
 local function unfit(f)
   local g = f[GATEWAY]
+  local own = string.sub(f[TAG], 1, TAG_SPOOL_SIZE) == string.sub(g.spool, 1, TAG_SPOOL_SIZE)
+  if f[EPOCH] == g.epoch and not own then return 4 end
   return (f[EPOCH] ~= g.epoch or f[FIRST] ~= g.number + 1) and 1 or 0
 end
 

@@ -28,7 +28,7 @@ function readSensor() { // a batch and the place in the file behind it are one f
     const series = { measure: MEASURE, counter: COUNTER, from: watermark || at, to: at + 1, ...(values.length && { t0: at, values }) };
     const facts = last ? [] : [{ fact: "birth", measures: [MEASURE], counters: [COUNTER] }];
     [watermark, place] = [at + 1, place + line.length + 1];
-    keep(last + 1, { tag: randomBytes(8), body: encode({ watermark, series: [series], facts }), watermark, place, made: Date.now() });
+    keep(last + 1, { tag: Buffer.concat([self.id.subarray(0, 4), randomBytes(4)]), body: encode({ watermark, series: [series], facts }), watermark, place, made: Date.now() });
     first = Math.min(first, ++last);
   }
 }

@@ -19,7 +19,7 @@ def read_sensor():  # a batch and the place in the file behind it are one statem
             series = {"measure": MEASURE, "counter": COUNTER, "from": watermark or at, "to": at + 1}
             body = {"watermark": at + 1, "series": [series | ({"t0": at, "values": values} if values else {})],
                     "facts": [] if number else [{"fact": "birth", "measures": [MEASURE], "counters": [COUNTER]}]}
-            one_row("INSERT INTO batch VALUES (?, randomblob(8), ?, ?, ?, ?)", number := number + 1,
+            one_row("INSERT INTO batch VALUES (?, (SELECT CAST(substr(id, 1, 4) || randomblob(4) AS BLOB) FROM self), ?, ?, ?, ?)", number := number + 1,
                     msgpack.packb(body), watermark := at + 1, file.tell(), time.time())
     return number
 def talk(socket, connected, silence=float(SILENCE_S), applied=0, sent=0, window=0, ask_at=0, tries=0):  # until the connection is lost

@@ -168,6 +168,7 @@ Test(spool, tags_are_kept_and_differ) {
     cr_assert(eq(int, spool_tag(s, 1, &a, &problem), ERR_NONE));
     cr_assert(eq(int, spool_tag(s, 2, &b, &problem), ERR_NONE));
     cr_assert_not(tag_equal(a, b));
+    cr_assert(tag_of_spool(a, &state->id));
     reopen();
     cr_assert(eq(int, spool_tag(s, 1, &again, &problem), ERR_NONE));
     cr_assert(tag_equal(a, again));
@@ -400,6 +401,9 @@ Test(spool, a_new_spool_sends_everything_held_again_from_one) {
     cr_assert_not(state->fenced);
     cr_assert(eq(u64, state->first, 1));
     cr_assert(eq(u64, state->last, 6));
+    struct tag tag;
+    cr_assert(eq(int, spool_tag(s, 3, &tag, &problem), ERR_NONE));
+    cr_assert(tag_of_spool(tag, &state->id));
     cr_assert(eq(u64, state->applied, 0));
     cr_assert(eq(int, readable(1, 6), 6));
     struct cursor cursor;

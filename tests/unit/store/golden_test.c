@@ -111,7 +111,7 @@ static void ingest(struct buffer *argument) {
                                    .epoch = 1,
                                    .first = 1,
                                    .last = 4,
-                                   .tag = {{1, 2, 3, 4, 5, 6, 7, 8}},
+                                   .tag = {{0xaa, 0xbb, 0, 0, 5, 6, 7, 8}},
                                    .watermark_ms = NOON_MS + 6000,
                                    .applied = 1,
                                    .dead = 1,

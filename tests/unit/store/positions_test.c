@@ -86,6 +86,20 @@ Test(positions, a_higher_epoch_is_taken_over) {
     cr_assert(eq(int, stage_ask(&stage, DESK, 8, 9).head.status, STORE_FENCED));
 }
 
+// A failover may lose the grant of an epoch, and the next spool gets the same one.
+Test(positions, of_two_spools_with_one_epoch_only_that_of_the_store_goes_on) {
+    char before[41], after[41];
+    stage_ingest(&stage, (struct stage_batch){0});
+    stage_digest(&stage, before);
+    struct ingest_reply other = stage_ingest(&stage, (struct stage_batch){.spool = 2});
+    cr_assert(eq(int, other.head.status, STORE_UNFIT));
+    cr_assert(other.positions[0].fenced);
+    cr_assert(not(other.positions[0].unfit));
+    stage_digest(&stage, after);
+    cr_assert(eq(str, before, after));
+    cr_assert(eq(int, stage_ingest(&stage, (struct stage_batch){0}).head.status, STORE_OK));
+}
+
 Test(positions, only_the_next_number_is_applied) {
     char before[41], after[41];
     cr_assert(eq(int, stage_ingest(&stage, (struct stage_batch){0}).head.status, STORE_OK));

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_SPOOL = 1 }; // every byte of its id
+
 extern const uint8_t store_functions[];
 extern const size_t store_functions_size;
 
@@ -55,7 +57,7 @@ void stage_reset(struct stage *stage) {
     stage->policy.grace_ms = 5000;
     stage_configure(stage);
     for (int gateway = 0; gateway < GATEWAYS; gateway++)
-        stage->epochs[gateway] = stage_ask(stage, gateway, 1, 0).position.epoch;
+        stage->epochs[gateway] = stage_ask(stage, gateway, FIRST_SPOOL, 0).position.epoch;
 }
 
 void stage_close(struct stage *stage) {
@@ -154,6 +156,7 @@ void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buf
         .applied = 1,
     };
     memset(gateway.tag.bytes, (int)number, sizeof gateway.tag.bytes);
+    memset(gateway.tag.bytes, batch->spool ? batch->spool : FIRST_SPOOL, TAG_SPOOL_SIZE);
     struct fold_fact fact = {
         .gateway = (uint8_t)batch->gateway,
         .counter = batch->withdrawn ? -1 : (int16_t)batch->counter,

@@ -47,6 +47,7 @@ struct ask_reply stage_ask(struct stage *stage, int gateway, uint8_t spool, uint
 struct stage_batch {
     int gateway;
     uint64_t number;      // 0: the next one
+    uint8_t spool;        // 0: the one that has the epoch
     int64_t watermark_ms; // 0: none
     enum presence presence;
     const struct encounter *encounter;

@@ -40,7 +40,7 @@ static bool rich_ingest(void) {
                                    .epoch = 1,
                                    .first = 1,
                                    .last = 2,
-                                   .tag = {{1}},
+                                   .tag = {{1, 1, 1, 1}},
                                    .watermark_ms = NOON_MS + HOUR_MS,
                                    .applied = 1,
                                    .dead = 1,

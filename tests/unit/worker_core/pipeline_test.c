@@ -165,7 +165,7 @@ struct stands {
     uint8_t gateway, flags;
     uint64_t number;
 };
-enum { UNFIT = 1, AHEAD = 2 };
+enum { UNFIT = 1, AHEAD = 2, FENCED = 4 };
 
 static void ingested(enum store_status status, size_t count, const struct stands *stands) {
     reply_begin(status, -1);
@@ -279,6 +279,19 @@ Test(pipeline, an_older_epoch_is_fenced) {
     INGESTED(STORE_UNFIT, {0, UNFIT, 0});
     expect(ACTION_DONE);
     cr_assert(eq(int, action.done.status, ANSWER_FENCED));
+}
+
+// A batch that follows well, but was written by another spool than the one that has its epoch.
+Test(pipeline, a_batch_of_another_spool_is_fenced) {
+    batch("desk", 1);
+    batch("floor", 1);
+    expect(ACTION_INGEST);
+    INGESTED(STORE_UNFIT, {0, FENCED, 0}, {1, 0, 0});
+    expect(ACTION_DONE);
+    cr_assert(eq(int, action.done.status, ANSWER_FENCED));
+    expect(ACTION_INGEST);
+    cr_assert(eq(sz, action.fold.gateway_count, 1));
+    cr_assert(eq(int, action.fold.gateways[0].gateway, 1));
 }
 
 // A full branch must still take what its slowest gateway brings, or it would stay full for ever.
