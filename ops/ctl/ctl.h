@@ -12,7 +12,7 @@ struct ctl_settings {
     char control_endpoint[256];
     char decisions_dir[PATH_SIZE];
     char redis_path[PATH_SIZE], redis_host[256], redis_user[64], redis_password_file[PATH_SIZE];
-    uint64_t redis_port, answer_ms, retention_days;
+    uint64_t redis_port, answer_ms, retention_days, spool_days;
 };
 extern const struct setting ctl_settings[];
 
@@ -67,6 +67,7 @@ int ctl_dead_show(struct ctl *ctl);
 int ctl_dead_replay(struct ctl *ctl);
 int ctl_dead_drop(struct ctl *ctl);
 int ctl_seal(struct ctl *ctl);
+int ctl_rebuild(struct ctl *ctl);
 int ctl_keys_new(struct ctl *ctl);
 int ctl_standards_check(struct ctl *ctl);
 int ctl_standards_list(struct ctl *ctl);

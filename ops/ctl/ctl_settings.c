@@ -25,4 +25,7 @@ const struct setting ctl_settings[] = {
     SETTING_U64(struct ctl_settings, retention_days, 90, 1, 3650,
                 "Days after which seal removes what is known of single encounters: what law or "
                 "agreement allow at most. Sums stay."),
+    SETTING_U64(struct ctl_settings, spool_days, 7, 1, 3650,
+                "Days that every gateway's spool goes back (its spool_retention_ms): rebuild empties "
+                "no older ones."),
     SETTINGS_END};

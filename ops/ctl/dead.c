@@ -215,21 +215,6 @@ static enum err understand(struct desk *desk, const struct branch *branch, uint6
     return err ? problem_set(problem, err, "%s", err_name(err)) : ERR_NONE;
 }
 
-/// "tresen_v1_NAME" on the branch; the reply is to be released. NULL: said why.
-static redisReply *fcall(struct desk *desk, const char *function, struct buffer *argument) {
-    char key[STORE_KEY_SIZE];
-    struct id branch = {0};
-    snprintf(branch.text, sizeof branch.text, "%s", desk->branch_name);
-    store_key(&branch, key);
-    if (argument->failed) {
-        ctl_fail("the letter is too large, or memory is out");
-        return NULL;
-    }
-    const struct bytes words[] = {bytes_of_text("FCALL"), bytes_of_text(function),
-                                  bytes_of_text("1"), bytes_of_text(key), buffer_bytes(argument)};
-    return store_ask(desk->link, sizeof words / sizeof *words, words);
-}
-
 static int said_no(const struct desk *desk, enum store_status status) {
     if (status == STORE_LATER)
         return ctl_fail("branch %s is over its bytes (branch_bytes_max): try again later",
@@ -244,7 +229,8 @@ static int send_replay(struct desk *desk, const struct fold *fold) {
     struct replay_reply answer;
     buffer_init(&argument, CALL_MAX);
     call_replay(desk->name, fold, &argument);
-    redisReply *reply = fcall(desk, "tresen_v1_replay", &argument);
+    redisReply *reply =
+        store_function(desk->link, "tresen_v1_replay", desk->branch_name, &argument);
     buffer_fini(&argument);
     if (!reply) return CTL_FAILED;
     enum err err = replay_reply_read(reply_bytes(reply), &answer);
@@ -326,7 +312,7 @@ static int send_drop(struct desk *desk, uint64_t configuration) {
     struct reply head;
     buffer_init(&argument, CALL_MAX);
     call_drop(configuration, desk->name, &argument);
-    redisReply *reply = fcall(desk, "tresen_v1_drop", &argument);
+    redisReply *reply = store_function(desk->link, "tresen_v1_drop", desk->branch_name, &argument);
     buffer_fini(&argument);
     if (!reply) return CTL_FAILED;
     struct reader reader = reader_of(reply_bytes(reply));

@@ -52,6 +52,10 @@ const struct ctl_command ctl_commands[] = {
      "Remove what is known of single encounters up to this day, or older than retention_days; the "
      "sums stay. To be run daily.",
      1, 1000, ctl_seal},
+    {"rebuild", "BRANCH [--from YYYY-MM-DD]",
+     "Empty a branch from this day on (default: as far back as spool_days), so that its gateways "
+     "send all that their spools hold again. Sums of sealed days stay.",
+     1, 1, ctl_rebuild},
     {"keys new", "NAME [--dir DIR]",
      "Make the key pair of broker, worker.NAME or gateway.BRANCH.NAME.", 1, 1, ctl_keys_new},
     {"standards check", "[CONFIG_DIR]", "Check a configuration folder; says what is wrong, where.",
@@ -157,7 +161,7 @@ int main(int argc, char **argv) {
     const struct command_option options[] = {
         {"--json", NULL, &json, "Print for machines."},
         {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
-        {"--from", "YYYY-MM-DD", &ctl.from, "standards publish: from this day on."},
+        {"--from", "YYYY-MM-DD", &ctl.from, "standards publish, rebuild: from this day on."},
         {"--recording", "SPOOL", &ctl.recording,
          "standards try: a gateway's spool, or a folder of them."},
         {"--lang", "de|en", &ctl.lang, "Language of texts (default: en)."},

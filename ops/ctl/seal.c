@@ -36,17 +36,10 @@ static uint64_t configuration_of(struct store_link *link, const char *branch) {
 /// One call. false: said why not.
 static bool seal_day(struct store_link *link, const char *branch, uint64_t configuration,
                      const char *day, struct seal_reply *answer) {
-    char key[STORE_KEY_SIZE];
-    struct id id = {0};
     struct buffer argument;
-    snprintf(id.text, sizeof id.text, "%s", branch);
-    store_key(&id, key);
     buffer_init(&argument, CALL_MAX);
     call_seal(configuration, day, &argument);
-    const struct bytes words[] = {bytes_of_text("FCALL"), bytes_of_text("tresen_v1_seal"),
-                                  bytes_of_text("1"), bytes_of_text(key), buffer_bytes(&argument)};
-    redisReply *reply =
-        argument.failed ? NULL : store_ask(link, sizeof words / sizeof *words, words);
+    redisReply *reply = store_function(link, "tresen_v1_seal", branch, &argument);
     buffer_fini(&argument);
     if (!reply) return false;
     enum err err = seal_reply_read(reply_bytes(reply), answer);

@@ -1,5 +1,7 @@
 #include "ops/ctl/store_link.h"
 
+#include "worker/store/calls.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,4 +112,19 @@ void store_link_close(struct store_link *link) {
     if (!link) return;
     if (link->context) redisFree(link->context);
     free(link);
+}
+
+redisReply *store_function(struct store_link *link, const char *function, const char *branch,
+                           const struct buffer *argument) {
+    char key[STORE_KEY_SIZE];
+    struct id id = {0};
+    snprintf(id.text, sizeof id.text, "%s", branch);
+    store_key(&id, key);
+    if (argument->failed) {
+        ctl_fail("%s: the argument is too large, or memory is out", function);
+        return NULL;
+    }
+    const struct bytes words[] = {bytes_of_text("FCALL"), bytes_of_text(function),
+                                  bytes_of_text("1"), bytes_of_text(key), buffer_bytes(argument)};
+    return store_ask(link, sizeof words / sizeof *words, words);
 }

@@ -15,4 +15,7 @@ redisReply *store_key_ask(struct store_link *link, const char *command, const ch
                           const char *format, ...) PRINTF_LIKE(4, 5);
 /// The one branch of the registry that has an encounter of this name; to be freed. NULL: said why.
 char *find_branch(struct ctl *ctl, struct store_link *link, const char *encounter);
+/// "tresen_v1_NAME" on the branch; to be released likewise. NULL: said why.
+redisReply *store_function(struct store_link *link, const char *function, const char *branch,
+                           const struct buffer *argument);
 struct bytes reply_bytes(const redisReply *reply); // of a string; else empty

@@ -399,6 +399,11 @@ void call_seal(uint64_t configuration, const char *day, struct buffer *out) {
     put_text(out, day);
 }
 
+void call_rebuild(uint64_t configuration, const char *day, int64_t from_ms, struct buffer *out) {
+    call_seal(configuration, day, out);
+    buffer_put_u64(out, (uint64_t)from_ms);
+}
+
 enum err seal_reply_read(struct bytes bytes, struct seal_reply *reply) {
     struct reader reader = reader_of(bytes);
     *reply = (struct seal_reply){0};

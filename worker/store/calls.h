@@ -239,6 +239,12 @@ struct seal_reply {
 };
 MUST_CHECK enum err seal_reply_read(struct bytes bytes, struct seal_reply *reply);
 
+// rebuild (what begins at from_ms or later goes, every position is 0 again: the gateways bring what
+// their spools hold) -> reply, how many; STORE_STALE: that day or a later one is sealed
+
+/// day: the local one that begins at from_ms. Read the answer with seal_reply_read.
+void call_rebuild(uint64_t configuration, const char *day, int64_t from_ms, struct buffer *out);
+
 // publish (the text of a set, for readers) -> reply
 
 void call_publish(const struct name *set, struct bytes json, struct buffer *out);

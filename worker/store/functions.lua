@@ -1,7 +1,8 @@
 #!lua name=tresen_v1
 -- The store's side of Tresen: every change to a branch is one of these calls. KEYS.md beside this
 -- file gives keys, arguments and replies byte by byte. The build puts functions_decisions.lua,
--- functions_ingest.lua and functions_settle.lua behind this file: one library, in which each part uses those before it.
+-- functions_ingest.lua, functions_settle.lua and functions_rebuild.lua behind this file: one library,
+-- in which each part uses those before it.
 --
 -- An error does not roll back. So each function has two halves: it reads and checks everything
 -- (arguments to their last byte, the type of every key that it will write), then it writes, and

@@ -236,6 +236,8 @@ Test(golden, the_page_is_what_happens) {
     same_but("state", stored("GET t:{musterstadt}:state"), (const int[]){16, 24, 128, NO_TIME});
     call_seal(stage.configuration, "2023-11-15", &argument);
     call("tresen_v1_seal", "seal", &argument);
+    call_rebuild(stage.configuration, "2023-11-16", INT64_C(1700092800000), &argument);
+    call("tresen_v1_rebuild", "rebuild", &argument);
     call_publish(&(struct name){"5e7"}, bytes_of_text("{}"), &argument);
     call("tresen_v1_publish", "publish", &argument);
     editions(&argument);
