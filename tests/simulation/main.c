@@ -23,7 +23,6 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_BLIND_EPOCH] = "blind-epoch",
     [PLANT_DRIVER_RESTART] = "driver-restart",
     [PLANT_DEAF_FINAL] = "deaf-final",
-    [PLANT_SHARED_EPOCH] = "shared-epoch",
 };
 
 const char *plant_name(enum plant plant) {

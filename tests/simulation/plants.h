@@ -17,7 +17,6 @@ enum plant {
     PLANT_BLIND_EPOCH,          // store: take whatever epoch a spool shows
     PLANT_DRIVER_RESTART,       // gateway: after a restart, read the recording from its start
     PLANT_DEAF_FINAL,           // store: a decision about a final encounter is kept, not judged
-    PLANT_SHARED_EPOCH,         // store: whoever shows its epoch may go on, of whichever spool
     PLANT_COUNT
 };
 

@@ -163,8 +163,7 @@ static bool read_decisions(const struct model *m, struct reader *in, struct argu
 
 static bool of_spool(const struct model *m, const struct fold_part *part) {
     const struct model_gateway *g = &m->gateways[part->place];
-    return part->epoch != g->epoch || m->plant == PLANT_SHARED_EPOCH ||
-           memcmp(part->tag, g->spool, TAG_SPOOL_SIZE) == 0;
+    return part->epoch != g->epoch || memcmp(part->tag, g->spool, TAG_SPOOL_SIZE) == 0;
 }
 
 static bool unfit(const struct model *m, const struct fold_part *part) {
