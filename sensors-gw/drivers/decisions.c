@@ -29,7 +29,7 @@ struct decisions_settings {
 static const struct setting rows[] = {
     SETTING_PATH(struct decisions_settings, path, "",
                  "The file of decisions, as tresenctl's decisions_dir and the branch name it: "
-                 "var/decisions/BRANCH.jsonl."),
+                 "decisions/BRANCH.jsonl."),
     SETTING_BOOL(struct decisions_settings, follow, true,
                  "Look at the file again and again. false: end with what is in it now."),
     SETTING_U64(struct decisions_settings, poll_ms, 500, 10, 60000,
