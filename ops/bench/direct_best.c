@@ -203,6 +203,7 @@ static void site_init(struct direct *direct, struct site *site, const struct bra
         freeReplyObject(reply);
         site->envelopes[i] =
             (struct envelope){.gateway = (uint8_t)i, .epoch = asked.position.epoch};
+        tag_mark(&site->envelopes[i].tag, &ask.spool);
         if (stream_init(&site->streams[i], &direct->bench->workload, branch, &branch->gateways[i],
                         take_batch, direct))
             give_up("no memory, or a gateway without a measure");
