@@ -33,13 +33,3 @@ static inline void list_remove(struct link *item) {
     item->next->previous = item->previous;
     list_init(item);
 }
-
-/// Append all of `from`, which is then empty.
-static inline void list_append_all(struct link *list, struct link *from) {
-    if (list_empty(from)) return;
-    from->next->previous = list->previous;
-    list->previous->next = from->next;
-    from->previous->next = list;
-    list->previous = from->previous;
-    list_init(from);
-}

@@ -147,8 +147,11 @@ static bool append(const char *path, const char *line) {
     off_t size = lseek(fd, 0, SEEK_END);
     if (size > 0 && pread(fd, &last, 1, size - 1) != 1) size = -1;
     int length = snprintf(text, sizeof text, "%s%s\n", last == '\n' ? "" : "\n", line);
-    bool written = locked && size >= 0 && length > 0 && (size_t)length < sizeof text &&
-                   write(fd, text, (size_t)length) == length && fsync(fd) == 0;
+    bool fits = length > 0 && (size_t)length < sizeof text;
+    bool ready = locked && size >= 0;
+    if (ready) errno = fits ? ENOSPC : EMSGSIZE; // a short write sets nothing
+    bool written = ready && fits && write(fd, text, (size_t)length) == length &&
+                   fsync(fd) == 0;
     int saved = errno;
     close(fd);
     errno = saved;

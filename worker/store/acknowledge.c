@@ -27,7 +27,8 @@ static void configuration_came(void *context, enum redis_class class, const redi
     static const char *const needed[][2] = {
         {"appendonly", "yes"}, {"appendfsync", "always"}, {"no-appendfsync-on-rewrite", "no"}};
     struct confirmer *confirmer = context;
-    char reason[REASON_SIZE] = "no reply";
+    char reason[REASON_SIZE];
+    snprintf(reason, sizeof reason, "%s", reply && reply->str ? reply->str : "no reply");
     if (class == REDIS_CLASS_ERROR || class == REDIS_CLASS_CONFIGURATION) {
         class = REDIS_CLASS_CONFIGURATION;
         snprintf(reason, sizeof reason, "acknowledge: fsync cannot be checked: %s", reply->str);

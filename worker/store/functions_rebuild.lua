@@ -43,6 +43,7 @@ local function remove_encounters(b, ids, day_of)
     redis.call('ZREM', b.prefix .. 'open:' .. home, id)
     redis.call('ZREM', b.prefix .. 'wait:' .. home, id)
     redis.call('ZREM', b.prefix .. 'due', id)
+    redis.call('SREM', b.prefix .. 'undecided', id)
     if day_of[id] then
       redis.call('SREM', b.prefix .. 'day:' .. day_of[id], id)
       days[day_of[id]] = true
@@ -100,6 +101,7 @@ local function rebuild(keys, args)
     for _, set in ipairs({ 'open:', 'wait:', 'mi:' }) do need(b, set .. counter, 'zset') end
   end
   need(b, 'due', 'zset')
+  need(b, 'undecided', 'set')
   count(b, 'rebuilt', #ids)
 
   write_cells(cells)

@@ -76,6 +76,16 @@ Test(rebuild, what_the_gateways_bring_again_is_counted_once) {
     cr_assert(eq(i64, stage_count(&stage, "rebuilt"), 2));
 }
 
+// One that does not come again would be shown for ever as waiting for a person.
+Test(rebuild, nobody_waits_for_a_person_because_of_what_is_gone) {
+    uint32_t encounters;
+    send_all();
+    judge();
+    stage_command(&stage, "SADD t:{musterstadt}:undecided e1");
+    cr_assert(eq(int, rebuild(MIDNIGHT_MS, &encounters), STORE_OK));
+    cr_assert(eq(i64, exists("undecided"), 0));
+}
+
 // Before the moment nothing changes, whatever comes again.
 Test(rebuild, what_began_before_stays_and_is_too_late) {
     uint32_t encounters;
