@@ -1,5 +1,7 @@
 #include "ops/ctl/card.h"
 
+#include "worker/standards/standard.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +63,10 @@ const char *standard_text(const json_t *standard, const char *key) {
     return text ? text : "";
 }
 
+bool standard_shadow(const json_t *standard) {
+    return strcmp(standard_text(standard, "status"), status_names[STATUS_SHADOW]) == 0;
+}
+
 json_t *verdicts_json(const uint32_t verdicts[VERDICTS]) {
     json_t *object = json_object();
     for (int i = 0; i < VERDICTS; i++)
@@ -70,12 +76,15 @@ json_t *verdicts_json(const uint32_t verdicts[VERDICTS]) {
 
 static struct card_row *row_of(struct card *card, const json_t *standard) {
     const char *id = standard_text(standard, "id");
+    bool shadow = standard_shadow(standard);
     for (size_t i = 0; i < card->row_count; i++)
-        if (strcmp(standard_text(card->rows[i].standard, "id"), id) == 0) return &card->rows[i];
+        if (card->rows[i].shadow == shadow &&
+            strcmp(standard_text(card->rows[i].standard, "id"), id) == 0)
+            return &card->rows[i];
     if (card->row_count == CARD_STANDARDS_MAX) return NULL;
     struct card_row *row = &card->rows[card->row_count++];
     const char *dimension = standard_text(standard, "dimension");
-    *row = (struct card_row){.standard = standard};
+    *row = (struct card_row){.standard = standard, .shadow = shadow};
     if (!dimension_parse(dimension, strlen(dimension), &row->dimension)) card->row_count--;
     return row;
 }
@@ -117,8 +126,9 @@ static bool add_cell(struct card *card, struct bytes bytes, const json_t *set) {
 }
 
 static int by_id(const void *a, const void *b) {
-    return strcmp(standard_text(((const struct card_row *)a)->standard, "id"),
-                  standard_text(((const struct card_row *)b)->standard, "id"));
+    const struct card_row *left = a, *right = b;
+    int order = strcmp(standard_text(left->standard, "id"), standard_text(right->standard, "id"));
+    return order ? order : left->shadow - right->shadow;
 }
 
 bool card_collect(struct store_link *link, const char *branch, const char *day, struct card *card) {

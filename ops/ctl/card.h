@@ -8,8 +8,9 @@
 enum { CARD_STANDARDS_MAX = 1024 };
 
 struct card_row {
-    const json_t *standard; // its definition in the last set that has it; belongs to the card
+    const json_t *standard; // its definition in the first set that has it so; belongs to the card
     enum dimension dimension;
+    bool shadow; // on trial then: told beside the others, and counted nowhere
     struct cell_standard sum;
 };
 struct card {
@@ -17,7 +18,7 @@ struct card {
     json_t *days; // array of texts, ascending
     struct cell total;
     size_t row_count;
-    struct card_row *rows; // sorted by id
+    struct card_row *rows; // sorted by id; one that was on trial on some days only has two
 };
 
 /// Collect all days of a branch, or one. false: said on stderr why not; free it anyway.
@@ -31,5 +32,6 @@ json_t *card_sets(struct store_link *link, const char *branch);
 json_t *card_days(struct store_link *link, const char *branch, const char *day);
 
 const char *standard_text(const json_t *standard, const char *key); // "" if it is not there
+bool standard_shadow(const json_t *standard);                       // NULL: false
 /// An object with all eight verdicts.
 json_t *verdicts_json(const uint32_t verdicts[VERDICTS]);

@@ -16,11 +16,23 @@ static json_t *number_json(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *judgement_json(const struct judgement *judgement) {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "verdict", verdict_name(judgement->verdict),
-                     "reason", reason_name(judgement->reason), "measured",
-                     number_json(judgement->measured), "limit", number_json(judgement->limit),
-                     "degree",
+/// A standard of one of the two sets on the encounter at hand.
+struct side {
+    const struct standard *standard; // NULL: the set does not have it
+    const struct judgement *judgement;
+};
+
+static bool shadow(const struct side *side) {
+    return side->standard && side->standard->status == STATUS_SHADOW;
+}
+
+static json_t *side_json(const struct side *side) {
+    const struct judgement *judgement = side->judgement;
+    if (!side->standard) return json_null();
+    return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o}", "verdict", verdict_name(judgement->verdict),
+                     "reason", reason_name(judgement->reason), "shadow", (int)shadow(side),
+                     "measured", number_json(judgement->measured), "limit",
+                     number_json(judgement->limit), "degree",
                      judgement->degree_millionths < 0
                          ? json_null()
                          : json_real((double)judgement->degree_millionths / MILLION));
@@ -30,32 +42,52 @@ static json_t *judgement_json(const struct judgement *judgement) {
 static json_t *entry_of(struct comparison *comparison, const char *id) {
     json_t *entry = json_object_get(comparison->standards, id);
     if (entry) return entry;
-    entry = json_pack("{s:s, s:{}, s:{}, s:[]}", "standard", id, sides[0], sides[1], "changes");
+    entry = json_pack("{s:s, s:{}, s:{}, s:{s:{}, s:{}}, s:[]}", "standard", id, sides[0], sides[1],
+                      "shadow", sides[0], sides[1], "changes");
     json_object_set_new(comparison->standards, id, entry);
     return entry;
 }
 
-static void count(json_t *entry, const char *side, const struct judgement *judgement) {
-    json_t *counts = json_object_get(entry, side);
-    const char *name = verdict_name(judgement->verdict);
+static void count(json_t *entry, const char *name_of_side, const struct side *side) {
+    json_t *counts =
+        json_object_get(shadow(side) ? json_object_get(entry, "shadow") : entry, name_of_side);
+    const char *name = verdict_name(side->judgement->verdict);
     json_int_t so_far = json_integer_value(json_object_get(counts, name));
     json_object_set_new(counts, name, json_integer(so_far + 1));
 }
 
-/// One standard; NULL: the set does not have it. true: judged otherwise.
+/// Whether it counts makes no difference to what does not apply.
+static bool equal(const struct side pair[2]) {
+    if (!pair[0].standard || !pair[1].standard) return false;
+    const struct judgement *before = pair[0].judgement, *after = pair[1].judgement;
+    return before->verdict == after->verdict &&
+           before->degree_millionths == after->degree_millionths &&
+           (shadow(&pair[0]) == shadow(&pair[1]) || after->verdict == VERDICT_NOT_APPLICABLE);
+}
+
+static bool counts(const struct side *side) {
+    return side->standard && !shadow(side);
+}
+
+/// One standard. true: judged otherwise, and that counts.
 static bool add_standard(struct comparison *comparison, const struct encounter *encounter,
-                         const char *id, const struct judgement *const pair[2]) {
+                         const char *id, const struct side pair[2]) {
     json_t *entry = entry_of(comparison, id);
     for (size_t i = 0; i < 2; i++)
-        if (pair[i]) count(entry, sides[i], pair[i]);
-    if (pair[0] && pair[1] && pair[0]->verdict == pair[1]->verdict &&
-        pair[0]->degree_millionths == pair[1]->degree_millionths)
-        return false;
+        if (pair[i].standard) count(entry, sides[i], &pair[i]);
+    if (equal(pair)) return false;
     json_t *change = json_pack("{s:s}", "encounter", encounter->id.text);
     for (size_t i = 0; i < 2; i++)
-        json_object_set_new(change, sides[i], pair[i] ? judgement_json(pair[i]) : json_null());
+        json_object_set_new(change, sides[i], side_json(&pair[i]));
     json_array_append_new(json_object_get(entry, "changes"), change);
-    return true;
+    return counts(&pair[0]) || counts(&pair[1]);
+}
+
+/// Which of the two has the smaller id; below 0: the first.
+static int order_of(const struct side pair[2]) {
+    if (!pair[0].standard) return 1;
+    if (!pair[1].standard) return -1;
+    return strcmp(pair[0].standard->id.text, pair[1].standard->id.text);
 }
 
 void comparison_add(struct comparison *comparison, const struct encounter *encounter,
@@ -64,13 +96,14 @@ void comparison_add(struct comparison *comparison, const struct encounter *encou
     bool changed = false;
     size_t at[2] = {0, 0}; // both sets are sorted by id
     while (at[0] < before->set->count || at[1] < after->set->count) {
-        const char *ids[2] = {NULL, NULL};
+        struct side pair[2] = {0};
         for (size_t i = 0; i < 2; i++)
-            if (at[i] < both[i]->set->count) ids[i] = both[i]->set->items[at[i]].id.text;
-        int order = !ids[0] ? 1 : !ids[1] ? -1 : strcmp(ids[0], ids[1]);
-        const struct judgement *pair[2] = {order <= 0 ? &before->judgements[at[0]] : NULL,
-                                           order >= 0 ? &after->judgements[at[1]] : NULL};
-        changed |= add_standard(comparison, encounter, ids[order > 0], pair);
+            if (at[i] < both[i]->set->count)
+                pair[i] = (struct side){&both[i]->set->items[at[i]], &both[i]->judgements[at[i]]};
+        int order = order_of(pair);
+        const char *id = pair[order > 0].standard->id.text;
+        if (order != 0) pair[order < 0] = (struct side){0}; // it comes later, or never
+        changed |= add_standard(comparison, encounter, id, pair);
         at[0] += order <= 0;
         at[1] += order >= 0;
     }
@@ -116,20 +149,22 @@ static void print_judgement(const json_t *judgement) {
         fputs("not judged", stdout);
         return;
     }
+    if (json_is_true(json_object_get(judgement, "shadow"))) fputs("on trial ", stdout);
     fputs(json_string_value(json_object_get(judgement, "verdict")), stdout);
     if (json_is_number(measured)) printf(" %g", json_number_value(measured));
     if (json_is_number(limit)) printf(" (limit %g)", json_number_value(limit));
 }
 
 /// How many of each verdict there were, and would be.
-static void print_counts(const json_t *entry) {
+static void print_counts(const char *beside, const json_t *both) {
     for (int verdict = 0; verdict < VERDICT_COUNT; verdict++) {
         const char *name = verdict_name((enum verdict)verdict);
-        json_int_t counts[2];
+        json_int_t counted[2];
         for (size_t i = 0; i < 2; i++)
-            counts[i] = json_integer_value(json_object_get(json_object_get(entry, sides[i]), name));
-        if (counts[0] != counts[1])
-            printf("    %-22s %lld -> %lld\n", name, (long long)counts[0], (long long)counts[1]);
+            counted[i] = json_integer_value(json_object_get(json_object_get(both, sides[i]), name));
+        if (counted[0] != counted[1])
+            printf("    %-22s %lld -> %lld%s\n", name, (long long)counted[0], (long long)counted[1],
+                   beside);
     }
 }
 
@@ -139,7 +174,8 @@ static void print_standard(const json_t *entry) {
     if (all == 0) return;
     printf("  %s: %zu encounters otherwise\n",
            json_string_value(json_object_get(entry, "standard")), all);
-    print_counts(entry);
+    print_counts("", entry);
+    print_counts(" on trial", json_object_get(entry, "shadow"));
     json_array_foreach(changes, i, change) {
         if (i == SHOWN_MAX) break;
         printf("      %s: ", json_string_value(json_object_get(change, "encounter")));

@@ -100,6 +100,7 @@ static json_t *verdict_json(const struct verdict_entry *entry, const json_t *set
     json_t *object = json_object();
     json_object_set_new(object, "standard", json_string(entry->standard.text));
     json_object_set_new(object, "dimension", json_string(standard_text(standard, "dimension")));
+    json_object_set_new(object, "shadow", json_boolean(standard_shadow(standard)));
     json_object_set_new(object, "verdict", json_string(verdict_name(judgement->verdict)));
     json_object_set_new(object, "reason", json_string(reason_name(judgement->reason)));
     json_object_set_new(object, "measured", number_json(judgement->measured));
@@ -207,6 +208,7 @@ static void print_verdict(const json_t *verdict) {
            standard_text(verdict, "reason"));
     print_figure("measured", json_object_get(verdict, "measured"), unit);
     print_figure("limit", json_object_get(verdict, "limit"), unit);
+    if (json_is_true(json_object_get(verdict, "shadow"))) fputs("  on trial: not counted", stdout);
     if (json_is_number(coverage)) printf("  coverage %.1f %%", 100 * json_number_value(coverage));
     if (json_is_object(worst))
         printf("  worst %s to %s", standard_text(worst, "from"), standard_text(worst, "to"));

@@ -44,7 +44,7 @@ static json_t *dimension_json(const struct card *card, enum dimension dimension)
     json_t *standards = json_array(), *object = json_object();
     for (size_t i = 0; i < card->row_count; i++) {
         const struct card_row *row = &card->rows[i];
-        if (row->dimension != dimension) continue;
+        if (row->dimension != dimension || row->shadow) continue;
         json_array_append_new(standards, standard_json(row));
         for (int v = 0; v < VERDICTS; v++)
             verdicts[v] += row->sum.verdicts[v];
@@ -66,7 +66,8 @@ static json_t *severity_json(const struct card *card, enum severity severity) {
     json_t *object = json_object();
     for (size_t i = 0; i < card->row_count; i++) {
         const struct card_row *row = &card->rows[i];
-        if (strcmp(standard_text(row->standard, "severity"), severity_names[severity]) != 0)
+        if (row->shadow ||
+            strcmp(standard_text(row->standard, "severity"), severity_names[severity]) != 0)
             continue;
         for (int v = 0; v < VERDICTS; v++)
             verdicts[v] += row->sum.verdicts[v];
@@ -74,6 +75,19 @@ static json_t *severity_json(const struct card *card, enum severity severity) {
     json_object_set_new(object, "verdicts", verdicts_json(verdicts));
     set_share(object, verdicts);
     return object;
+}
+
+/// Standards on trial: the verdicts that they would have added.
+static json_t *shadow_json(const struct card *card) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < card->row_count; i++) {
+        const struct card_row *row = &card->rows[i];
+        if (!row->shadow) continue;
+        json_t *object = standard_json(row);
+        json_object_set_new(object, "dimension", json_string(dimension_name(row->dimension)));
+        json_array_append_new(array, object);
+    }
+    return array;
 }
 
 static json_t *outcomes_json(const struct cell *total) {
@@ -125,6 +139,7 @@ static json_t *card_json(const char *branch, const struct card *card) {
                                   severity_json(card, SEVERITY_CRITICAL),
                                   severity_names[SEVERITY_AUTO_FAIL],
                                   severity_json(card, SEVERITY_AUTO_FAIL)));
+    json_object_set_new(object, "shadow", shadow_json(card));
     return object;
 }
 
@@ -181,6 +196,13 @@ static void print_dimension(const json_t *dimension) {
     json_array_foreach(standards, i, standard) print_standard(standard);
 }
 
+static void print_shadow(const json_t *shadow) {
+    const json_t *standard;
+    size_t i;
+    if (json_array_size(shadow) > 0) puts("\non trial: judged, but not counted above");
+    json_array_foreach(shadow, i, standard) print_standard(standard);
+}
+
 /// A mean without the number behind it would look like that of all encounters.
 static void print_score(const json_t *card) {
     const json_t *score = json_object_get(card, "score");
@@ -231,6 +253,7 @@ static void print_card(const json_t *card) {
            "other", "share met (95 %)", "coverage");
     dimensions = json_object_get(card, "dimensions");
     json_array_foreach(dimensions, i, dimension) print_dimension(dimension);
+    print_shadow(json_object_get(card, "shadow"));
     print_severity(card, SEVERITY_CRITICAL, "");
     print_severity(card, SEVERITY_AUTO_FAIL, ", each to be confirmed by a person");
     print_undecided(json_object_get(card, "undecided"));

@@ -6,8 +6,8 @@
 
 /// The sentences around the standards' own, in one language.
 struct phrases {
-    const char *title, *judged, *idle, *norm, *value, *bound, *least, *most, *watched, *clock,
-        *several, *evidence, *attribution, *none;
+    const char *title, *judged, *trial, *idle, *norm, *value, *bound, *least, *most, *watched,
+        *clock, *several, *evidence, *attribution, *none;
     const char *dimensions[DIMENSION_COUNT], *attributions[ATTRIBUTION_COUNT];
     const char *idle_reasons[REASON_COUNT];
 };
@@ -15,6 +15,7 @@ struct phrases {
 static const struct phrases german = {
     .title = "Was in der Filiale %s gemessen und beurteilt wird",
     .judged = "Beurteilt wird",
+    .trial = "Erprobt wird: beurteilt, aber nicht gezählt",
     .idle = "Nicht beurteilt wird hier",
     .norm = "Norm",
     .value = "Wert",
@@ -31,13 +32,13 @@ static const struct phrases german = {
     .attributions = {"Mitarbeiter", "Team", "Organisation und Technik", "Kunden"},
     .idle_reasons = {[REASON_AGREEMENT] = "keine Vereinbarung erlaubt es",
                      [REASON_FORBIDDEN] = "es ist verboten",
-                     [REASON_SUSPENDED] = "es ist zurzeit ausgesetzt",
-                     [REASON_SHADOW] = "es wird erprobt"},
+                     [REASON_SUSPENDED] = "es ist zurzeit ausgesetzt"},
 };
 
 static const struct phrases english = {
     .title = "What is measured and judged in the branch %s",
     .judged = "Judged are",
+    .trial = "On trial are: judged, but not counted",
     .idle = "Not judged here are",
     .norm = "Norm",
     .value = "Value",
@@ -54,8 +55,7 @@ static const struct phrases english = {
     .attributions = {"employees", "the team", "organisation and machines", "clients"},
     .idle_reasons = {[REASON_AGREEMENT] = "no agreement permits it",
                      [REASON_FORBIDDEN] = "it is forbidden",
-                     [REASON_SUSPENDED] = "it is suspended for a while",
-                     [REASON_SHADOW] = "it is on trial"},
+                     [REASON_SUSPENDED] = "it is suspended for a while"},
 };
 
 static const char *text_of(const json_t *item, const char *language) {
@@ -116,33 +116,42 @@ static void print_standard(const struct phrases *phrases, const char *language, 
     printf("  - %s: %s\n", phrases->attribution, phrases->attributions[standard->attribution]);
 }
 
+/// What is judged and has this status, by dimension.
+static void print_judged(const struct phrases *phrases, const char *language, const json_t *text,
+                         const struct standard_set *set, const char *title,
+                         enum standard_status status) {
+    bool titled = false;
+    for (int d = 0; d < DIMENSION_COUNT; d++) {
+        bool headed = false;
+        for (size_t i = 0; i < set->count; i++) {
+            const struct standard *standard = &set->items[i];
+            if ((int)standard->dimension != d || !standard->permitted || standard->status != status)
+                continue;
+            if (!titled) printf("\n## %s\n", title);
+            if (!headed) printf("\n### %s\n\n", phrases->dimensions[d]);
+            titled = headed = true;
+            print_standard(phrases, language, text,
+                           json_array_get(json_object_get(text, "standards"), i), standard);
+        }
+    }
+}
+
 static void print_notice(const struct phrases *phrases, const char *language, const char *branch,
                          const struct standard_set *set) {
     json_t *text = json_loadb(set->json, set->json_size, 0, NULL);
     const json_t *items = json_object_get(text, "standards");
     printf("# ");
     printf(phrases->title, branch);
-    printf("\n\n## %s\n", phrases->judged);
-    for (int d = 0; d < DIMENSION_COUNT; d++) {
-        bool headed = false;
-        for (size_t i = 0; i < set->count; i++) {
-            const struct standard *standard = &set->items[i];
-            if ((int)standard->dimension != d || !standard->permitted ||
-                standard->status != STATUS_ACTIVE)
-                continue;
-            if (!headed) printf("\n### %s\n\n", phrases->dimensions[d]);
-            headed = true;
-            print_standard(phrases, language, text, json_array_get(items, i), standard);
-        }
-    }
+    putchar('\n');
+    print_judged(phrases, language, text, set, phrases->judged, STATUS_ACTIVE);
+    print_judged(phrases, language, text, set, phrases->trial, STATUS_SHADOW);
     printf("\n## %s\n\n", phrases->idle);
     size_t idle = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct standard *standard = &set->items[i];
-        if (standard->permitted && standard->status == STATUS_ACTIVE) continue;
-        enum reason reason = standard->permitted ? REASON_SHADOW : standard->barred_by;
+        if (standard->permitted) continue;
         printf("- %s (%s)\n", text_of(json_array_get(items, i), language),
-               phrases->idle_reasons[reason]);
+               phrases->idle_reasons[standard->barred_by]);
         idle++;
     }
     if (idle == 0) printf("- %s\n", phrases->none);

@@ -84,7 +84,7 @@ class Day(Case):
             for verdict in encounter["verdicts"]:
                 sums[verdict["standard"]][verdict["verdict"]] += 1
         standards = [one for dimension in self.card["dimensions"]
-                     for one in dimension["standards"]]
+                     for one in dimension["standards"]] + self.card["shadow"]
         self.assertEqual({one["id"] for one in standards}, set(sums))
         for one in standards:
             self.assertEqual({key: count for key, count in one["verdicts"].items() if count},

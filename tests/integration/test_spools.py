@@ -10,6 +10,7 @@ import yaml
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import recompute  # noqa: E402
+import scoring  # noqa: E402
 from cluster import ROOT, Case, Failure, made_up_day, main  # noqa: E402
 from spools import Said  # noqa: E402
 
@@ -26,6 +27,10 @@ MILLION = recompute.MILLION
 def exact(number):
     """As written in the file."""
     return fractions.Fraction(str(number))
+
+
+def millionths(share):
+    return None if share is None else round(share * MILLION)
 
 
 def config(name):
@@ -158,11 +163,12 @@ class Composed:
 
 
 class Shipped:
-    """A standard of the library as it holds in the branch: by offering, and perhaps on trial."""
+    """A standard of the library as it holds in the branch, by offering; on trial it is judged alike."""
 
     def __init__(self, standard, overlays, measures, phases):
         self.id = standard["standard"]
-        self._shadow = standard["status"] == "shadow"
+        self.dimension, self.weight = standard["dimension"], standard["weight"]
+        self.shadow = standard["status"] == "shadow"
         common = {key: value for key, value in standard.items() if key != "any"}
         if "any" in standard:
             self._usual = Composed(standard, [Rule({**common, **part}, measures, phases)
@@ -177,9 +183,7 @@ class Shipped:
 
     def judge(self, encounter, said):
         rule = self._of.get(encounter.get("offering"), self._usual)
-        verdict, figure, covered = rule.judge(encounter, said)
-        shadow = self._shadow and verdict != "not_applicable"
-        return "not_selected" if shadow else verdict, figure, covered
+        return rule.judge(encounter, said)
 
 
 def rules(changed=None):
@@ -221,8 +225,10 @@ class Spools(Case):
                         for identity, one in cls.encounters.items()}
 
     def standards(self):
+        """Those that count, by id, and those on trial."""
         return {one["id"]: one for dimension in self.card["dimensions"]
-                for one in dimension["standards"]}
+                for one in dimension["standards"]}, \
+            {one["id"]: one for one in self.card["shadow"]}
 
     def test_encounters_by_outcome(self):
         self.assertGreater(len(self.encounters), 80)
@@ -239,7 +245,7 @@ class Spools(Case):
                      if one["issued"] is not None and
                      (one["started"] is not None or one["outcome"] == "abandoned"))
         self.assertGreater(longer, 0)
-        verdicts = self.standards()["timing.wait"]["verdicts"]
+        verdicts = self.standards()[0]["timing.wait"]["verdicts"]
         self.assertEqual(verdicts["partly_met"] + verdicts["not_met"], longer)
 
     def test_every_total_of_the_scorecard(self):
@@ -247,14 +253,46 @@ class Spools(Case):
         for verdicts in self.expected.values():
             for standard, (verdict, _, _) in verdicts.items():
                 sums[standard][verdict] += 1
-        standards = self.standards()
-        self.assertEqual(set(standards), set(sums))
+        counted, on_trial = self.standards()
+        self.assertEqual(set(on_trial), {rule.id for rule in self.rules if rule.shadow})
+        self.assertEqual(set(counted), set(sums) - set(on_trial))
+        self.assertEqual(on_trial["wording.naming"]["dimension"], "wording")
         for name in ("wording.greeting", "wording.farewell", "wording.forbidden", "proxemics.mean"):
             self.assertGreater(sums[name]["met"], 5)
             self.assertGreater(sums[name]["partly_met"] + sums[name]["not_met"], 0)
-        for name, one in standards.items():
+        for name, one in {**counted, **on_trial}.items():
             self.assertEqual({key: count for key, count in one["verdicts"].items() if count},
                              dict(sums[name]), name)
+
+    def test_what_is_on_trial_says_what_it_would_and_counts_nowhere(self):
+        counted, on_trial = self.standards()
+        naming = on_trial["wording.naming"]["verdicts"]
+        self.assertGreater(naming["met"] + naming["not_met"], 5, naming)
+        for dimension in self.card["dimensions"]:
+            sums = collections.Counter()
+            for one in dimension["standards"]:
+                sums.update(one["verdicts"])
+            self.assertEqual(dimension["verdicts"], dict(sums), dimension["dimension"])
+        for encounter in self.found.values():
+            self.assertEqual({one["standard"] for one in encounter["verdicts"] if one["shadow"]},
+                             set(on_trial))
+        self.assertIn("on trial: judged, but not counted", self.cluster.ctl("scorecard", BRANCH))
+
+    def test_scores_are_those_of_what_counts(self):
+        rules = {rule.id: rule for rule in self.rules}
+        floor = exact(config("scoring.yaml")["coverage_floor"])
+        scored = 0
+        for identity, encounter in self.found.items():
+            judged = [scoring.Judged(rules[one["standard"]].dimension,
+                                     rules[one["standard"]].weight, rules[one["standard"]].shadow,
+                                     one["verdict"], millionths(one["degree"]))
+                      for one in encounter["verdicts"]]
+            overall, _, coverage = scoring.score(judged, floor)
+            self.assertEqual((millionths(encounter["score"]), millionths(encounter["coverage"])),
+                             (overall, coverage), identity)
+            scored += overall is not None
+        self.assertEqual(self.card["scored"], scored)
+        self.assertGreater(scored, 20)
 
     def test_every_verdict_with_its_figure_and_coverage(self):
         scales = {rule.id: rule.scale for rule in self.rules}
@@ -293,11 +331,14 @@ class Spools(Case):
                     if rule.id == "timing.wait")
         after = {identity: wait.judge(one, self.said)[0]
                  for identity, one in self.encounters.items()}
-        standards = self.standards()
-        self.assertEqual({one["standard"] for one in tried["standards"]}, set(standards))
+        counted, on_trial = self.standards()
+        self.assertEqual({one["standard"] for one in tried["standards"]}, {*counted, *on_trial})
         for one in tried["standards"]:
-            name, verdicts = one["standard"], standards[one["standard"]]["verdicts"]
-            self.assertEqual(one["before"], {key: n for key, n in verdicts.items() if n}, name)
+            name = one["standard"]
+            for before, standards in ((one["before"], counted), (one["shadow"]["before"], on_trial)):
+                verdicts = standards.get(name, {"verdicts": {}})["verdicts"]
+                self.assertEqual(before, {key: n for key, n in verdicts.items() if n}, name)
+            self.assertEqual(one["shadow"]["after"], one["shadow"]["before"], name)
             if name != "timing.wait":
                 self.assertEqual((one["after"], one["changes"]), (one["before"], []), name)
                 continue
@@ -309,6 +350,26 @@ class Spools(Case):
         self.assertLess(tried["score"]["after"], tried["score"]["before"])
         said = self.cluster.ctl("standards", "try", timing, "--recording", self.cluster.folder)
         self.assertIn("timing.wait: ", said)
+
+    def test_what_would_count_that_is_on_trial(self):
+        wording = self.cluster.folder / "counted" / "standards" / "wording.yaml"
+        wording.parent.mkdir(parents=True)
+        text = (ROOT / "config" / "standards" / "wording.yaml").read_text()
+        self.assertIn("status: shadow", text)
+        wording.write_text(text.replace("status: shadow", "status: active"))
+        tried, = self.cluster.json("standards", "try", wording, "--recording",
+                                   self.cluster.folder)["branches"]
+        naming, = [one for one in tried["standards"] if one["standard"] == "wording.naming"]
+        self.assertEqual((naming["before"], naming["shadow"]["after"]), ({}, {}))
+        self.assertEqual(naming["after"], naming["shadow"]["before"])
+        applied = {identity for identity, verdicts in self.expected.items()
+                   if verdicts["wording.naming"][0] != "not_applicable"}
+        self.assertEqual({change["encounter"] for change in naming["changes"]}, applied)
+        for change in naming["changes"]:
+            before, after = change["before"], change["after"]
+            self.assertEqual((before.pop("shadow"), after.pop("shadow")), (True, False))
+            self.assertEqual(before, after)
+        self.assertLess(tried["score"]["after"], tried["score"]["before"])
 
     def test_a_broken_file_and_a_strange_recording_are_told(self):
         broken = self.cluster.folder / "broken.yaml"

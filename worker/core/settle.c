@@ -73,7 +73,7 @@ enum err settle_write(const struct taken *taken, const struct zone *zone,
         .verdicts = buffer_bytes(verdicts),
     };
     for (size_t i = 0; judgements && i < set->count; i++)
-        call->waits |= judgement_waits(&judgements[i]);
+        call->waits |= judgement_waits(&set->items[i], &judgements[i]);
     memcpy(call->set.text, set->hash_text, sizeof set->hash_text);
     time_day_text(zone, settle_counted_ms(encounter), call->day);
     time_hour_text(zone, settle_counted_ms(encounter), call->hour);

@@ -47,6 +47,7 @@ void engine_decide(const struct standard_set *set, const struct decision *decisi
     score_encounter(set, judgements, scores);
 }
 
-bool judgement_waits(const struct judgement *judgement) {
-    return judgement->reason == REASON_UNCONFIRMED || judgement->reason == REASON_DISPUTED;
+bool judgement_waits(const struct standard *standard, const struct judgement *judgement) {
+    return standard->status != STATUS_SHADOW &&
+           (judgement->reason == REASON_UNCONFIRMED || judgement->reason == REASON_DISPUTED);
 }

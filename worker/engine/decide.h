@@ -15,5 +15,6 @@
 void engine_decide(const struct standard_set *set, const struct decision *decisions, size_t count,
                    struct judgement *judgements, struct scores *scores);
 
-/// It waits for a person: a grave violation that is not confirmed yet, or a dispute.
-bool judgement_waits(const struct judgement *judgement);
+/// It waits for a person: a grave violation that is not confirmed yet, or a dispute. What is on
+/// trial waits for nobody.
+bool judgement_waits(const struct standard *standard, const struct judgement *judgement);

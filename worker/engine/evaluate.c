@@ -368,8 +368,6 @@ static void evaluate_one(const struct subject *subject, const struct standard *s
         excuse(subject, standard, out);
     if (out->verdict == VERDICT_NOT_MET && standard->severity == SEVERITY_AUTO_FAIL)
         out->reason = REASON_UNCONFIRMED;
-    if (standard->status == STATUS_SHADOW && out->verdict != VERDICT_NOT_APPLICABLE)
-        conclude(out, VERDICT_NOT_SELECTED, REASON_SHADOW, -1);
 }
 
 void engine_error(const struct standard_set *set, enum reason reason, struct judgement *out,

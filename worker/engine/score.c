@@ -35,6 +35,7 @@ void score_encounter(const struct standard_set *set, const struct judgement *jud
                      struct scores *scores) {
     struct weights dimensions[DIMENSION_COUNT] = {0}, all = {0};
     for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i].status == STATUS_SHADOW) continue;
         add(&dimensions[set->items[i].dimension], set->items[i].weight, &judgements[i]);
         add(&all, set->items[i].weight, &judgements[i]);
     }

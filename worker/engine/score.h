@@ -6,6 +6,6 @@
 /// Weighted mean of the degrees within each dimension, then the mean of the dimensions that have
 /// one; both rounded down. Not applicable, excused, not selected and insufficient leave numerator
 /// and denominator; where the weight that has an outcome falls below the set's coverage floor,
-/// there is no score.
+/// there is no score. What is on trial takes no part.
 void score_encounter(const struct standard_set *set, const struct judgement *judgements,
                      struct scores *scores);

@@ -12,7 +12,7 @@ enum verdict {
     VERDICT_EXCUSED,
     VERDICT_INSUFFICIENT_EVIDENCE,
     VERDICT_ERROR,
-    VERDICT_NOT_SELECTED, // by law, agreement, sampling or shadow
+    VERDICT_NOT_SELECTED, // by law, agreement or sampling
     VERDICT_COUNT
 };
 
@@ -27,7 +27,7 @@ enum reason {
     REASON_OFFERING,      // the standard does not apply to this offering
     REASON_OUTCOME,       // nor to this outcome
     REASON_PHASE_MISSING, // the encounter did not have this phase
-    REASON_SHADOW,        // on trial: measured, but not judged
+    REASON_SHADOW,        // of old verdicts only: what was on trial was not judged then
     REASON_AGREEMENT,     // needs an agreement that is not there
     REASON_BAD_DATA,      // the encounter's own times contradict each other
     REASON_CRASH,         // judging failed repeatedly

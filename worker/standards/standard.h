@@ -83,6 +83,8 @@ enum attribution {
 };
 extern const char *const attribution_names[]; // ended by NULL
 
+/// Shadow: on trial. Judged like any other and told beside them, but no score, rate or person
+/// waits on it.
 enum standard_status { STATUS_DRAFT, STATUS_SHADOW, STATUS_ACTIVE, STATUS_RETIRED, STATUS_COUNT };
 extern const char *const status_names[]; // ended by NULL
 

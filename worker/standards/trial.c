@@ -301,10 +301,9 @@ static bool sensed_read(struct trial *trial, const struct node *given) {
     return good && measures_read(trial, node_find(given, "measures"));
 }
 
-/// As if the standard were active and permitted: an example is about its figures.
+/// As if the standard were permitted: an example is about its figures.
 static void judge(struct trial *trial) {
     struct standard standard = *trial->standard;
-    standard.status = STATUS_ACTIVE;
     standard.permitted = true;
     struct standard_set set = {.count = 1, .items = &standard};
     offerings_copy(trial->reading->model, &set);

@@ -42,7 +42,7 @@ static void is(size_t at, enum verdict verdict, enum reason reason, int32_t over
 Test(decide, without_decisions_everything_is_as_found) {
     decide(0);
     is(0, VERDICT_NOT_MET, REASON_UNCONFIRMED, MILLION / 2);
-    cr_assert(judgement_waits(&judgements[0]));
+    cr_assert(judgement_waits(&standards[0], &judgements[0]));
     cr_assert(not(judgements[0].decided));
 }
 
@@ -50,7 +50,7 @@ Test(decide, what_is_confirmed_stands) {
     decisions[0].kind = DECISION_CONFIRM;
     decide(1);
     is(0, VERDICT_NOT_MET, REASON_CONFIRMED, MILLION / 2);
-    cr_assert(not(judgement_waits(&judgements[0])));
+    cr_assert(not(judgement_waits(&standards[0], &judgements[0])));
 }
 
 Test(decide, what_is_excused_leaves_numerator_and_denominator) {
@@ -65,7 +65,7 @@ Test(decide, what_is_disputed_does_not_count_and_coverage_shows_it) {
     decide(1);
     is(0, VERDICT_INSUFFICIENT_EVIDENCE, REASON_DISPUTED, MILLION);
     cr_assert(eq(i32, scores.coverage_millionths, MILLION / 2));
-    cr_assert(judgement_waits(&judgements[0]));
+    cr_assert(judgement_waits(&standards[0], &judgements[0]));
 }
 
 Test(decide, what_is_met_can_be_disputed_but_not_excused) {
@@ -96,6 +96,19 @@ Test(decide, the_latest_holds_and_can_be_taken_back) {
     decide(4);
     is(0, VERDICT_NOT_MET, REASON_UNCONFIRMED, MILLION / 2);
     cr_assert(not(judgements[0].decided));
+}
+
+// Nobody is asked about what counts nowhere; who decides all the same sees what it would do.
+Test(decide, what_is_on_trial_is_decided_alike_and_waits_for_nobody) {
+    standards[0].status = STATUS_SHADOW;
+    decide(0);
+    is(0, VERDICT_NOT_MET, REASON_UNCONFIRMED, MILLION);
+    cr_assert(not(judgement_waits(&standards[0], &judgements[0])));
+    decisions[0].kind = DECISION_DISPUTE;
+    decide(1);
+    is(0, VERDICT_INSUFFICIENT_EVIDENCE, REASON_DISPUTED, MILLION);
+    cr_assert(eq(i32, scores.coverage_millionths, MILLION));
+    cr_assert(not(judgement_waits(&standards[0], &judgements[0])));
 }
 
 Test(decide, what_has_no_outcome_cannot_be_decided_about) {

@@ -184,14 +184,24 @@ Test(evaluate, offering_and_outcome_decide_what_applies) {
     ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_OUTCOME);
 }
 
-// On trial a standard is measured, but nobody is judged by it.
-Test(evaluate, a_shadow_standard_measures_without_a_verdict) {
+// On trial a standard says what it would say, and nobody's score feels it.
+Test(evaluate, a_shadow_standard_is_judged_like_any_other_and_moves_no_score) {
     ask_wait_at_most(1);
     standard.status = STATUS_SHADOW;
-    ASSERT_VERDICT(VERDICT_NOT_SELECTED, REASON_SHADOW);
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_VIOLATED);
     cr_assert(epsilon_eq(dbl, out.measured, 100.0, 1e-9));
-    cr_assert(eq(i32, out.degree_millionths, -1));
+    cr_assert(eq(dbl, out.limit, 0.001));
+    cr_assert(eq(i32, out.coverage_millionths, MILLION));
+    cr_assert(eq(i32, out.degree_millionths, 0));
+    cr_assert(ne(i64, out.worst.from_ms, TIME_NONE));
     cr_assert(eq(i32, scores.overall, -1));
+    cr_assert(eq(i32, scores.coverage_millionths, -1));
+
+    standard.severity = SEVERITY_AUTO_FAIL;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_UNCONFIRMED);
+    standard.permitted = false;
+    standard.barred_by = REASON_AGREEMENT;
+    ASSERT_VERDICT(VERDICT_NOT_SELECTED, REASON_AGREEMENT);
 }
 
 Test(evaluate, without_the_agreement_nothing_is_measured) {

@@ -62,6 +62,18 @@ Test(score, what_does_not_apply_is_not_missing_either) {
     cr_assert(eq(i32, scores.coverage_millionths, MILLION));
 }
 
+Test(score, what_is_on_trial_takes_no_part) {
+    judged(0, DIMENSION_TIMING, 1, VERDICT_MET, MILLION);
+    judged(1, DIMENSION_TIMING, 9, VERDICT_NOT_MET, 0);
+    judged(2, DIMENSION_SAFETY, 9, VERDICT_INSUFFICIENT_EVIDENCE, -1);
+    standards[1].status = standards[2].status = STATUS_SHADOW;
+    struct scores scores = score(3, MILLION);
+    cr_assert(eq(i32, scores.overall, MILLION));
+    cr_assert(eq(i32, scores.dimensions[DIMENSION_TIMING], MILLION));
+    cr_assert(eq(i32, scores.dimensions[DIMENSION_SAFETY], -1));
+    cr_assert(eq(i32, scores.coverage_millionths, MILLION));
+}
+
 Test(score, without_any_outcome_there_is_no_score_even_without_a_floor) {
     judged(0, DIMENSION_TIMING, 1, VERDICT_ERROR, -1);
     struct scores scores = score(1, 0);
