@@ -60,7 +60,7 @@ MUST_CHECK enum err spool_keep_cursor(struct spool *spool, const char *driver,
                                       const struct cursor *cursor, struct problem *problem);
 /// Without room for one more, and nobody to make some: count it instead.
 void spool_leave_out(struct spool *spool, struct span times);
-void spool_clear_gap(struct spool *spool); // it has been told
+void spool_clear_gap(struct spool *spool);                 // it has been told
 void spool_set_birth(struct spool *spool, uint64_t birth); // and not departed
 void spool_set_departed(struct spool *spool);
 /// Durable when it returns ERR_NONE. now_ms is monotonic: the running time is kept, what has
