@@ -1,18 +1,13 @@
-#include "common/registry/branches.h"
-#include "common/settings/file.h"
+#include "ops/ctl/local_day.h"
 #include "ops/ctl/store_link.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 char *find_branch(struct ctl *ctl, struct store_link *link, const char *id) {
-    static struct problems problems;
     struct branches branches = {0};
-    char folder[PATH_SIZE], *found = NULL;
-    bool asked =
-        path_join(ctl->settings.config_dir, "branches", folder, sizeof folder, &problems) &&
-        branches_load(folder, &branches, &problems);
-    if (!asked) problems_print(&problems, stderr);
+    char *found = NULL;
+    bool asked = local_branches(ctl, &branches);
     for (size_t i = 0; asked && i < branches.count; i++) {
         const char *branch = branches.items[i].id.text;
         redisReply *reply = store_key_ask(link, "EXISTS", branch, "e:%s", id);

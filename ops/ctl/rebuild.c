@@ -2,9 +2,8 @@
 // the gateways bring it again.
 
 #include "common/io/clock.h"
-#include "common/registry/branches.h"
-#include "common/settings/file.h"
 #include "ops/ctl/broker_link.h"
+#include "ops/ctl/local_day.h"
 #include "ops/ctl/store_link.h"
 #include "worker/store/calls.h"
 #include "worker/store/state.h"
@@ -19,29 +18,14 @@ struct begin {
     int64_t at_ms;
 };
 
-static int64_t midnight(const struct zone *zone, int64_t at_ms) {
-    struct local_time local = zone_local(zone, at_ms);
-    return zone_instant(zone, local.year, local.month, local.day, 0);
-}
-
 /// --from, but no day that the spools may hold in part only. false: said why not.
 static bool begin_of(const struct ctl *ctl, const struct branch *branch, struct begin *begin) {
-    static const int64_t always_ms[] = {INT64_MIN};
-    static const int32_t none_s[] = {0};
-    static const struct zone utc = {1, always_ms, none_s};
-    int64_t now_ms = clock_utc_ms(), noon_ms;
-    int64_t oldest_ms = now_ms - (int64_t)ctl->settings.spool_days * DAY_MS;
-    int64_t whole_ms = midnight(&branch->zone, midnight(&branch->zone, oldest_ms) + 36 * HOUR_MS);
+    int64_t oldest_ms = clock_utc_ms() - (int64_t)ctl->settings.spool_days * DAY_MS;
+    int64_t whole_ms = local_next_midnight(&branch->zone, oldest_ms);
     begin->at_ms = whole_ms;
-    if (ctl->from) {
-        char text[TIME_TEXT_SIZE];
-        int size = snprintf(text, sizeof text, "%sT12:00:00Z", ctl->from);
-        if (time_parse(text, (size_t)size < sizeof text ? (size_t)size : 0, &noon_ms)) {
-            ctl_fail("%s is no day: YYYY-MM-DD", ctl->from);
-            return false;
-        }
-        struct local_time day = zone_local(&utc, noon_ms);
-        begin->at_ms = zone_instant(&branch->zone, day.year, day.month, day.day, 0);
+    if (ctl->from && !local_day_begin(&branch->zone, ctl->from, &begin->at_ms)) {
+        ctl_fail("%s is no day: YYYY-MM-DD", ctl->from);
+        return false;
     }
     time_day_text(&branch->zone, begin->at_ms, begin->day);
     if (begin->at_ms >= whole_ms) return true;
@@ -129,21 +113,16 @@ static int rebuild(struct ctl *ctl, struct store_link *link, const struct begin 
 }
 
 int ctl_rebuild(struct ctl *ctl) {
-    static struct problems problems;
     struct branches branches = {0};
     struct begin begin;
     struct id id;
-    char folder[PATH_SIZE];
     int result = CTL_FAILED;
     const struct branch *branch = NULL;
-    if (!path_join(ctl->settings.config_dir, "branches", folder, sizeof folder, &problems) ||
-        !branches_load(folder, &branches, &problems)) {
-        problems_print(&problems, stderr);
-        return CTL_FAILED;
-    }
+    if (!local_branches(ctl, &branches)) return CTL_FAILED;
     if (id_set(&id, ctl->arguments[0], strlen(ctl->arguments[0])))
         branch = branches_find(&branches, &id);
-    if (!branch) ctl_fail("%s has no branch %s", folder, ctl->arguments[0]);
+    if (!branch)
+        ctl_fail("%s/branches has no branch %s", ctl->settings.config_dir, ctl->arguments[0]);
     if (branch && begin_of(ctl, branch, &begin)) {
         struct store_link *link = store_link_open(ctl);
         if (link) result = rebuild(ctl, link, &begin);

@@ -2,6 +2,7 @@
 
 #include "common/io/clock.h"
 #include "ops/ctl/card.h"
+#include "ops/ctl/local_day.h"
 #include "worker/store/state.h"
 
 #include <string.h>
@@ -33,12 +34,22 @@ static uint64_t configuration_of(struct store_link *link, const char *branch) {
     return configuration;
 }
 
+/// A branch that is not configured any more may have been anywhere: there the day ends last.
+static int64_t end_of(const struct branch *branch, const char *day) {
+    static const int64_t always_ms[] = {INT64_MIN};
+    static const int32_t last_s[] = {-12 * 3600};
+    static const struct zone westernmost = {1, always_ms, last_s};
+    const struct zone *zone = branch ? &branch->zone : &westernmost;
+    int64_t begin_ms;
+    return local_day_begin(zone, day, &begin_ms) ? local_next_midnight(zone, begin_ms) : -1;
+}
+
 /// One call. false: said why not.
 static bool seal_day(struct store_link *link, const char *branch, uint64_t configuration,
-                     const char *day, struct seal_reply *answer) {
+                     const char *day, int64_t over_ms, struct seal_reply *answer) {
     struct buffer argument;
     buffer_init(&argument, CALL_MAX);
-    call_seal(configuration, day, &argument);
+    call_seal(configuration, day, over_ms, &argument);
     redisReply *reply = store_function(link, "tresen_v1_seal", branch, &argument);
     buffer_fini(&argument);
     if (!reply) return false;
@@ -49,8 +60,11 @@ static bool seal_day(struct store_link *link, const char *branch, uint64_t confi
 }
 
 /// Append what became of each day of the branch up to `last`. false: said why not.
-static bool seal_branch(struct store_link *link, const char *branch, const char *last,
-                        json_t *out) {
+static bool seal_branch(struct store_link *link, const struct branches *branches,
+                        const char *branch, const char *last, json_t *out) {
+    struct id id;
+    bool named = id_set(&id, branch, strlen(branch));
+    const struct branch *configured = named ? branches_find(branches, &id) : NULL;
     uint64_t configuration = configuration_of(link, branch);
     json_t *days = configuration ? card_days(link, branch, NULL) : NULL;
     const json_t *item;
@@ -60,7 +74,7 @@ static bool seal_branch(struct store_link *link, const char *branch, const char 
         const char *day = json_string_value(item);
         struct seal_reply answer;
         if (!fine || strcmp(day, last) > 0) break;
-        fine = seal_day(link, branch, configuration, day, &answer);
+        fine = seal_day(link, branch, configuration, day, end_of(configured, day), &answer);
         if (!fine || (answer.head.status == STORE_OK && answer.encounters == 0)) continue;
         json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:I}", "branch", branch, "day", day,
                                              "sealed", answer.head.status == STORE_OK, "encounters",
@@ -84,7 +98,8 @@ static void print(const json_t *out) {
             printf("%s %s: %lld encounters are gone, their sums stay\n", branch, day,
                    (long long)encounters);
         else
-            printf("%s %s: not yet, some encounter is not final\n", branch, day);
+            printf("%s %s: not yet, some encounter is not final or a gateway may still bring one\n",
+                   branch, day);
     }
     if (json_array_size(out) == 0) printf("nothing is old enough\n");
 }
@@ -95,13 +110,15 @@ int ctl_seal(struct ctl *ctl) {
     for (int i = 0; i < ctl->count; i++)
         if (!id_valid(ctl->arguments[i], strlen(ctl->arguments[i])))
             return ctl_fail("%s is no name of a branch", ctl->arguments[i]);
+    struct branches branches = {0};
+    if (!local_branches(ctl, &branches)) return CTL_FAILED;
     struct store_link *link = store_link_open(ctl);
-    if (!link) return CTL_FAILED;
     json_t *out = json_array();
-    bool fine = true;
+    bool fine = link != NULL;
     for (int i = 0; i < ctl->count && fine; i++)
-        fine = seal_branch(link, ctl->arguments[i], last, out);
+        fine = seal_branch(link, &branches, ctl->arguments[i], last, out);
     store_link_close(link);
+    branches_free(&branches);
     if (ctl->json) {
         ctl_print_json(out);
     } else {

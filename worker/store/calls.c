@@ -394,14 +394,18 @@ void call_drop(uint64_t configuration, const char *entry, struct buffer *out) {
     put_text(out, entry);
 }
 
-void call_seal(uint64_t configuration, const char *day, struct buffer *out) {
+static void put_day(uint64_t configuration, const char *day, int64_t at_ms, struct buffer *out) {
     buffer_put_u64(out, configuration);
     put_text(out, day);
+    buffer_put_u64(out, (uint64_t)at_ms);
+}
+
+void call_seal(uint64_t configuration, const char *day, int64_t over_ms, struct buffer *out) {
+    put_day(configuration, day, over_ms, out);
 }
 
 void call_rebuild(uint64_t configuration, const char *day, int64_t from_ms, struct buffer *out) {
-    call_seal(configuration, day, out);
-    buffer_put_u64(out, (uint64_t)from_ms);
+    put_day(configuration, day, from_ms, out);
 }
 
 enum err seal_reply_read(struct bytes bytes, struct seal_reply *reply) {

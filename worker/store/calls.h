@@ -230,9 +230,10 @@ MUST_CHECK enum err replay_reply_read(struct bytes bytes, struct replay_reply *r
 void call_drop(uint64_t configuration, const char *entry, struct buffer *out);
 
 // seal (the records of a day's encounters go, its sums stay) -> reply, how many;
-// STORE_STALE: some encounter of the day is not final, or its counter's mark is not behind it
+// STORE_STALE: some encounter of the day is not final, or a gateway may still bring one
 
-void call_seal(uint64_t configuration, const char *day, struct buffer *out);
+/// day: the local one that is over at over_ms.
+void call_seal(uint64_t configuration, const char *day, int64_t over_ms, struct buffer *out);
 struct seal_reply {
     struct reply head;
     uint32_t encounters;

@@ -302,23 +302,42 @@ end
 
 local UNLINK_MAX = 1000 -- keys in one command
 
--- What arrives for them later begins before the mark and is too late; so sums never count it twice.
+-- Whether something of the day may still come, or be judged.
+local function may_change(b, over)
+  for place = 1, #b.counters do
+    if slowest(b, place) < over or b.counters[place].open_first < over then return true end
+  end
+  return false
+end
+
+-- Every mark moves to the end of the day: what arrives for it later is too late, also a new encounter.
+local function pass_day(b, over)
+  for place = 1, #b.counters do
+    need(b, 'mi:' .. b.r.counters[place], 'zset')
+    if b.counters[place].mark < over then
+      b.counters[place].mark = over
+      counter_changed(b, place)
+    end
+  end
+end
+
 local function seal(keys, args)
-  local configuration, day, at = struct.unpack('<c8Bc0', args[1])
+  local configuration, day, over, at = struct.unpack('<c8Bc0i8', args[1])
   check_end(args[1], at)
-  check(string.match(day, '^%d%d%d%d%-%d%d%-%d%d$'), 'bad day')
+  check(string.match(day, '^%d%d%d%d%-%d%d%-%d%d$') and over >= 0, 'bad day')
   local b = branch_open(keys, configuration)
   if not b then return head(nil, UNCONFIGURED) end
+  if may_change(b, over) then return head(b, STALE) .. struct.pack('<I4', 0) end
+  pass_day(b, over)
   decisions.apply(b, {})
   for place = 1, b.r.counter_count do decisions.tidy(b, place) end
   local ids, names = redis.call('SMEMBERS', b.prefix .. 'day:' .. day), {}
   for i = 1, #ids do
     local e = encounter_of(b, ids[i])
     check(e, 'encounter ', ids[i], ' is missing')
+    check(e.state == FINAL and begin_of(e) < over, 'encounter ', ids[i], ' is not of that day')
     local due = redis.call('ZSCORE', b.prefix .. 'due', ids[i]) -- a decision is on its way
-    if e.state ~= FINAL or due or begin_of(e) >= b.counters[e.place].mark then
-      return head(b, STALE) .. struct.pack('<I4', 0)
-    end
+    if due then return head(b, STALE) .. struct.pack('<I4', 0) end
     names[i] = b.prefix .. 'e:' .. ids[i]
   end
   if #ids > 0 then

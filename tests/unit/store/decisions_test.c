@@ -173,7 +173,7 @@ static enum store_status seal(void) {
     struct buffer argument;
     struct seal_reply reply;
     buffer_init(&argument, 1 << 10);
-    call_seal(stage.configuration, "2023-11-15", &argument);
+    call_seal(stage.configuration, "2023-11-15", NOON_MS + HOUR_MS, &argument);
     cr_assert(eq(int, seal_reply_read(stage_call(&stage, "tresen_v1_seal", &argument), &reply),
                  ERR_NONE));
     buffer_fini(&argument);

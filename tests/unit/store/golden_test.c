@@ -234,7 +234,7 @@ Test(golden, the_page_is_what_happens) {
     same("cell", stored("GET t:{musterstadt}:d:2023-11-15:5e7"));
     // active, seen, heard
     same_but("state", stored("GET t:{musterstadt}:state"), (const int[]){16, 24, 128, NO_TIME});
-    call_seal(stage.configuration, "2023-11-15", &argument);
+    call_seal(stage.configuration, "2023-11-15", NOON_MS + 6000, &argument); // so far is promised
     call("tresen_v1_seal", "seal", &argument);
     call_rebuild(stage.configuration, "2023-11-16", INT64_C(1700092800000), &argument);
     call("tresen_v1_rebuild", "rebuild", &argument);

@@ -129,9 +129,9 @@ Test(rebuild, a_sealed_day_is_never_emptied) {
     send_all();
     judge();
     judge();
-    stage_watermark(&stage, NOON_MS + 6 * HOUR_MS);
+    stage_watermark(&stage, NOON_MS + 12 * HOUR_MS);
     buffer_init(&argument, 1 << 10);
-    call_seal(stage.configuration, day, &argument);
+    call_seal(stage.configuration, day, NOON_MS + 12 * HOUR_MS, &argument);
     stage_call(&stage, "tresen_v1_seal", &argument);
     buffer_fini(&argument);
     stage_digest(&stage, before);

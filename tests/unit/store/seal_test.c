@@ -15,6 +15,7 @@ static void close_stage(void) {
 TestSuite(seal, .init = open_stage, .fini = close_stage);
 
 enum { SERVICE_MS = 90000, MET = 0 };
+static const int64_t MIDNIGHT_MS = NOON_MS + 12 * HOUR_MS; // the day is over
 static const char day_cell[] = "d:2023-11-15:abc", day[] = "2023-11-15";
 
 static void tell(int64_t end_ms) {
@@ -26,7 +27,7 @@ static enum store_status seal(uint32_t *encounters) {
     struct buffer argument;
     struct seal_reply reply;
     buffer_init(&argument, 1 << 10);
-    call_seal(stage.configuration, day, &argument);
+    call_seal(stage.configuration, day, MIDNIGHT_MS, &argument);
     enum err err = seal_reply_read(stage_call(&stage, "tresen_v1_seal", &argument), &reply);
     buffer_fini(&argument);
     *encounters = reply.encounters;
@@ -41,7 +42,7 @@ static void judge(uint8_t lease, bool final) {
 
 static void make_final(void) {
     tell(NOON_MS + SERVICE_MS);
-    stage_watermark(&stage, NOON_MS + HOUR_MS);
+    stage_watermark(&stage, MIDNIGHT_MS);
     judge(1, true);
 }
 
@@ -96,12 +97,37 @@ Test(seal, a_day_with_a_provisional_encounter_is_not_sealed) {
     cr_assert(eq(str, before, after));
 }
 
-// One that is open since before holds the mark back: facts of the day could still be new.
-Test(seal, a_day_that_is_not_behind_the_mark_is_not_sealed) {
+// Its end would add to sums that are said to be for good.
+Test(seal, a_day_with_an_open_encounter_is_not_sealed) {
     uint32_t encounters;
-    struct encounter open = stage_encounter("e0", NOON_MS - MINUTE_MS, 0);
+    struct encounter open = stage_encounter("e0", MIDNIGHT_MS - MINUTE_MS, 0);
     stage_ingest(&stage, (struct stage_batch){.encounter = &open});
     make_final();
     cr_assert(eq(int, seal(&encounters), STORE_STALE));
     cr_assert(eq(i64, exists("e:e1"), 1));
+}
+
+// One gateway may still bring an encounter of the evening.
+Test(seal, a_day_that_a_gateway_has_not_passed_is_not_sealed) {
+    uint32_t encounters;
+    tell(NOON_MS + SERVICE_MS);
+    stage_watermark(&stage, MIDNIGHT_MS - 1);
+    judge(1, true);
+    cr_assert(eq(int, seal(&encounters), STORE_STALE));
+    stage_watermark(&stage, MIDNIGHT_MS);
+    cr_assert(eq(int, seal(&encounters), STORE_OK));
+}
+
+// Nobody holds back any more; whoever comes back later brings nothing new for that day.
+Test(seal, a_day_that_all_gateways_have_left_is_sealed_to_its_end) {
+    uint32_t encounters;
+    struct encounter later = stage_encounter("e2", NOON_MS + HOUR_MS, NOON_MS + HOUR_MS + 1000);
+    tell(NOON_MS + SERVICE_MS);
+    for (int i = 0; i < GATEWAYS; i++)
+        stage_ingest(&stage, (struct stage_batch){.gateway = i, .presence = PRESENCE_DEPARTED});
+    judge(1, true);
+    cr_assert(eq(int, seal(&encounters), STORE_OK));
+    stage_ingest(&stage, (struct stage_batch){.encounter = &later, .presence = PRESENCE_HERE});
+    cr_assert(eq(i64, stage_count(&stage, "too_late_facts"), 1));
+    cr_assert(eq(i64, exists("e:e2"), 0));
 }
