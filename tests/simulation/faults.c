@@ -34,6 +34,8 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_LOST_GRANT] = "lost_grant",
     [FAULT_POISON] = "poison",
     [FAULT_SMALL_SPOOL] = "small_spool",
+    [FAULT_REBUILD] = "rebuild",
+    [FAULT_SEAL] = "seal",
 };
 
 const char *fault_name(enum fault fault) {
@@ -62,6 +64,8 @@ static const uint8_t most[FAULT_COUNT] = {
     [FAULT_LOST_SPOOL] = 1,
     [FAULT_CLONE] = 1,
     [FAULT_LOST_GRANT] = 1,
+    [FAULT_REBUILD] = 2,
+    [FAULT_SEAL] = 4,
 };
 
 void faults_plan(struct simulation *s) {
@@ -190,6 +194,20 @@ static void redis_trouble(struct simulation *s, enum fault fault) {
     if (until_ms > s->redis.trouble_ms) s->redis.trouble_ms = until_ms;
 }
 
+/// tresenctl rebuild, tresenctl seal: of some branch, the first day or the one after it.
+static void operate(struct simulation *s, enum fault fault) {
+    size_t branch = chance_below(&s->chance, (uint32_t)s->world->branch_count);
+    bool later = chance_permille(&s->chance, 400);
+    // Without enough room nothing may be brought twice: only a branch that is empty has it.
+    if (s->world->policy.branch_bytes_max < ROOMY) later = false;
+    int64_t midnight_ms = WORLD_MIDNIGHT_MS - (later ? 0 : DAY_MS);
+    // A decision that comes later would be too late.
+    bool done = fault == FAULT_REBUILD ? redis_operate(s, branch, MODEL_REBUILD, midnight_ms)
+                                       : oracle_decided(s, branch, midnight_ms + DAY_MS) &&
+                                             redis_operate(s, branch, MODEL_SEAL, midnight_ms);
+    if (!done) s->faults[fault]--; // nothing has happened
+}
+
 void fault_happen(struct simulation *s, enum fault fault) {
     size_t worker = chance_below(&s->chance, (uint32_t)s->worker_count);
     size_t broker = chance_below(&s->chance, (uint32_t)s->broker_count);
@@ -233,6 +251,10 @@ void fault_happen(struct simulation *s, enum fault fault) {
     case FAULT_OLD_SPOOL:
     case FAULT_LOST_SPOOL:
         break_gateway(s, fault);
+        break;
+    case FAULT_REBUILD:
+    case FAULT_SEAL:
+        operate(s, fault);
         break;
     default:
         redis_trouble(s, fault);

@@ -10,7 +10,6 @@
 
 enum {
     LINGER_MS = 500,
-    COMMIT_LINGER_MS = 300,
     IDLE_BATCH_MS = 5000,
     ENDPOINT_MS = 1000, // a broker that cannot be reached for so long: try the next
     SESSIONS_A_RUN = 1 << 24,
@@ -180,7 +179,7 @@ static void read_sensors(struct simulation *s, struct gateway *g) {
         read_item(g, s, item);
         g->head.cursor++;
         if (item->kind == ITEM_POISON) batching_cut(g->batching);
-        if (g->commit_at_ms == UINT64_MAX) g->commit_at_ms = s->now_ms + COMMIT_LINGER_MS;
+        if (g->commit_at_ms == UINT64_MAX) g->commit_at_ms = s->now_ms + s->commit_linger_ms;
     }
 }
 

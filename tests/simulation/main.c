@@ -23,6 +23,9 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_BLIND_EPOCH] = "blind-epoch",
     [PLANT_DRIVER_RESTART] = "driver-restart",
     [PLANT_DEAF_FINAL] = "deaf-final",
+    [PLANT_REBUILD_KEEPS] = "rebuild-keeps",
+    [PLANT_HASTY_SEAL] = "hasty-seal",
+    [PLANT_SILENT_GAP] = "silent-gap",
 };
 
 const char *plant_name(enum plant plant) {

@@ -160,7 +160,8 @@ static bool branch_tampered(const struct simulation *s, size_t branch) {
 static void check_counts(struct simulation *s, const struct store_call *call,
                          const struct model *model) {
     const struct model_counts *is = &model->counts;
-    if (s->lossy || branch_tampered(s, call->branch)) return; // what is sent twice may be too late
+    // What is sent twice may be too late.
+    if (s->lossy || branch_tampered(s, call->branch) || s->rebuilt[call->branch]) return;
     if (is->too_late_observations || is->too_late_facts || is->orphan_facts || is->timeouts)
         wrong(s, "branch %zu: %llu readings and %llu facts too late, %llu orphans, %llu timeouts",
               call->branch, (unsigned long long)is->too_late_observations,
@@ -172,13 +173,36 @@ static void check_counts(struct simulation *s, const struct store_call *call,
                   (unsigned long long)is->left_out[i], i);
 }
 
-static void check_cells(struct simulation *s, const struct store_call *call,
-                        const struct model *model) {
-    static struct model_cell cells[MODEL_CELLS];
-    size_t count;
-    if (!model_sum(model, cells, &count) ||
-        !model_cells_equal(cells, count, model->cells, model->cell_count))
-        wrong(s, "branch %zu: the cells are not the sum of the contributions", call->branch);
+/// What is sealed is as it was then; all else is the sum of what is known.
+static void check_cells(struct simulation *s, size_t branch) {
+    static struct model_cell sums[MODEL_CELLS], unsealed[MODEL_CELLS];
+    const struct model *model = &s->redis.branches[branch];
+    size_t sum_count, count = 0;
+    for (size_t i = 0; i < model->cell_count; i++) {
+        const struct model_cell *cell = &model->cells[i];
+        bool sealed = model_is_sealed(model, cell->when.text);
+        if (sealed && model_cell_hash(cell) != cell->sealed)
+            wrong(s, "branch %zu: %s is sealed, and its sums have changed", branch,
+                  cell->when.text);
+        if (!sealed) unsealed[count++] = *cell;
+    }
+    if (!model_sum(model, sums, &sum_count) || !model_cells_equal(sums, sum_count, unsealed, count))
+        wrong(s, "branch %zu: the cells are not the sum of the contributions", branch);
+}
+
+/// Every number up to the position was applied, is dead, or is called lost by a gap that names it.
+static void check_numbers(struct simulation *s, size_t branch) {
+    const struct model *model = &s->redis.branches[branch];
+    for (size_t i = 0; i < model->gateway_count; i++) {
+        const struct model_gateway *g = &model->gateways[i];
+        if (g->applied + g->dead + g->lost != g->number || g->reported != g->lost)
+            wrong(s,
+                  "branch %zu gateway %zu: of %llu batches %llu are applied, %llu dead, %llu lost; "
+                  "gaps name %llu",
+                  branch, i, (unsigned long long)g->number, (unsigned long long)g->applied,
+                  (unsigned long long)g->dead, (unsigned long long)g->lost,
+                  (unsigned long long)g->reported);
+    }
 }
 
 void oracle_after(struct simulation *s, const struct store_call *call, struct bytes reply) {
@@ -189,25 +213,51 @@ void oracle_after(struct simulation *s, const struct store_call *call, struct by
             wrong(s, "branch %zu gateway %zu: its epoch goes back from %llu to %llu", call->branch,
                   i, (unsigned long long)before.gateways[i].epoch,
                   (unsigned long long)model->gateways[i].epoch);
-    if (ok && call->goal == MODEL_INGEST) check_ingest(s, call, model);
+    if (ok && call->goal == MODEL_INGEST) {
+        check_ingest(s, call, model);
+        check_numbers(s, call->branch);
+    }
     if (ok && call->goal == MODEL_SETTLE) {
         if (!before.found || memcmp(before.lease, call->argument.data + 8, 8) != 0)
             wrong(s, "branch %zu: a judgement was accepted although its lease did not stand",
                   call->branch);
-        check_cells(s, call, model);
+        check_cells(s, call->branch);
     }
     check_counts(s, call, model);
     if (model->appended > s->most_bytes) s->most_bytes = model->appended;
     oracle_store_changed(s, call->branch);
 }
 
+void oracle_operated(struct simulation *s, size_t branch) {
+    check_cells(s, branch);
+    oracle_store_changed(s, branch);
+}
+
+bool oracle_decided(const struct simulation *s, size_t branch, int64_t over_ms) {
+    for (size_t i = 0; i < s->world->gateway_count; i++) {
+        const struct branch *of = &s->world->branches[s->world->gateways[i].branch];
+        if (s->world->gateways[i].branch != branch) continue;
+        if (!of->gateways[s->world->gateways[i].place].office) continue;
+        const struct model_gateway *stands = stored(s, i);
+        const struct gateway *g = &s->gateways[i];
+        const struct recording *recording = &s->world->gateways[i].recording;
+        bool own = stands && stands->epoch == g->head.epoch && stands->number > 0 &&
+                   stands->number <= g->head.last;
+        size_t applied = own ? g->spool.rows[stands->number - 1].to : 0;
+        for (size_t k = applied; k < recording->count; k++)
+            if (recording->items[k].decision.began_ms < over_ms) return false;
+    }
+    return true;
+}
+
 // The end ----------------------------------------------------------------------------------------
 
 static bool branch_settled(const struct simulation *s, size_t branch, char *why, size_t size) {
     const struct model *model = &s->redis.branches[branch];
-    if (!s->lossy && model->encounter_count < s->world->encounters[branch]) {
-        snprintf(why, size, "branch %zu knows %zu of %zu encounters", branch,
-                 model->encounter_count, s->world->encounters[branch]);
+    size_t known = model->encounter_count + model->sealed_encounters;
+    if (!s->lossy && known < s->world->encounters[branch]) {
+        snprintf(why, size, "branch %zu knows %zu of %zu encounters", branch, known,
+                 s->world->encounters[branch]);
         return false;
     }
     for (size_t i = 0; i < model->encounter_count; i++) {

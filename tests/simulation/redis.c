@@ -97,6 +97,35 @@ static void carry_out(struct simulation *s, struct store_call *call) {
     buffer_fini(&configure);
 }
 
+bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms) {
+    const struct branch *configured = &s->world->branches[branch];
+    uint64_t configuration = store_configuration(configured, &s->world->policy);
+    bool answers = !s->redis.away && s->redis.functions && s->redis.slow_until_ms <= s->now_ms;
+    if (!answers) return false;
+    struct buffer argument;
+    char day[DAY_TEXT_SIZE];
+    struct store_call call = {.branch = branch};
+    buffer_init(&argument, 256);
+    time_day_text(&configured->zone, from_ms, day);
+    if (what == MODEL_SEAL)
+        call_seal(configuration, day, from_ms + DAY_MS, &argument);
+    else
+        call_rebuild(configuration, day, from_ms, &argument);
+    buffer_clear(&s->reply);
+    const char *error = model_call(&s->redis.branches[branch], what, buffer_bytes(&argument),
+                                   redis_utc_ms(s), &s->reply);
+    shadow(s, &call, what, buffer_bytes(&argument), error);
+    enum store_status status = error ? STORE_STATUS_COUNT : (enum store_status)s->reply.data[0];
+    trace(s, "operator: %s %s of branch %zu: %s", what == MODEL_SEAL ? "seal" : "rebuild", day,
+          branch, error ? error : store_status_name(status));
+    if (error) wrong(s, "the store refuses to touch %s of branch %zu: %s", day, branch, error);
+    if (status == STORE_OK && what == MODEL_REBUILD && from_ms == WORLD_MIDNIGHT_MS)
+        s->rebuilt[branch] = true;
+    oracle_operated(s, branch);
+    buffer_fini(&argument);
+    return status == STORE_OK;
+}
+
 void redis_arrived(struct simulation *s, struct store_call *call) {
     const struct worker *worker = &s->workers[call->worker];
     bool gone = worker->process.life != call->life || worker->redis_connection != call->connection;

@@ -24,6 +24,7 @@ static void set_up(struct simulation *s) {
     // and a batch that kills make dead letters of innocent ones. Until that is mended: one broker.
     bool several = s->faulty && !s->world->poisoned;
     s->broker_count = several ? chance_range(&s->chance, 1, BROKERS) : 1;
+    s->commit_linger_ms = s->faulty ? chance_range(&s->chance, 100, 1500) : 300;
     bool small = s->faulty && chance_permille(&s->chance, 200);
     s->window = small ? chance_range(&s->chance, 1, 2) : chance_range(&s->chance, 3, 6);
     s->queue_ms = chance_permille(&s->chance, 500) ? chance_range(&s->chance, 1, 200) : 0;

@@ -93,9 +93,9 @@ static const char *compare_cells(struct real *real, const struct branch *branch,
 static const char *call(void *context, const struct branch *branch, enum model_call what,
                         struct bytes argument, int64_t now_ms, const struct model *model,
                         const char *error, struct bytes reply) {
-    static const char *const functions[] = {"tresen_v1_configure", "tresen_v1_ask",
-                                            "tresen_v1_ingest",    "tresen_v1_take",
-                                            "tresen_v1_settle",    "tresen_v1_publish"};
+    static const char *const functions[] = {
+        "tresen_v1_configure", "tresen_v1_ask",     "tresen_v1_ingest", "tresen_v1_take",
+        "tresen_v1_settle",    "tresen_v1_publish", "tresen_v1_seal",   "tresen_v1_rebuild"};
     struct real *real = context;
     char key[STORE_KEY_SIZE];
     store_key(&branch->id, key);
@@ -116,7 +116,8 @@ static const char *call(void *context, const struct branch *branch, enum model_c
         differs = differ(real, "replies", functions[what]);
     }
     freeReplyObject(answer);
-    if (!differs && what == MODEL_SETTLE) differs = compare_cells(real, branch, model);
+    bool sums = what == MODEL_SETTLE || what == MODEL_SEAL || what == MODEL_REBUILD;
+    if (!differs && sums) differs = compare_cells(real, branch, model);
     return differs;
 }
 

@@ -7,9 +7,9 @@
 //   worker.c   pipeline                               faults.c   what breaks, and when
 //   oracle.c   what must hold                         run.c      one run from its seed to its end
 
+#include "common/base/chance.h"
 #include "sensors-gw/core/batching.h"
 #include "sensors-gw/core/session.h"
-#include "common/base/chance.h"
 #include "tests/simulation/store_model.h"
 #include "tests/simulation/world.h"
 #include "worker/core/pipeline.h"
@@ -55,6 +55,8 @@ enum fault {
     FAULT_LOST_GRANT, // two spools replace one, and the store forgets the first one's epoch
     FAULT_POISON,     // a batch that kills its workers
     FAULT_SMALL_SPOOL,
+    FAULT_REBUILD, // an operator empties a branch: its gateways bring all again
+    FAULT_SEAL,    // ... or seals a day
     FAULT_COUNT
 };
 const char *fault_name(enum fault fault);
@@ -272,10 +274,11 @@ struct simulation {
     uint8_t *bodies; // of spools: never move, go with the run
     size_t bodies_used;
     // Settings of this seed, sometimes as small as they may be.
-    uint32_t window, queue_ms, broker_batches, quantum, jobs_max;
+    uint32_t commit_linger_ms, window, queue_ms, broker_batches, quantum, jobs_max;
     // The faults of this seed.
     uint32_t delay_permille, loss_permille, duplicate_permille;
     bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted
+    bool rebuilt[WORLD_BRANCHES]; // from a later day: what comes again of earlier ones is too late
     size_t spool_rows_max;
     uint64_t last_fault_ms;
     uint64_t faults[FAULT_COUNT];
@@ -342,6 +345,9 @@ void redis_go_away(struct simulation *s, uint64_t until_ms);
 void redis_snapshot(struct simulation *s);
 void redis_fall_back(struct simulation *s);
 void redis_empty(struct simulation *s);
+/// What an operator asks of it: MODEL_SEAL or MODEL_REBUILD of the day that begins at from_ms.
+/// false: not now.
+bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms);
 void call_free(struct store_call *call);
 
 // faults.c
@@ -357,6 +363,9 @@ void oracle_store_changed(struct simulation *s, size_t branch);
 void oracle_position_taken(struct simulation *s, const struct gateway *g, struct position position);
 void oracle_before(struct simulation *s, const struct store_call *call);
 void oracle_after(struct simulation *s, const struct store_call *call, struct bytes reply);
+void oracle_operated(struct simulation *s, size_t branch); // after redis_operate
+/// Whether the store has applied all that the branch's office decides about that day.
+bool oracle_decided(const struct simulation *s, size_t branch, int64_t over_ms);
 bool oracle_drained(struct simulation *s, char *why, size_t size);
 void oracle_end(struct simulation *s);
 

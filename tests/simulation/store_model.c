@@ -315,6 +315,7 @@ static const char *ask(struct model *m, struct reader *in, int64_t now, struct b
         g->epoch = granted;
         g->number = 0;
         memset(g->tag, 0, sizeof g->tag);
+        g->applied = g->dead = g->lost = g->reported = 0;
         memcpy(g->spool, spool, sizeof spool);
         m->clock = m->clock_now;
     }
@@ -350,6 +351,10 @@ const char *model_call(struct model *m, enum model_call call, struct bytes argum
         return model_take(m, &in, now, out);
     case MODEL_SETTLE:
         return model_settle(m, &in, now, out);
+    case MODEL_SEAL:
+        return model_seal(m, &in, now, out);
+    case MODEL_REBUILD:
+        return model_rebuild(m, &in, now, out);
     default:
         return "no such function";
     }

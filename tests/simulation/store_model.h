@@ -21,6 +21,7 @@ enum {
     MODEL_DEAD = 16,
     MODEL_DECISIONS = 64,
     MODEL_DECISION = 512, // bytes of one
+    MODEL_SEALED = 4,     // days
     MODEL_VERDICTS = 8192,
     MODEL_TEXT = 65,
     MODEL_LOG = 256 * 1024,
@@ -60,6 +61,9 @@ struct model_decision {
     uint8_t kind, text[MODEL_DECISION]; // text: as it travelled
     size_t size;
     int64_t decided;
+    bool early; // it came before its encounter, which was to begin at `began` at `counter`
+    size_t counter;
+    int64_t began;
 };
 
 struct model_gateway {
@@ -70,6 +74,7 @@ struct model_gateway {
     int64_t watermark;
     int64_t heard; // active time
     uint64_t applied, dead, lost;
+    uint64_t reported; // numbers that gaps name; lost ones must be
     bool departed;
     uint32_t clock_error;
 };
@@ -82,6 +87,7 @@ struct model_counter {
 struct model_cell {
     bool hourly;
     struct model_text counter, when, set; // counter: hourly only
+    uint64_t sealed;                      // 0, or the hash of the values when the day was sealed
     size_t count;
     int64_t values[MODEL_CELL_VALUES];
 };
@@ -111,7 +117,8 @@ struct model {
     struct model_clock clock, clock_now; // written, and as the call at hand sees it
     uint32_t tries_max, dead_max, gaps_max;
     size_t counter_count, gateway_count, encounter_count, cell_count, dead_count, chunk_count;
-    size_t decision_count;
+    size_t decision_count, sealed_count, sealed_encounters; // sealed_encounters: gone for good
+    struct model_text sealed[MODEL_SEALED];
     struct model_counter counters[MODEL_COUNTERS];
     struct model_gateway gateways[MODEL_GATEWAYS];
     struct model_counts counts;
@@ -131,7 +138,9 @@ enum model_call {
     MODEL_INGEST,
     MODEL_TAKE,
     MODEL_SETTLE,
-    MODEL_PUBLISH
+    MODEL_PUBLISH,
+    MODEL_SEAL,
+    MODEL_REBUILD
 };
 
 void model_empty(struct model *model, enum plant plant);
@@ -141,6 +150,11 @@ void model_copy(struct model *to, const struct model *from);
 /// nothing was changed.
 const char *model_call(struct model *model, enum model_call call, struct bytes argument,
                        int64_t now_ms, struct buffer *reply);
+
+/// Whether the day, or that of the hour, is sealed.
+bool model_is_sealed(const struct model *model, const char *when);
+/// Never 0.
+uint64_t model_cell_hash(const struct model_cell *cell);
 
 /// The cells as they should be: from the contributions alone. false: too many.
 bool model_sum(const struct model *model, struct model_cell cells[MODEL_CELLS], size_t *count);

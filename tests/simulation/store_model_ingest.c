@@ -44,7 +44,7 @@ struct argument {
     struct fold_part parts[MODEL_GATEWAYS];
     struct fold_piece pieces[FOLD_CHUNKS];
     struct told facts[FOLD_FACTS];
-    uint64_t bytes;
+    uint64_t bytes, reported[MODEL_GATEWAYS]; // numbers that gaps name
     uint32_t left_out[4];
 };
 
@@ -113,11 +113,17 @@ static bool read_facts(const struct model *m, struct reader *in, struct argument
     return true;
 }
 
-static bool read_letters(struct reader *in, struct argument *a) {
+static bool read_letters(const struct model *m, struct reader *in, struct argument *a) {
     a->gap_count = reader_u16(in);
+    memset(a->reported, 0, sizeof a->reported);
     for (size_t i = 0; i < a->gap_count && !in->failed; i++) {
-        reader_take(in, 1 + 1 + 2 + 8 + 8);
+        bool in_time = reader_u8(in); // else in numbers
+        size_t gateway = reader_u8(in);
+        reader_u16(in); // counter
+        uint64_t from = reader_u64(in), to = reader_u64(in);
         reader_short(in);
+        if (gateway >= m->gateway_count) return false;
+        if (!in_time) a->reported[gateway] += to - from + 1;
     }
     a->dead_count = reader_u16(in);
     for (size_t i = 0; i < a->dead_count && !in->failed; i++) {
@@ -212,6 +218,7 @@ static void move_positions(struct model *m, const struct argument *a) {
         g->applied += part->applied;
         g->dead += part->dead;
         g->lost += part->lost;
+        g->reported += a->reported[part->place];
         if (part->presence) g->departed = part->presence == 1;
         m->counts.dead += part->dead;
         m->counts.lost += part->lost;
@@ -320,6 +327,9 @@ static void apply_decision(struct model *m, const struct decided *decided, int64
     if (place < m->decision_count && !is_later(new, &m->decisions[place])) return;
     if (place == m->decision_count) m->decision_count++;
     m->decisions[place] = *new;
+    m->decisions[place].early = !e;
+    m->decisions[place].counter = decided->counter;
+    m->decisions[place].began = decided->began;
     m->counts.decisions++;
     if (e && !e->withdrawn) model_touch(m, e, now);
 }
@@ -370,7 +380,7 @@ const char *model_ingest(struct model *m, struct reader *in, int64_t now, struct
     struct argument *a = &argument;
     uint32_t late[3] = {0};
     if (!read_parts(m, in, a) || !read_pieces(m, in, a) || !read_facts(m, in, a) ||
-        !read_letters(in, a) || !read_decisions(m, in, a))
+        !read_letters(m, in, a) || !read_decisions(m, in, a))
         return "bad fold";
     bool any_unfit = false, any_ahead = false;
     for (size_t i = 0; i < a->part_count; i++) {
@@ -390,6 +400,7 @@ const char *model_ingest(struct model *m, struct reader *in, int64_t now, struct
         apply_fact(m, &a->facts[i], now, late);
     for (size_t i = 0; i < a->piece_count; i++)
         apply_piece(m, &a->pieces[i], now, late);
+    if (a->decision_count) model_tidy_decisions(m);
     for (size_t i = 0; i < a->decision_count; i++)
         apply_decision(m, &a->decisions[i], now);
     for (size_t i = 0; i < m->encounter_count; i++)

@@ -5,6 +5,7 @@
 //   store_model.c         a branch in memory, configure, ask
 //   store_model_ingest.c  what gateways bring
 //   store_model_settle.c  what is judged
+//   store_model_days.c    days that are sealed or emptied
 
 #include "tests/simulation/store_model.h"
 
@@ -40,3 +41,8 @@ void model_put_position(const struct model_gateway *g, struct buffer *out);
 const char *model_ingest(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_take(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_settle(struct model *m, struct reader *in, int64_t now, struct buffer *out);
+const char *model_seal(struct model *m, struct reader *in, int64_t now, struct buffer *out);
+const char *model_rebuild(struct model *m, struct reader *in, int64_t now, struct buffer *out);
+void model_tidy_decisions(struct model *m);
+/// cells += sign * the encounter's contribution. false: it is malformed.
+bool model_add_to_cells(struct model *m, const struct model_encounter *e, int64_t sign);

@@ -228,6 +228,17 @@ static bool add(struct model_cell *cells, size_t *count, const struct model_enco
     return true;
 }
 
+bool model_add_to_cells(struct model *m, const struct model_encounter *e, int64_t sign) {
+    return add(m->cells, &m->cell_count, e, sign);
+}
+
+uint64_t model_cell_hash(const struct model_cell *cell) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < cell->count; i++)
+        hash = (hash ^ (uint64_t)cell->values[i]) * UINT64_C(0x100000001b3);
+    return hash | 1;
+}
+
 bool model_sum(const struct model *m, struct model_cell cells[MODEL_CELLS], size_t *count) {
     *count = 0;
     for (size_t i = 0; i < m->encounter_count; i++) {

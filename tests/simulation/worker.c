@@ -114,8 +114,8 @@ static void answer_at_once(struct simulation *s, struct worker *worker,
     buffer_fini(&reply);
 }
 
-static void start_call(struct simulation *s, struct worker *worker,
-                       const struct pipeline_action *action, enum pipeline_call kind) {
+static void start_call(struct simulation *s, struct worker *worker, struct pipeline_action *action,
+                       enum pipeline_call kind) {
     struct store_call *call = calloc(1, sizeof *call);
     assert(call);
     *call = (struct store_call){.worker = (uint32_t)number_of(s, worker),
@@ -128,6 +128,7 @@ static void start_call(struct simulation *s, struct worker *worker,
     switch (kind) {
     case CALL_INGEST:
         call->goal = MODEL_INGEST;
+        if (s->plant == PLANT_SILENT_GAP) action->fold.gap_count = 0;
         call_ingest(&action->fold, &call->argument);
         break;
     case CALL_ASK:

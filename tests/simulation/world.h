@@ -17,8 +17,9 @@ enum {
     WORLD_MS = 30000,  // the recordings' length
 };
 
-/// Event time when the simulation's clock stands at 0: half a minute before midnight, UTC.
-#define WORLD_BEGIN_MS (INT64_C(20780) * DAY_MS - 15000)
+/// Event time when the simulation's clock stands at 0: 15 s before midnight, UTC.
+#define WORLD_MIDNIGHT_MS (INT64_C(20780) * DAY_MS)
+#define WORLD_BEGIN_MS (WORLD_MIDNIGHT_MS - 15000)
 
 enum item_kind { ITEM_SAMPLE, ITEM_EVENT, ITEM_FACT, ITEM_WITHDRAWN, ITEM_POISON, ITEM_DECISION };
 

@@ -61,13 +61,8 @@ static void sum_up(const char *id) {
     add("d", "", places[1], places[3], (const uint8_t *)contribution->str);
 }
 
-static void audit(void) {
-    sum_count = 0;
-    for (int i = 0; i < ENCOUNTERS; i++) {
-        char id[8];
-        snprintf(id, sizeof id, "e%d", i);
-        sum_up(id);
-    }
+/// The cells are those sums, and no others.
+static void check_sums(void) {
     for (size_t i = 0; i < sum_count; i++) {
         struct cell_standard standard;
         struct cell cell = stage_cell(&stage, sums[i].name, &standard);
@@ -80,6 +75,16 @@ static void audit(void) {
     size_t cells = stage_command(&stage, "KEYS t:{musterstadt}:d:*")->elements;
     cells += stage_command(&stage, "KEYS t:{musterstadt}:h:*")->elements;
     cr_assert(eq(sz, cells, sum_count));
+}
+
+static void audit(void) {
+    sum_count = 0;
+    for (int i = 0; i < ENCOUNTERS; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "e%d", i);
+        sum_up(id);
+    }
+    check_sums();
 }
 
 /// The bytes that the state says are the bytes that are there, and every minute is indexed.
@@ -179,6 +184,51 @@ static void random_settle(void) {
     cr_assert(eq(int, stage_settle(&stage, &taken, lease, 0).head.status, STORE_STALE));
 }
 
+/// The answer to rebuild (from_ms) or seal (over_ms).
+static struct seal_reply about_day(const char *function, const char *day, int64_t at_ms) {
+    struct buffer argument;
+    struct seal_reply reply;
+    buffer_init(&argument, 1 << 10);
+    if (strcmp(function, "tresen_v1_seal") == 0)
+        call_seal(stage.configuration, day, at_ms, &argument);
+    else
+        call_rebuild(stage.configuration, day, at_ms, &argument);
+    cr_assert(eq(int, seal_reply_read(stage_call(&stage, function, &argument), &reply), 0));
+    buffer_fini(&argument);
+    return reply;
+}
+
+/// From some minute on everything goes, and the gateways begin at number 1.
+static void random_rebuild(void) {
+    int64_t from_ms = NOON_MS + (int64_t)below(3 * ENCOUNTERS) * MINUTE_MS;
+    struct seal_reply reply = about_day("tresen_v1_rebuild", "2023-11-15", from_ms);
+    cr_assert(eq(int, reply.head.status, STORE_OK));
+    stage.numbers[DESK] = stage.numbers[FLOOR] = 0;
+    audit();
+    audit_minutes();
+    audit_firsts();
+}
+
+/// When all is final: what is known of encounters goes, and nothing moves the sums any more.
+static void seal_both_days(void) {
+    static const char *const days[] = {"2023-11-15", "2023-11-16"};
+    struct taken taken;
+    for (int i = 0; i < 2; i++)
+        cr_assert(
+            eq(int,
+               about_day("tresen_v1_seal", days[i], NOON_MS + (12 + 24 * i) * (int64_t)HOUR_MS)
+                   .head.status,
+               STORE_OK));
+    for (int i = 0; i < ENCOUNTERS; i++)
+        cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:e:e%d", i)->integer, 0));
+    cr_assert(eq(int, about_day("tresen_v1_rebuild", days[0], NOON_MS).head.status, STORE_STALE));
+    for (int i = 0; i < 40; i++)
+        random_batch();
+    cr_assert(not(stage_take(&stage, 252, &taken)));
+    check_sums();
+    audit_firsts();
+}
+
 static void finish(void) {
     for (int gateway = 0; gateway < GATEWAYS; gateway++)
         stage_ingest(&stage, (struct stage_batch){.gateway = gateway,
@@ -198,7 +248,9 @@ static void history(uint64_t number) {
     stage_configure(&stage);
     for (int step = 0; step < STEPS; step++) {
         clock_ms += below(MINUTE_MS / 2);
-        if (below(2))
+        if (below(80) == 0)
+            random_rebuild();
+        else if (below(2))
             random_batch();
         else
             random_settle();
@@ -215,6 +267,7 @@ static void history(uint64_t number) {
                                        "due"};
     for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
         cr_assert(eq(i64, stage_command(&stage, "EXISTS t:{musterstadt}:%s", gone[i])->integer, 0));
+    seal_both_days();
 }
 
 static void open_stage(void) {
