@@ -39,7 +39,7 @@ void score_encounter(const struct standard_set *set, const struct judgement *jud
         add(&dimensions[set->items[i].dimension], set->items[i].weight, &judgements[i]);
         add(&all, set->items[i].weight, &judgements[i]);
     }
-    int64_t sum = 0, count = 0;
+    int64_t sum = 0, count = 0; // of what the score is the mean of
     for (size_t d = 0; d < DIMENSION_COUNT; d++) {
         scores->dimensions[d] = -1;
         if (!enough(&dimensions[d], set->coverage_floor_millionths)) continue;
@@ -47,6 +47,7 @@ void score_encounter(const struct standard_set *set, const struct judgement *jud
         sum += scores->dimensions[d];
         count++;
     }
+    if (set->score_model == SCORE_FLAT) sum = all.fulfilled, count = all.judged;
     bool scored = count > 0 && enough(&all, set->coverage_floor_millionths);
     scores->overall = scored ? (int32_t)(sum / count) : -1;
     scores->coverage_millionths =

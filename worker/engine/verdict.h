@@ -94,7 +94,7 @@ bool dimension_parse(const char *text, size_t size, enum dimension *dimension);
 
 /// Scores of one encounter, 0..1000000; -1: none.
 struct scores {
-    int32_t overall; // mean of the dimensions that have a score
+    int32_t overall; // as the set's model has it
     int32_t dimensions[DIMENSION_COUNT];
     int32_t coverage_millionths; // weight with an outcome / weight that applied; -1: none applied
 };

@@ -101,6 +101,7 @@ struct standards {
     struct offering_entry offerings[OFFERINGS_MAX]; // by id
     struct offering other_offering;
     int32_t coverage_floor_millionths;
+    enum score_model score_model;
     size_t rule_count;
     struct rule *rules; // room for STANDARDS_MAX, in canonical order
     size_t overlay_count;

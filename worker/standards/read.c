@@ -130,8 +130,12 @@ static void offerings_read(struct reading *reading, const struct node *root) {
 }
 
 static void scoring_read(struct reading *reading, const struct node *root) {
-    static const char *const keys[] = {"coverage_floor", NULL};
+    static const char *const keys[] = {"coverage_floor", "model", NULL};
     node_map(root, keys, reading->problems);
+    const struct node *model = node_find(root, "model");
+    int choice = SCORE_HIERARCHICAL;
+    if (model) node_choice(model, score_model_names, &choice, reading->problems);
+    reading->model->score_model = (enum score_model)choice;
     read_share(reading, node_need(root, "coverage_floor", reading->problems),
                &reading->model->coverage_floor_millionths);
 }

@@ -97,6 +97,7 @@ static enum err fill(struct standard_set *set, const struct standards *standards
     if (err) return err;
     offerings_copy(standards, set);
     set->coverage_floor_millionths = standards->coverage_floor_millionths;
+    set->score_model = standards->score_model;
     set->json = set_text(standards, set, rules, place);
     if (!set->json) return ERR_NOMEM;
     set->json_size = strlen(set->json);

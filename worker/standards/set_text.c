@@ -257,6 +257,9 @@ char *set_text(const struct standards *standards, const struct standard_set *set
                                    layers_json(standards, rules[i], place)));
     json_t *root = json_pack("{s:i, s:f}", "version", 1, "coverage_floor",
                              set->coverage_floor_millionths / 1e6);
+    // Only where it is another: so no hash changed when there was a choice.
+    if (set->score_model != SCORE_HIERARCHICAL)
+        root = with(root, "score_model", json_string(score_model_names[set->score_model]));
     root = with(root, "values", statements_json(&standards->values, false));
     root = with(root, "norms", statements_json(&standards->norms, true));
     root = with(root, "offerings", offerings_json(standards));

@@ -49,6 +49,12 @@ const char *const status_names[] = {
     [STATUS_RETIRED] = "retired", [STATUS_COUNT] = NULL,
 };
 
+const char *const score_model_names[] = {
+    [SCORE_HIERARCHICAL] = "hierarchical",
+    [SCORE_FLAT] = "flat",
+    [SCORE_MODEL_COUNT] = NULL,
+};
+
 bool standard_senses(const struct standard *standard) {
     bool composed = standard->checks.count > 0;
     bool senses = !composed && standard->statistic != STATISTIC_DURATION;

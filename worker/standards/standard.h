@@ -88,6 +88,14 @@ extern const char *const attribution_names[]; // ended by NULL
 enum standard_status { STATUS_DRAFT, STATUS_SHADOW, STATUS_ACTIVE, STATUS_RETIRED, STATUS_COUNT };
 extern const char *const status_names[]; // ended by NULL
 
+/// What an encounter's score is the mean of.
+enum score_model {
+    SCORE_HIERARCHICAL, // of its dimensions' scores: a dimension with many standards weighs no more
+    SCORE_FLAT,         // of all standards by their weights
+    SCORE_MODEL_COUNT
+};
+extern const char *const score_model_names[]; // ended by NULL
+
 enum {
     STANDARDS_MAX = 256, // in one set
     OFFERINGS_MAX = 64,
@@ -166,6 +174,7 @@ struct standard_set {
     struct offering offerings[OFFERINGS_MAX];
     struct offering other_offering;    // lengths for every offering not named; its id is empty
     int32_t coverage_floor_millionths; // below it an encounter has no score
+    enum score_model score_model;
 
     uint8_t hash[SET_HASH_SIZE]; // SHA-256 of the JSON text
     char hash_text[SET_HASH_TEXT_SIZE];

@@ -8,6 +8,7 @@
 //                    offerings:
 //                      - {offering: cash, opening_s: 15, closing_s: 10, text: {de: ..., en: ...}}
 //   scoring.yaml     coverage_floor: 0.5         # share of the weight that needs an outcome
+//                    model: hierarchical         # or flat; hierarchical if absent
 //   standards/*.yaml a list of standards; config/standards/README.md shows every key
 //   overlays/*.yaml  a list of what law, agreement, culture, region and branch add (overlay.h)
 

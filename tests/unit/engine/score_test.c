@@ -5,10 +5,13 @@
 
 static struct standard standards[4];
 static struct judgement judgements[4];
+static enum score_model model;
 
 static struct scores score(size_t count, int32_t floor_millionths) {
-    struct standard_set set = {
-        .count = count, .items = standards, .coverage_floor_millionths = floor_millionths};
+    struct standard_set set = {.count = count,
+                               .items = standards,
+                               .coverage_floor_millionths = floor_millionths,
+                               .score_model = model};
     struct scores scores;
     score_encounter(&set, judgements, &scores);
     return scores;
@@ -31,6 +34,18 @@ Test(score, dimensions_count_alike_and_weights_count_within_one) {
     cr_assert(eq(i32, scores.dimensions[DIMENSION_SAFETY], -1));
     cr_assert(eq(i32, scores.overall, 500000));
     cr_assert(eq(i32, scores.coverage_millionths, MILLION));
+}
+
+Test(score, flat_it_is_one_mean_of_all_by_their_weights) {
+    judged(0, DIMENSION_TIMING, 3, VERDICT_MET, MILLION);
+    judged(1, DIMENSION_TIMING, 1, VERDICT_NOT_MET, 0);
+    judged(2, DIMENSION_PROXEMICS, 2, VERDICT_PARTLY_MET, 250000);
+    model = SCORE_FLAT;
+    struct scores scores = score(3, 0);
+    model = SCORE_HIERARCHICAL;
+    cr_assert(eq(i32, scores.dimensions[DIMENSION_TIMING], 750000));
+    cr_assert(eq(i32, scores.dimensions[DIMENSION_PROXEMICS], 250000));
+    cr_assert(eq(i32, scores.overall, 583333));
 }
 
 // What nobody could see must neither help nor harm; it shows in the coverage.

@@ -119,6 +119,28 @@ Test(read, the_good_files_are_good) {
     cr_assert(eq(sz, set_count("b", "DE"), 1));
 }
 
+/// The hash of the set by which encounters are scored in this way.
+static void hash_scored(const char *scoring, enum score_model model, char *hash) {
+    struct standard_set *set;
+    struct standards_place place = {.branch = "b", .region = "north", .country = "DE"};
+    strcpy(texts[3], scoring);
+    cr_assert(eq(int, read_all(), ERR_NONE));
+    cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
+    cr_assert(eq(int, set->score_model, model));
+    strcpy(hash, set->hash_text);
+    standard_set_free(set);
+}
+
+// Sets that score differently must never be taken for each other.
+Test(read, the_model_of_scores_is_a_part_of_the_hash) {
+    char usual[SET_HASH_TEXT_SIZE], named[SET_HASH_TEXT_SIZE], flat[SET_HASH_TEXT_SIZE];
+    hash_scored("coverage_floor: 0.5\n", SCORE_HIERARCHICAL, usual);
+    hash_scored("coverage_floor: 0.5\nmodel: hierarchical\n", SCORE_HIERARCHICAL, named);
+    hash_scored("coverage_floor: 0.5\nmodel: flat\n", SCORE_FLAT, flat);
+    cr_assert(eq(str, named, usual));
+    cr_assert(ne(str, flat, usual));
+}
+
 static const struct broken {
     size_t file;
     const char *old, *new, *place, *says;
@@ -132,6 +154,7 @@ static const struct broken {
     {2, "other: {opening_s: 15, closing_s: 15}\n", "", "offerings.yaml:", "other"},
     {3, "0.5", "1.5", "scoring.yaml:1:17", "1.5"},
     {3, "0.5", "half", "scoring.yaml:1:17", "half"},
+    {3, "0.5", "0.5\nmodel: even", "scoring.yaml:2:8", "none of: hierarchical, flat"},
     {4, "norm: space", "norm: spcae", "standards/a.yaml:2:9", "norm spcae is not in norms.yaml"},
     {4, "  norm: space\n", "", "standards/a.yaml:1:3", "norm"},
     {4, "dimension: proxemics", "dimension: proximity", "standards/a.yaml:3:14", "proximity"},
