@@ -109,7 +109,7 @@ static void add_total(struct cell *sum, const struct cell *cell) {
     }
 }
 
-static bool add_cell(struct card *card, struct bytes bytes, const json_t *set) {
+bool card_add(struct card *card, struct bytes bytes, const json_t *set) {
     static struct cell_standard standards[256];
     struct cell cell;
     const json_t *items = json_object_get(json_object_get(set, "text"), "standards");
@@ -145,7 +145,7 @@ bool card_collect(struct store_link *link, const char *branch, const char *day, 
                               standard_text(set, "hash"));
             if (!reply) return false;
             struct bytes bytes = reply_bytes(reply);
-            bool done = bytes.size == 0 || add_cell(card, bytes, set);
+            bool done = bytes.size == 0 || card_add(card, bytes, set);
             freeReplyObject(reply);
             if (!done) return false;
         }

@@ -25,6 +25,13 @@ struct card {
 bool card_collect(struct store_link *link, const char *branch, const char *day, struct card *card);
 void card_free(struct card *card);
 
+/// Add one cell, the sums of encounters that this set ({hash, text}) judged; the card keeps
+/// pointing into the set. false: said on stderr why not.
+bool card_add(struct card *card, struct bytes cell, const json_t *set);
+
+/// All its figures: dimensions with their standards, severities, and those on trial beside.
+json_t *card_json(const char *branch, const struct card *card);
+
 /// The texts of all sets that the branch was judged by: array of {hash, text}. NULL: said why.
 json_t *card_sets(struct store_link *link, const char *branch);
 /// The days that have encounters: array of texts, ascending; only `day` if it is not NULL and

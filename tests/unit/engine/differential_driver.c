@@ -1,7 +1,7 @@
 // Judges cases from standard input, one a line of whole numbers, for differential_test.py, which
 // writes them in this order:
 //   statistic phase from to from_offset to_offset percent band_least band_most uncertainty
-//   n labels... bound_least bound_most coverage confidence gap n (at millionths)...
+//   n labels... bound_least bound_most coverage confidence gap severity n (at millionths)...
 //   issued called started ended outcome clock_error times_error opening closing
 //   events has_series series_clock_error n (from to)... n (t value confidence)...
 // and prints: verdict reason measured limit coverage degree worst_from worst_to points
@@ -85,6 +85,7 @@ static void read_standard(struct standard *standard) {
     standard->least_coverage_millionths = (int32_t)number();
     standard->least_confidence = (uint8_t)number();
     standard->largest_gap_ms = (int32_t)number();
+    standard->severity = (enum severity)number();
     standard->degree_count = count(DEGREE_POINTS_MAX);
     for (size_t i = 0; i < standard->degree_count; i++) {
         standard->degree[i].at = number();
