@@ -33,7 +33,8 @@ static void batch_given(struct dispatch *dispatch, struct job *job, struct worke
     branch->assigned++;
     branch->worker = worker;
     if (suspects_is_dead(dispatch, lane, job)) job->what = JOB_DEAD;
-    lane_place(dispatch, lane);
+    // Else it stays in front: what goes together is done, answered and sent together.
+    if (!lane->next || suspects_is(dispatch, lane, lane->next)) lane_place(dispatch, lane);
 }
 
 /// Numbers stay below 2^53; they come again only after all others did.

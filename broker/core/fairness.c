@@ -57,6 +57,15 @@ static enum turn turn_take(struct dispatch *dispatch, struct branch *branch) {
     return TURN_NOBODY;
 }
 
+/// Behind the other branches; in it, the gateway that was being served behind the others.
+static void turn_over(struct dispatch *dispatch, struct branch *branch) {
+    list_append(&dispatch->active, &branch->in_turn);
+    if (list_empty(&branch->lanes)) return;
+    struct link *served = branch->lanes.next;
+    list_remove(served);
+    list_append(&branch->lanes, served);
+}
+
 void fairness_serve(struct dispatch *dispatch) {
     while (!list_empty(&dispatch->active) && !list_empty(&dispatch->takers)) {
         struct branch *branch = LIST_OWNER(struct branch, in_turn, dispatch->active.next);
@@ -72,7 +81,7 @@ void fairness_serve(struct dispatch *dispatch) {
         }
         branch->in_midst = false;
         if (turn == TURN_OVER)
-            list_append(&dispatch->active, &branch->in_turn);
+            turn_over(dispatch, branch);
         else
             branch->deficit = 0;
     }

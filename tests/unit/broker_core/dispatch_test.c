@@ -304,6 +304,24 @@ Test(dispatch, branches_take_turns) {
     drive_free(&d);
 }
 
+// What goes together is folded, answered and sent together; but no longer than a turn, so that a
+// busy gateway does not hold back its branch.
+Test(dispatch, batches_of_a_gateway_go_together) {
+    struct drive d = drive_new(drive_limits);
+    for (uint64_t n = 1; n <= 5; n++) {
+        feed_batch(&d, 0, 1, n);
+        feed_batch(&d, 1, 1, n);
+    }
+    feed_ready(&d, 0, 16, true);
+    char order[16] = "";
+    for (size_t i = 0, jobs = 0; i < action_count(&d, ACTION_JOB); i++) {
+        struct dispatch_action job = action(&d, ACTION_JOB, i);
+        if (job.what == JOB_BATCH) order[jobs++] = job.gateway == 0 ? 'a' : 'b';
+    }
+    cr_assert(eq(str, order, "aaabbbaabb")); // three fit into drive_limits.quantum
+    drive_free(&d);
+}
+
 // Encounters become due without a batch coming in.
 Test(dispatch, a_branch_is_settled_at_the_start_when_due_and_at_intervals) {
     struct drive d = drive_new(drive_limits);
