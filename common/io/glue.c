@@ -7,7 +7,6 @@
 enum { BUDGET = 64 }; // messages a turn, so that one busy socket does not starve the others
 
 struct glue {
-    void *zmq;
     glue_take *take;
     void *context;
     uv_poll_t poll;
@@ -22,31 +21,27 @@ int glue_events(void *zmq) {
     return zmq_getsockopt(zmq, ZMQ_EVENTS, &events, &size) ? 0 : events;
 }
 
-static void on_idle(uv_idle_t *handle);
-
-static void rearm(struct glue *glue) {
-    if (glue_events(glue->zmq) & ZMQ_POLLIN)
-        uv_idle_start(&glue->idle, on_idle);
+/// A take that finds nothing has looked at all that ZeroMQ signalled: what comes later makes the
+/// descriptor readable again.
+static void drain(uv_idle_t *idle) {
+    struct glue *glue = idle->data;
+    bool more = true;
+    glue->draining = true;
+    for (int i = 0; i < BUDGET && more; i++) {
+        more = glue->take(glue->context);
+        if (glue->freed) return;
+    }
+    glue->draining = false;
+    if (more)
+        uv_idle_start(&glue->idle, drain);
     else
         uv_idle_stop(&glue->idle);
 }
 
-static void drain(struct glue *glue) {
-    glue->draining = true;
-    for (int i = 0; i < BUDGET && glue->take(glue->context); i++)
-        if (glue->freed) return;
-    if (glue->freed) return;
-    glue->draining = false;
-    rearm(glue);
-}
-
-static void on_idle(uv_idle_t *handle) {
-    drain(handle->data);
-}
-
 static void on_poll(uv_poll_t *handle, int status, int events) {
+    struct glue *glue = handle->data;
     (void)status, (void)events; // an error of the descriptor shows when the socket is asked
-    drain(handle->data);
+    drain(&glue->idle);
 }
 
 static void on_closed(uv_handle_t *handle) {
@@ -61,7 +56,6 @@ enum err glue_new(uv_loop_t *loop, void *zmq, glue_take *take, void *context,
     if (zmq_getsockopt(zmq, ZMQ_FD, &fd, &size)) return ERR_IO;
     struct glue *glue = calloc(1, sizeof *glue);
     if (!glue) return ERR_NOMEM;
-    glue->zmq = zmq;
     glue->take = take;
     glue->context = context;
     if (uv_poll_init(loop, &glue->poll, fd) < 0) {
@@ -75,7 +69,7 @@ enum err glue_new(uv_loop_t *loop, void *zmq, glue_take *take, void *context,
         glue_free(glue);
         return ERR_IO;
     }
-    rearm(glue);
+    glue_touched(glue);
     *glue_out = glue;
     return ERR_NONE;
 }
@@ -89,5 +83,5 @@ void glue_free(struct glue *glue) {
 }
 
 void glue_touched(struct glue *glue) {
-    if (!glue->draining) rearm(glue);
+    if (!glue->draining) uv_idle_start(&glue->idle, drain);
 }

@@ -1,9 +1,10 @@
 #pragma once
 // One ZeroMQ socket on the loop. Inside common/io only.
 //
-// ZMQ_FD is edge-triggered and any call on the socket may swallow its edge. So: drain until there
-// is no more or the budget is spent, then read ZMQ_EVENTS; if it still says yes, an idle handle
-// brings us back in the next turn, after the others had theirs.
+// ZMQ_FD is edge-triggered and any call on the socket may swallow its edge. So: take until there
+// is nothing left: that makes ZeroMQ look at all that its own thread has sent us. When the budget
+// is spent before, or the socket was used otherwise, an idle handle brings us back in the next
+// turn, after the others had theirs.
 
 #include "common/base/err.h"
 
