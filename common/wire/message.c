@@ -7,33 +7,35 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const type_names[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_ASK] = "ask",         [MESSAGE_BATCH] = "batch",     [MESSAGE_ANSWER] = "answer",
-    [MESSAGE_REFUSED] = "refused", [MESSAGE_READY] = "ready",     [MESSAGE_JOB] = "job",
-    [MESSAGE_DONE] = "done",       [MESSAGE_GOODBYE] = "goodbye", [MESSAGE_DRAIN] = "drain",
-    [MESSAGE_STATUS] = "status",
+static const struct pack_key type_names[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_ASK] = PACK_KEY("ask"),       [MESSAGE_BATCH] = PACK_KEY("batch"),
+    [MESSAGE_ANSWER] = PACK_KEY("answer"), [MESSAGE_REFUSED] = PACK_KEY("refused"),
+    [MESSAGE_READY] = PACK_KEY("ready"),   [MESSAGE_JOB] = PACK_KEY("job"),
+    [MESSAGE_DONE] = PACK_KEY("done"),     [MESSAGE_GOODBYE] = PACK_KEY("goodbye"),
+    [MESSAGE_DRAIN] = PACK_KEY("drain"),   [MESSAGE_STATUS] = PACK_KEY("status"),
 };
-static const char *const job_names[JOB_KIND_COUNT] = {
-    [JOB_BATCH] = "batch",
-    [JOB_ASK] = "ask",
-    [JOB_SETTLE] = "settle",
-    [JOB_DEAD] = "dead",
+static const struct pack_key job_names[JOB_KIND_COUNT] = {
+    [JOB_BATCH] = PACK_KEY("batch"),
+    [JOB_ASK] = PACK_KEY("ask"),
+    [JOB_SETTLE] = PACK_KEY("settle"),
+    [JOB_DEAD] = PACK_KEY("dead"),
 };
-static const char *const status_names[ANSWER_STATUS_COUNT] = {
-    [ANSWER_APPLIED] = "applied", [ANSWER_GAP] = "gap",   [ANSWER_FENCED] = "fenced",
-    [ANSWER_LATER] = "later",     [ANSWER_DEAD] = "dead", [ANSWER_REFUSED] = "refused",
+static const struct pack_key status_names[ANSWER_STATUS_COUNT] = {
+    [ANSWER_APPLIED] = PACK_KEY("applied"), [ANSWER_GAP] = PACK_KEY("gap"),
+    [ANSWER_FENCED] = PACK_KEY("fenced"),   [ANSWER_LATER] = PACK_KEY("later"),
+    [ANSWER_DEAD] = PACK_KEY("dead"),       [ANSWER_REFUSED] = PACK_KEY("refused"),
 };
 
 const char *message_type_name(enum message_type type) {
-    return (size_t)type < MESSAGE_TYPE_COUNT ? type_names[type] : "unknown";
+    return (size_t)type < MESSAGE_TYPE_COUNT ? type_names[type].text : "unknown";
 }
 
 const char *answer_status_name(enum answer_status status) {
-    return (size_t)status < ANSWER_STATUS_COUNT ? status_names[status] : "unknown";
+    return (size_t)status < ANSWER_STATUS_COUNT ? status_names[status].text : "unknown";
 }
 
 const char *job_kind_name(enum job_kind kind) {
-    return (size_t)kind < JOB_KIND_COUNT ? job_names[kind] : "unknown";
+    return (size_t)kind < JOB_KIND_COUNT ? job_names[kind].text : "unknown";
 }
 
 enum kind {
@@ -47,6 +49,8 @@ enum kind {
     KIND_TEXT,   // at most bound bytes of UTF-8, a view
     KIND_CHOICE, // one of bound names
 };
+
+enum { KEY_TEXT_ROOM = 16 };
 
 /// Every key, in the order in which they are written.
 enum key {
@@ -85,20 +89,21 @@ enum key {
 };
 
 static const struct row {
-    struct pack_key key; // first: pack_index looks at it
+    struct pack_key key;      // first: pack_map_key looks at it
+    char text[KEY_TEXT_ROOM]; // the key again, so that as much can be copied at once
     enum kind kind;
     size_t offset; // in struct message
     uint64_t bound;
-    const char *const *names; // KIND_CHOICE
+    const struct pack_key *names; // KIND_CHOICE
 } rows[KEY_COUNT] = {
 #define ROW(name, kind, member, bound)                                                             \
-    { PACK_KEY(name), kind, offsetof(struct message, member), bound, NULL }
+    { PACK_KEY(name), name, kind, offsetof(struct message, member), bound, NULL }
 #define CHOICE(name, member, names)                                                                \
     {                                                                                              \
-        PACK_KEY(name), KIND_CHOICE, offsetof(struct message, member),                             \
+        PACK_KEY(name), name, KIND_CHOICE, offsetof(struct message, member),                       \
             sizeof(names) / sizeof *(names), names                                                 \
     }
-    [KEY_V] = {.key = PACK_KEY("v")},
+    [KEY_V] = {.key = PACK_KEY("v"), .text = "v"},
     [KEY_TYPE] = CHOICE("type", type, type_names),
     [KEY_AS] = ROW("as", KIND_TEXT, as, AS_MAX),
     [KEY_WORKER] = ROW("worker", KIND_ID, worker, ID_MAX),
@@ -234,52 +239,57 @@ static size_t text_size(struct bytes text, size_t most) {
     return most;
 }
 
-static void write_choice(msgpack_packer *packer, const struct row *row, const void *at) {
-    unsigned choice;
-    memcpy(&choice, at, sizeof choice);
-    assert(choice < row->bound);
-    msgpack_pack_str_with_body(packer, row->names[choice], strlen(row->names[choice]));
+/// Enough for all of a message but its body and jobs.
+enum { ENVELOPE_MAX = 2048 };
+
+static uint8_t *put_bytes(uint8_t *at, const void *data, size_t size) {
+    if (size > 0) memcpy(at, data, size);
+    return at + size;
 }
 
-static void write_value(msgpack_packer *packer, const struct row *row, const void *at) {
-    const struct bytes *bytes = at;
+static uint8_t *put_text(uint8_t *at, const void *data, size_t size) {
+    return put_bytes(pack_put_text_head(at, size), data, size);
+}
+
+static uint8_t *put_choice(uint8_t *at, const struct row *row, const void *member) {
+    unsigned choice;
+    memcpy(&choice, member, sizeof choice);
+    assert(choice < row->bound);
+    return put_text(at, row->names[choice].text, row->names[choice].size);
+}
+
+static uint8_t *put_value(uint8_t *at, const struct row *row, const void *member) {
+    const struct bytes *bytes = member;
     switch (row->kind) {
     case KIND_U64:
-        assert(*(const uint64_t *)at <= row->bound);
-        msgpack_pack_uint64(packer, *(const uint64_t *)at);
-        break;
+    case KIND_TIME: // there, so it is not negative
+        assert(*(const uint64_t *)member <= row->bound);
+        return pack_put_whole(at, *(const uint64_t *)member);
     case KIND_U32:
-        assert(*(const uint32_t *)at <= row->bound);
-        msgpack_pack_uint32(packer, *(const uint32_t *)at);
-        break;
-    case KIND_TIME:
-        assert(*(const int64_t *)at <= (int64_t)row->bound);
-        msgpack_pack_int64(packer, *(const int64_t *)at);
-        break;
+        assert(*(const uint32_t *)member <= row->bound);
+        return pack_put_whole(at, *(const uint32_t *)member);
     case KIND_BOOL:
-        if (*(const bool *)at)
-            msgpack_pack_true(packer);
-        else
-            msgpack_pack_false(packer);
-        break;
+        *at = *(const bool *)member ? 0xc3 : 0xc2;
+        return at + 1;
     case KIND_ID:
-        msgpack_pack_str_with_body(packer, ((const struct id *)at)->text,
-                                   strlen(((const struct id *)at)->text));
-        break;
+        return put_text(at, member, strlen(((const struct id *)member)->text));
     case KIND_FIXED:
-        msgpack_pack_bin_with_body(packer, at, row->bound);
-        break;
-    case KIND_BYTES:
+        return put_bytes(pack_put_bytes_head(at, row->bound), member, row->bound);
+    case KIND_BYTES: // they follow, wherever they are
         assert(bytes->size <= row->bound);
-        msgpack_pack_bin_with_body(packer, bytes->data, bytes->size);
-        break;
+        return pack_put_bytes_head(at, bytes->size);
     case KIND_TEXT:
-        msgpack_pack_str_with_body(packer, bytes->data, text_size(*bytes, row->bound));
-        break;
+        return put_text(at, bytes->data, text_size(*bytes, row->bound));
     case KIND_CHOICE:
-        write_choice(packer, row, at);
-        break;
+        return put_choice(at, row, member);
     }
+    return at;
+}
+
+static uint8_t *put_key(uint8_t *at, const struct row *row) {
+    *at++ = (uint8_t)(0xa0 | row->key.size);
+    memcpy(at, row->text, sizeof row->text);
+    return at + row->key.size;
 }
 
 enum err message_encode(const struct message *message, struct buffer *out) {
@@ -292,17 +302,20 @@ enum err message_encode(const struct message *message, struct buffer *out) {
     for (uint64_t set = shapes[message->type].optional & ~written; set; set &= set - 1)
         if (present(message, &rows[first_key(set)])) written |= set & -set;
 
-    size_t begin = out->size;
-    msgpack_packer packer;
-    msgpack_packer_init(&packer, out, pack_write);
-    msgpack_pack_map(&packer, 1 + (size_t)__builtin_popcountll(written));
-    pack_write_key(&packer, rows[KEY_V].key);
-    msgpack_pack_int(&packer, PROTOCOL_VERSION);
+    const size_t begin = out->size;
+    uint8_t envelope[ENVELOPE_MAX], *at = envelope;
+    at = pack_put_map_head(at, 1 + (size_t)__builtin_popcountll(written));
+    at = pack_put_whole(put_key(at, &rows[KEY_V]), PROTOCOL_VERSION);
     for (uint64_t set = written; set; set &= set - 1) {
         const struct row *row = &rows[first_key(set)];
-        pack_write_key(&packer, row->key);
-        write_value(&packer, row, member(message, row));
+        at = put_value(put_key(at, row), row, member(message, row));
+        if (row->kind != KIND_BYTES) continue;
+        const struct bytes *bytes = member(message, row);
+        buffer_put(out, envelope, (size_t)(at - envelope));
+        buffer_put(out, bytes->data, bytes->size);
+        at = envelope;
     }
+    buffer_put(out, envelope, (size_t)(at - envelope));
     return out->failed ? buffer_rewind(out, begin) : ERR_NONE; // never half a message
 }
 
@@ -327,7 +340,8 @@ static enum err read_choice(struct reader *value, const struct row *row, void *a
     struct bytes text;
     if (!pack_read_text(value, &text)) return wrong(problem, ERR_FORMAT, row, "not a text");
     for (unsigned choice = 0; choice < row->bound; choice++) {
-        if (!bytes_equal(text, bytes_of_text(row->names[choice]))) continue;
+        const struct pack_key *name = &row->names[choice];
+        if (text.size != name->size || memcmp(text.data, name->text, text.size) != 0) continue;
         memcpy(at, &choice, sizeof choice);
         return ERR_NONE;
     }
@@ -380,16 +394,16 @@ static enum err read_value(struct reader *value, const struct row *row, void *at
     return ERR_NONE;
 }
 
-static enum err read_key(struct reader values[], enum key key, struct message *message,
+static enum err read_key(struct reader *value, enum key key, struct message *message,
                          struct problem *problem) {
-    return read_value(&values[key], &rows[key], (char *)message + rows[key].offset, problem);
+    return read_value(value, &rows[key], (char *)message + rows[key].offset, problem);
 }
 
 static enum err require(uint64_t found, uint64_t keys, const struct message *message,
                         struct problem *problem) {
     uint64_t missing = keys & ~found;
     if (!missing) return ERR_NONE;
-    return problem_set(problem, ERR_FORMAT, "%s: key %s is missing", type_names[message->type],
+    return problem_set(problem, ERR_FORMAT, "%s: key %s is missing", type_names[message->type].text,
                        rows[first_key(missing)].key.text);
 }
 
@@ -404,27 +418,78 @@ static enum err read_head(struct reader values[], uint64_t found, struct message
                            "protocol version %lld is not spoken here: send version %d",
                            (long long)version, PROTOCOL_VERSION);
     if (!(found & K(TYPE))) return problem_set(problem, ERR_FORMAT, "key type is missing");
-    return read_key(values, KEY_TYPE, message, problem);
+    return read_key(&values[KEY_TYPE], KEY_TYPE, message, problem);
+}
+
+/// A message that is being read. What comes before version and type is only remembered.
+struct reading {
+    struct message *message;
+    struct problem *problem;
+    enum err err;             // the first one
+    uint64_t wanted, waiting; // keys that mean something; those of `values`
+    struct reader values[KEY_COUNT];
+};
+
+static void head_came(struct reading *reading, uint64_t found) {
+    struct message *message = reading->message;
+    reading->err = read_head(reading->values, found, message, reading->problem);
+    if (reading->err) return;
+    reading->wanted = shapes[message->type].required | shapes[message->type].optional;
+    for (uint64_t set = reading->waiting & reading->wanted; set && !reading->err; set &= set - 1)
+        reading->err =
+            read_key(&reading->values[first_key(set)], first_key(set), message, reading->problem);
+}
+
+/// false: where the value ends cannot be told.
+static bool value_came(struct reading *reading, struct reader *frame, enum key key,
+                       uint64_t found) {
+    const struct reader value = *frame;
+    if (reading->wanted >> key & 1 && !reading->err) {
+        reading->err = read_key(frame, key, reading->message, reading->problem);
+        if (!reading->err) return true;
+        *frame = value;
+    }
+    if (!pack_skip(frame, PACK_DEPTH_MAX - 1)) return false;
+    if (reading->wanted) return true;
+    reading->values[key] = (struct reader){.at = value.at, .end = frame->at};
+    reading->waiting |= UINT64_C(1) << key & ~(K(V) | K(TYPE));
+    if (key <= KEY_TYPE && (found & K(V)) && (found & K(TYPE))) head_came(reading, found);
+    return true;
+}
+
+static bool read_map(struct reading *reading, struct reader *frame, uint64_t *found) {
+    struct pack_map map;
+    if (!pack_map_begin(frame, &map)) return false;
+    while (map.left > 0) {
+        size_t row;
+        if (!pack_map_key(frame, &map, rows, sizeof rows[0], KEY_COUNT, &row)) return false;
+        bool taken = row == PACK_UNKNOWN ? pack_skip(frame, PACK_DEPTH_MAX - 1)
+                                         : value_came(reading, frame, (enum key)row, map.found);
+        if (!taken) return false;
+        if (reading->wanted) map.likely = reading->wanted;
+    }
+    *found = map.found;
+    return true;
 }
 
 enum err message_decode(struct reader *frame, struct message *message, struct problem *problem) {
     *message = (struct message){.due_ms = -1, .oldest_ms = TIME_NONE};
     if (reader_left(frame) == 0) return ERR_END;
-    struct reader values[KEY_COUNT];
+    struct reading reading;
+    reading.message = message;
+    reading.problem = problem;
+    reading.err = ERR_NONE;
+    reading.wanted = reading.waiting = 0;
     uint64_t found;
-    if (!pack_index_found(frame, PACK_DEPTH_MAX, rows, sizeof rows[0], KEY_COUNT, values, &found)) {
+    if (!read_map(&reading, frame, &found)) {
         reader_take(frame, reader_left(frame)); // where the next message begins is not known
         return problem_set(problem, ERR_FORMAT,
                            "not a message: one MessagePack map with distinct short text keys");
     }
-    enum err err = read_head(values, found, message, problem);
-    if (err) return err;
-    const struct shape *shape = &shapes[message->type];
-    found &= shape->required | shape->optional; // others mean nothing here
-    err = require(found, shape->required, message, problem);
-    for (uint64_t set = found; set && !err; set &= set - 1)
-        err = read_key(values, first_key(set), message, problem);
-    if (!err) err = require(found, required_keys(message), message, problem);
+    if (reading.err) return reading.err;
+    if (!reading.wanted) return read_head(reading.values, found, message, problem);
+    found &= reading.wanted; // others mean nothing here
+    enum err err = require(found, required_keys(message), message, problem);
     if (err) return err;
     message->has_spool = found & K(SPOOL);
     message->job_count = message->jobs.size / sizeof(uint64_t);

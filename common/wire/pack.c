@@ -297,12 +297,35 @@ static inline const struct pack_key *row_key(const void *rows, size_t row_size, 
     return (const struct pack_key *)(const void *)((const char *)rows + index * row_size);
 }
 
-/// The row of a key, looked for from *row on, where most senders have it; false: none.
-static inline bool find_row(const void *rows, size_t row_size, size_t count, struct bytes key,
+/// memcmp of short texts, without a call.
+static inline bool same_text(const uint8_t *a, const char *b, size_t size) {
+    uint64_t eight[4];
+    uint32_t four[4];
+    if (size >= sizeof *eight) {
+        if (size > 2 * sizeof *eight) return memcmp(a, b, size) == 0;
+        const size_t rest = size - sizeof *eight;
+        memcpy(&eight[0], a, sizeof *eight), memcpy(&eight[1], b, sizeof *eight);
+        memcpy(&eight[2], a + rest, sizeof *eight), memcpy(&eight[3], b + rest, sizeof *eight);
+        return eight[0] == eight[1] && eight[2] == eight[3];
+    }
+    if (size >= sizeof *four) {
+        const size_t rest = size - sizeof *four;
+        memcpy(&four[0], a, sizeof *four), memcpy(&four[1], b, sizeof *four);
+        memcpy(&four[2], a + rest, sizeof *four), memcpy(&four[3], b + rest, sizeof *four);
+        return four[0] == four[1] && four[2] == four[3];
+    }
+    for (size_t i = 0; i < size; i++)
+        if (a[i] != (uint8_t)b[i]) return false;
+    return true;
+}
+
+/// The first row among `among` with this key; false: none.
+static inline bool find_row(const void *rows, size_t row_size, uint64_t among, struct bytes key,
                             size_t *row) {
-    for (size_t tried = 0, at = *row; tried < count; tried++, at = at + 1 < count ? at + 1 : 0) {
+    for (; among; among &= among - 1) {
+        size_t at = (size_t)__builtin_ctzll(among);
         const struct pack_key *known = row_key(rows, row_size, at);
-        if (known->size != key.size || memcmp(known->text, key.data, key.size) != 0) continue;
+        if (known->size != key.size || !same_text(key.data, known->text, key.size)) continue;
         *row = at;
         return true;
     }
@@ -319,35 +342,47 @@ static inline bool take_short_text(struct reader *reader, struct bytes *text) {
     return true;
 }
 
-bool pack_index_found(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
-                      size_t count, struct reader values[], uint64_t *found) {
-    union item item, key;
-    *found = 0;
-    if (take(reader, &item) != KIND_MAP || depth == 0) return false;
-    struct bytes unknown[PACK_KEYS_MAX]; // a known one that comes twice finds its row taken
-    size_t row = 0, unknown_count = 0;
-    for (size_t i = 0; i < item.count; i++) {
-        bool is_short = take_short_text(reader, &key.bytes);
-        if (!is_short && take(reader, &key) != KIND_TEXT) return false;
-        bool known = find_row(rows, row_size, count, key.bytes, &row);
-        if (known ? *found >> row & 1
-                  : !utf8_valid(key.bytes) || !key_is_new(unknown, unknown_count++, key.bytes))
-            return false;
-        const uint8_t *at = reader->at;
-        if (!pack_skip(reader, depth - 1)) return false;
-        if (!known) continue;
-        values[row] = (struct reader){.at = at, .end = reader->at};
-        *found |= UINT64_C(1) << row;
-        row = row + 1 < count ? row + 1 : 0;
-    }
+bool pack_map_begin(struct reader *reader, struct pack_map *map) {
+    union item item;
+    if (take(reader, &item) != KIND_MAP) return false;
+    map->left = item.count;
+    map->found = map->unknown_count = 0;
+    map->likely = map->ahead = UINT64_MAX;
     return true;
+}
+
+bool pack_map_key(struct reader *reader, struct pack_map *map, const void *rows, size_t row_size,
+                  size_t count, size_t *row) {
+    union item key;
+    bool is_short = take_short_text(reader, &key.bytes);
+    if (!is_short && take(reader, &key) != KIND_TEXT) return false;
+    map->left--;
+    const uint64_t all = count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+    const uint64_t first = map->likely & map->ahead & all;
+    if (!find_row(rows, row_size, first, key.bytes, row) &&
+        !find_row(rows, row_size, all & ~first, key.bytes, row)) {
+        *row = PACK_UNKNOWN;
+        return utf8_valid(key.bytes) && key_is_new(map->unknown, map->unknown_count++, key.bytes);
+    }
+    map->ahead = UINT64_MAX << *row << 1;
+    bool again = map->found >> *row & 1;
+    map->found |= UINT64_C(1) << *row;
+    return !again;
 }
 
 bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t row_size,
                 size_t count, struct reader values[]) {
-    uint64_t found;
+    struct pack_map map;
     memset(values, 0, count * sizeof values[0]);
-    return pack_index_found(reader, depth, rows, row_size, count, values, &found);
+    if (!pack_map_begin(reader, &map) || depth == 0) return false;
+    while (map.left > 0) {
+        size_t row;
+        if (!pack_map_key(reader, &map, rows, row_size, count, &row)) return false;
+        const uint8_t *at = reader->at;
+        if (!pack_skip(reader, depth - 1)) return false;
+        if (row != PACK_UNKNOWN) values[row] = (struct reader){.at = at, .end = reader->at};
+    }
+    return true;
 }
 
 void pack_write_number(msgpack_packer *packer, double value) {

@@ -172,6 +172,23 @@ Test(message, errors_name_the_key) {
     cr_assert(eq(int, decode(&got), ERR_FORMAT));
 }
 
+// Whoever writes the keys in another order is read alike, and told alike what is wrong.
+Test(message, version_and_type_may_come_last) {
+    struct message bye = {.type = MESSAGE_GOODBYE, .worker = id("w1")}, got;
+    // {credit:-1, worker:"w", type:"ready", v:1}, then a goodbye: the frame goes on behind it.
+    RAW("\x84\xa6"
+        "credit\xff\xa6worker\xa1w\xa4type\xa5ready\xa1v\x01");
+    cr_assert(eq(int, message_encode(&bye, &buffer), ERR_NONE));
+    struct reader frame = reader_of(buffer_bytes(&buffer));
+    cr_assert(eq(int, message_decode(&frame, &got, &problem), ERR_RANGE));
+    cr_assert(eq(str, problem.text, "key credit: outside 0..65536"));
+    cr_assert(eq(int, message_decode(&frame, &got, &problem), ERR_NONE));
+    RAW("\x84\xa6"
+        "credit\x09\xa6worker\xa1w\xa4type\xa5ready\xa1v\x01");
+    cr_assert(eq(int, decode(&got), ERR_NONE), "%s", problem.text);
+    cr_assert(eq(u32, got.credit, 9));
+}
+
 // The broker keeps only what a spool may number: 2^53 would not survive Redis' doubles.
 Test(message, numbers_stay_exact_in_a_double) {
     struct message batch = {.type = MESSAGE_BATCH, .position = {.number = NUMBER_MAX}};
