@@ -1,13 +1,17 @@
 // tresenctl standards notice: what is measured and judged in a branch, for those who work there.
 
 #include "ops/ctl/sets.h"
+#include "worker/standards/during_text.h"
+#include "worker/standards/figure_text.h"
 
 #include <string.h>
+
+enum { FIGURE_SIZE = 128, DURING_SIZE = 1024 };
 
 /// The sentences around the standards' own, in one language.
 struct phrases {
     const char *title, *judged, *trial, *idle, *norm, *value, *bound, *least, *most, *watched,
-        *clock, *several, *evidence, *attribution, *none;
+        *clock, *when, *several, *evidence, *attribution, *none;
     const char *dimensions[DIMENSION_COUNT], *attributions[ATTRIBUTION_COUNT];
     const char *idle_reasons[REASON_COUNT];
 };
@@ -24,6 +28,7 @@ static const struct phrases german = {
     .most = "höchstens",
     .watched = "Gemessen durch",
     .clock = "die Zeiten des Vorgangs selbst, ohne Sensor",
+    .when = "Wann",
     .several = "mehrere Prüfungen zusammen",
     .evidence = "Beurteilt nur, wenn der Sensor mindestens %.0f %% der Zeit beobachtet hat",
     .attribution = "Beeinflussbar durch",
@@ -47,6 +52,7 @@ static const struct phrases english = {
     .most = "at most",
     .watched = "Measured by",
     .clock = "the encounter's own times, without a sensor",
+    .when = "When",
     .several = "several checks together",
     .evidence = "Judged only if the sensor watched at least %.0f %% of the time",
     .attribution = "Can be influenced by",
@@ -74,29 +80,44 @@ static const char *statement(const json_t *set, const char *list, const json_t *
     return "";
 }
 
-static void print_end(const char *word, int64_t steps, const struct standard *standard) {
-    bool counted = strcmp(standard->unit, "1") == 0; // a bare number
-    printf(" %s %g%s%s", word, (double)steps * standard->step, counted ? "" : " ",
-           counted ? "" : standard->unit);
+static void print_end(const char *word, int64_t steps, const struct standard *standard,
+                      const char *language) {
+    struct buffer figure;
+    buffer_init(&figure, FIGURE_SIZE);
+    figure_text_put(&figure, (double)steps * standard->step, standard->unit, language);
+    printf(" %s %.*s", word, (int)figure.size, (const char *)figure.data);
+    buffer_fini(&figure);
 }
 
-static void print_bound(const struct phrases *phrases, const struct standard *standard) {
+static void print_bound(const struct phrases *phrases, const struct standard *standard,
+                        const char *language) {
     printf("  - %s:", phrases->bound);
     if (standard->bound.least != BOUND_OPEN_LEAST)
-        print_end(phrases->least, standard->bound.least, standard);
+        print_end(phrases->least, standard->bound.least, standard, language);
     if (standard->bound.most != BOUND_OPEN_MOST)
-        print_end(phrases->most, standard->bound.most, standard);
+        print_end(phrases->most, standard->bound.most, standard, language);
     putchar('\n');
 }
 
-static void print_measured(const struct phrases *phrases, const struct standard *standard) {
+static void print_during(const struct phrases *phrases, const struct standard *standard,
+                         const char *language) {
+    struct buffer text;
+    buffer_init(&text, DURING_SIZE);
+    during_text_put(&text, &standard->during, language);
+    printf("  - %s: %.*s\n", phrases->when, (int)text.size, (const char *)text.data);
+    buffer_fini(&text);
+}
+
+static void print_measured(const struct phrases *phrases, const struct standard *standard,
+                           const char *language) {
+    if (standard->checks.count == 0) print_during(phrases, standard, language);
     if (standard->checks.count > 0) {
         printf("  - %s: %s\n", phrases->watched, phrases->several);
     } else if (standard->statistic == STATISTIC_DURATION) {
-        print_bound(phrases, standard);
+        print_bound(phrases, standard, language);
         printf("  - %s: %s\n", phrases->watched, phrases->clock);
     } else {
-        print_bound(phrases, standard);
+        print_bound(phrases, standard, language);
         printf("  - %s: %s (%s)\n", phrases->watched, standard->measure.id.text,
                statistic_names[standard->statistic]);
         printf("  - ");
@@ -112,7 +133,7 @@ static void print_standard(const struct phrases *phrases, const char *language, 
            statement(set, "norms", json_object_get(item, "norm"), language));
     printf("  - %s: %s\n", phrases->value,
            statement(set, "values", json_object_get(item, "value"), language));
-    print_measured(phrases, standard);
+    print_measured(phrases, standard, language);
     printf("  - %s: %s\n", phrases->attribution, phrases->attributions[standard->attribution]);
 }
 

@@ -34,6 +34,9 @@ HEAD = """
   severity: normal
   attribution: employee
 """
+# What an agent says of somebody's account, and asks before it.
+ACCOUNT = ("your checking account", "password reset link")
+IDENTITY = ("your phone number", "your account number")
 GREETINGS, FAREWELLS = ("hello", "hi "), ("have a great day", "bye")
 
 
@@ -74,6 +77,11 @@ def longest_silence(speaking):
     return best
 
 
+def told_too_early(told, asked):
+    """Whether an account was talked of before anything was asked; None: it never was."""
+    return not any(at < min(told) for at in asked) if told else None
+
+
 def seconds(ms):
     return f"{ms / 1000:.3f}"
 
@@ -106,6 +114,9 @@ def standards(calls):
         "  measure: audio.speech\n  during: service\n  statistic: longest_outside\n" \
         "  band: {least: 1}\n  unit: s\n  bound: {most: 9}\n" \
         "  evidence: {coverage: 0.9, confidence: 0.5, gap_s: 3600}\n  tests:\n"
+    identity = HEAD.format(id="calls.identity", dimension="safety") + heard.format(
+        label="identity_check",
+        during="{from: started, to: {first: audio.phrase, labels: [account_talk]}}")
     seen = collections.Counter()
 
     def note(call, good, *rest, **keys):
@@ -123,12 +134,22 @@ def standards(calls):
                                     [(at, "farewell") for at in byes]) if 0 <= at < length))
         greeting += note(call, any(0 <= at < OPENING_MS for at in hellos), events)
         farewell += note(call, any(length - CLOSING_MS <= at < length for at in byes), events)
+        told, asked = said(segments, ACCOUNT, zero), said(segments, IDENTITY, zero)
+        early = told_too_early(told, asked)
+        events = ", events: [{}]".format(", ".join(f"[{seconds(at)}, {label}]" for at, label in sorted(
+            [(at, "account_talk") for at in told] + [(at, "identity_check") for at in asked])))
+        if early is None:
+            seen["not_applicable"] += 1
+            identity += example(call, "not_applicable", events)
+        else:
+            identity += note(call, not early, events)
         speaking = speech(segments, zero, length)
         samples = ", ".join(f"[{seconds(at)}, {value}]" for at, value in changes(speaking))
         silence += note(call, longest_silence(speaking) <= 9000, f", samples: [{samples}]")
     nobody = "    - {given: {started: 0, ended: 60, watched: []}, expect: insufficient_evidence}\n"
     silent = "    - {given: {started: 0, ended: 60}, expect: not_met}\n"
-    return wait + greeting + silent + nobody + farewell + nobody + silence + nobody, seen
+    return wait + greeting + silent + nobody + farewell + nobody + silence + nobody + \
+        identity + nobody, seen
 
 
 def check(tresenctl, text):
@@ -154,7 +175,7 @@ def main():
     status, told = check(sys.argv[1], text)
     if status != 0:
         sys.exit(told)
-    if min(seen["met"], seen["not_met"]) < 4:
+    if min(seen["met"], seen["not_met"]) < 4 or seen["not_applicable"] != 2:
         sys.exit(f"too few of a kind to mean anything: {dict(seen)}")
     for turned in ("met", "not_met"):  # the check can fail
         other = "met" if turned == "not_met" else "not_met"
@@ -162,7 +183,8 @@ def main():
         status, told = check(sys.argv[1], wrong)
         if status == 0 or "correct the example or the standard" not in told:
             sys.exit(f"a wrong expectation was not told:\n{told}")
-    print(f"{len(calls)} calls: {seen['met']} met, {seen['not_met']} not met, as expected")
+    print(f"{len(calls)} calls: {seen['met']} met, {seen['not_met']} not met, "
+          f"{seen['not_applicable']} not applicable, as expected")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ COMMANDS = {
     "explain-rom-suspended": ["explain", "rom", "--day", "2026-12-20"],
     "explain-nowhere": ["explain", "hamburg"],
     "trace-de": ["trace", "wording.greeting", "--lang", "de"],
+    "trace-span": ["trace", "wording.hello_first", "--lang", "de"],
     "trace-unknown": ["trace", "wording.greting"],
     "trace-language": ["trace", "wording.greeting", "--lang", "fr"],
     "test": ["test"],

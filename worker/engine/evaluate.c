@@ -1,5 +1,6 @@
 #include "worker/engine/evaluate.h"
 
+#include "worker/engine/anchor.h"
 #include "worker/engine/compose.h"
 #include "worker/engine/decide.h"
 #include "worker/engine/degree.h"
@@ -54,9 +55,9 @@ static void conclude(struct judgement *out, enum verdict verdict, enum reason re
 }
 
 static const struct series *series_of(const struct subject *subject,
-                                      const struct standard *standard) {
+                                      const struct measure *measure) {
     for (size_t i = 0; i < subject->series_count; i++)
-        if (subject->series[i].measure->key == standard->measure.key) return &subject->series[i];
+        if (subject->series[i].measure->key == measure->key) return &subject->series[i];
     return NULL;
 }
 
@@ -163,8 +164,10 @@ static void judge(const struct observed *observed, struct figure measured, struc
     bool above = bound.most != BOUND_OPEN_MOST && figure_compare(measured, bound.most) > 0;
     bool below = bound.least != BOUND_OPEN_LEAST && figure_compare(measured, bound.least) < 0;
     bool holds = !above && !below;
+    bool favourable = observed->turned ? !holds : holds;
     bool sure =
-        observed->turned ? !holds || surely_held(observed) : holds || surely_violated(observed);
+        favourable || (!observed->doubtful &&
+                       (observed->turned ? surely_held(observed) : surely_violated(observed)));
     if (!sure) {
         conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
         return;
@@ -276,6 +279,48 @@ static void judge_given_up(const struct observed *observed, struct judgement *ou
         conclude(out, VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND, -1);
 }
 
+/// One end of a span: when it is, and how sure that is.
+static struct anchored find_anchor(const struct subject *subject, struct observed *observed,
+                                   const struct anchor *anchor) {
+    const struct encounter *encounter = subject->encounter;
+    if (anchor->kind != ANCHOR_EVENT) return anchor_time(phase_instant(anchor->kind, encounter));
+    struct span service = {encounter->started_ms, encounter->ended_ms};
+    if (service.from_ms == TIME_NONE || service.from_ms >= service.to_ms)
+        return anchor_time(TIME_NONE);
+    const struct series *series = series_of(subject, &anchor->measure);
+    int64_t series_error_ms = series ? series->clock_error_ms : 0;
+    if (series_error_ms > observed->ends_error_ms) observed->ends_error_ms = series_error_ms;
+    return anchor_find(anchor, observed->standard, series, service,
+                       series_error_ms + (int64_t)subject->context->clock_error_ms);
+}
+
+static void conclude_unseen(int32_t coverage_millionths, struct judgement *out) {
+    out->coverage_millionths = coverage_millionths;
+    conclude(out, VERDICT_INSUFFICIENT_EVIDENCE,
+             coverage_millionths == 0 ? REASON_NO_SENSOR : REASON_COVERAGE, -1);
+}
+
+/// Where the standard looks; false: nowhere, *out says why.
+static bool find_phase(const struct subject *subject, struct observed *observed,
+                       struct judgement *out) {
+    const struct during *during = &observed->standard->during;
+    struct span events = PHASE_NO_EVENTS;
+    observed->ends_error_ms = subject->context->clock_error_ms;
+    if (during_senses(during)) {
+        struct anchored from = find_anchor(subject, observed, &during->from);
+        struct anchored to = find_anchor(subject, observed, &during->to);
+        if (from.sighting == SIGHTING_NONE || to.sighting == SIGHTING_NONE) return false;
+        if (from.sighting == SIGHTING_UNSEEN || to.sighting == SIGHTING_UNSEEN) {
+            conclude_unseen((from.sighting == SIGHTING_UNSEEN ? from : to).coverage_millionths,
+                            out);
+            return false;
+        }
+        observed->doubtful = from.doubtful || to.doubtful;
+        events = (struct span){from.at_ms, to.at_ms};
+    }
+    return phase_span(during, subject->offering, subject->encounter, events, &observed->phase);
+}
+
 /// Finds what there is to observe of one figure, and judges it.
 static void observe(const struct subject *subject, struct observed *observed,
                     struct judgement *out) {
@@ -285,16 +330,14 @@ static void observe(const struct subject *subject, struct observed *observed,
     if (duration) observed->error_ms = subject->context->times_error_ms;
     if (duration && phase_given_up(&standard->during, subject->encounter, &observed->phase)) {
         judge_given_up(observed, out);
-    } else if (!phase_span(&standard->during, subject->offering, subject->encounter,
-                           &observed->phase)) {
+    } else if (!find_phase(subject, observed, out)) {
         return;
     } else if (duration) {
         judge_duration(observed, out);
     } else if (observed->phase.from_ms < observed->phase.to_ms) {
-        observed->series = series_of(subject, standard);
+        observed->series = series_of(subject, &standard->measure);
         if (observed->series) {
-            observed->error_ms =
-                (int64_t)observed->series->clock_error_ms + subject->context->clock_error_ms;
+            observed->error_ms = observed->series->clock_error_ms + observed->ends_error_ms;
             look(subject->seen, observed, out);
         }
         judge_observed(observed, out);

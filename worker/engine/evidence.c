@@ -10,11 +10,12 @@ static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-static bool label_asked(const struct standard *standard, const struct series *series, size_t i) {
-    if (standard->label_count == 0) return true;
-    const struct name *label = &series->labels[series->columns.value[i]];
-    for (size_t k = 0; k < standard->label_count; k++)
-        if (strcmp(standard->labels[k].text, label->text) == 0) return true;
+static bool label_asked(const struct usables *usables) {
+    if (usables->label_count == 0) return true;
+    const struct series *series = usables->series;
+    const struct name *label = &series->labels[series->columns.value[usables->at]];
+    for (size_t k = 0; k < usables->label_count; k++)
+        if (strcmp(usables->labels[k].text, label->text) == 0) return true;
     return false;
 }
 
@@ -23,8 +24,8 @@ static bool find_usable(struct usables *usables) {
     const struct columns *columns = &usables->series->columns;
     bool events = usables->series->measure->kind == MEASURE_EVENTS;
     for (; usables->at < columns->count; usables->at++) {
-        if (columns->confidence[usables->at] < usables->standard->least_confidence) continue;
-        if (!events || label_asked(usables->standard, usables->series, usables->at)) return true;
+        if (columns->confidence[usables->at] < usables->least_confidence) continue;
+        if (!events || label_asked(usables)) return true;
     }
     return false;
 }
@@ -55,7 +56,9 @@ bool usables_next_slowly(struct usables *usables, struct usable *out) {
 
 struct holds holds_of(const struct standard *standard, const struct series *series,
                       struct span phase) {
-    struct holds holds = {.usables = usables_of(standard, series), .phase = phase};
+    struct holds holds = {.usables = usables_of(standard, series),
+                          .phase = phase,
+                          .largest_gap_ms = standard->largest_gap_ms};
     holds.done_ms = phase.from_ms;
     holds.has_now = usables_next(&holds.usables, &holds.now);
     holds.has_next = holds.has_now && usables_next(&holds.usables, &holds.next);
@@ -71,7 +74,7 @@ static void next_sample(struct holds *holds) {
 bool holds_next(struct holds *holds, struct held *out) {
     const struct series *series = holds->usables.series;
     while (holds->has_now && holds->now.at_ms < holds->phase.to_ms) {
-        int64_t end_ms = holds->now.at_ms + holds->usables.standard->largest_gap_ms;
+        int64_t end_ms = holds->now.at_ms + holds->largest_gap_ms;
         if (holds->has_next) end_ms = earlier(end_ms, holds->next.at_ms);
         end_ms = earlier(end_ms, holds->phase.to_ms);
         int64_t from_ms = later(holds->now.at_ms, holds->done_ms);

@@ -14,13 +14,18 @@ struct usable {
 /// confidence and events with other labels are left out. Of samples of one instant (of several
 /// sensors) one speaks: the most confident, among equals the lowest, whatever their order.
 struct usables {
-    const struct standard *standard;
     const struct series *series;
     size_t at;
+    const struct name *labels;
+    size_t label_count; // 0: every label counts
+    uint8_t least_confidence;
 };
 static inline struct usables usables_of(const struct standard *standard,
                                         const struct series *series) {
-    return (struct usables){.standard = standard, .series = series};
+    return (struct usables){.series = series,
+                            .labels = standard->labels,
+                            .label_count = standard->label_count,
+                            .least_confidence = standard->least_confidence};
 }
 /// The general case of usables_next: labels, and several samples of one instant.
 bool usables_next_slowly(struct usables *usables, struct usable *out);
@@ -28,7 +33,7 @@ bool usables_next_slowly(struct usables *usables, struct usable *out);
 static inline bool usables_next(struct usables *usables, struct usable *out) {
     const struct columns *columns = &usables->series->columns;
     size_t i = usables->at, count = columns->count;
-    while (i < count && columns->confidence[i] < usables->standard->least_confidence)
+    while (i < count && columns->confidence[i] < usables->least_confidence)
         i++;
     usables->at = i;
     if (i == count) return false;
@@ -60,6 +65,7 @@ struct held {
 struct holds {
     struct usables usables;
     struct span phase;
+    int64_t largest_gap_ms;
     struct usable now, next;
     bool has_now, has_next;
     size_t watched;  // place in the series' spans

@@ -24,7 +24,9 @@ struct observed {
     struct span phase;
     struct unbroken unbroken; // the series, where it has no break
     int64_t covered_ms;       // of the phase
+    int64_t ends_error_ms;    // of the clocks that told the phase's ends: the greater
     int64_t error_ms;         // of a time that compares two clocks
+    bool doubtful;            // the phase may be another one
     bool turned;              // the standard asks that the bound does not hold
 };
 

@@ -12,17 +12,72 @@ static const struct node *said(const struct node *own, const struct node *whole,
     return found ? found : node_find(whole, key);
 }
 
-static bool anchor_read(struct reading *reading, const struct node *node, const char *key,
-                        const char *offset_key, enum anchor *anchor, int32_t *offset_ms) {
+/// {first: audio.phrase, labels: [account_talk]}
+static bool event_read(struct reading *reading, const struct node *node, struct anchor *anchor) {
+    static const char *const keys[] = {"first", "last", "labels", NULL};
+    if (!node_map(node, keys, reading->problems)) return false;
+    const struct node *first = node_find(node, "first"), *last = node_find(node, "last");
+    if (!first == !last) {
+        node_problem(node, reading->problems, ERR_CONFLICT,
+                     "an event is either the first or the last of a measure; write one of first "
+                     "and last");
+        return false;
+    }
+    const struct node *named = first ? first : last;
+    anchor->kind = ANCHOR_EVENT;
+    anchor->last = !first;
+    if (!figures_read_measure(reading, named, &anchor->measure) ||
+        !figures_read_lawful(reading, named, &anchor->measure))
+        return false;
+    if (anchor->measure.kind != MEASURE_EVENTS) {
+        node_problem(named, reading->problems, ERR_CONFLICT,
+                     "%s has samples; a span begins and ends with events, or with issued, called, "
+                     "started, ended",
+                     anchor->measure.id.text);
+        return false;
+    }
+    return figures_read_labels(reading, node_find(node, "labels"), ANCHOR_LABELS_MAX,
+                               anchor->labels, &anchor->label_count);
+}
+
+/// One of the encounter's times by name, or an event.
+static bool instant_read(struct reading *reading, const struct node *node, struct anchor *anchor) {
+    static const char *const names[] = {"issued", "called", "started", "ended", NULL};
+    static const enum anchor_kind kinds[] = {ANCHOR_ISSUED, ANCHOR_CALLED, ANCHOR_STARTED,
+                                             ANCHOR_ENDED};
     int place;
+    if (node && node->kind == NODE_MAP) return event_read(reading, node, anchor);
+    if (!node_choice(node, names, &place, reading->problems)) return false;
+    anchor->kind = kinds[place];
+    return true;
+}
+
+static bool anchor_read(struct reading *reading, const struct node *node, const char *key,
+                        const char *offset_key, struct anchor *anchor) {
     int64_t ms = 0;
     const struct node *offset = node_find(node, offset_key);
-    bool good = node_choice(node_need(node, key, reading->problems), anchor_names, &place,
-                            reading->problems);
-    if (good) *anchor = (enum anchor)place;
+    bool good = instant_read(reading, node_need(node, key, reading->problems), anchor);
     if (offset) good &= read_seconds(reading, offset, -OFFSET_S_MOST, OFFSET_S_MOST, &ms);
-    *offset_ms = (int32_t)ms;
+    anchor->offset_ms = (int32_t)ms;
     return good;
+}
+
+/// Whether two ends look for events among the same ones.
+static bool same_events(const struct anchor *one, const struct anchor *other) {
+    bool same = one->measure.key == other->measure.key && one->label_count == other->label_count;
+    for (size_t i = 0; same && i < one->label_count; i++)
+        same = name_equal(&one->labels[i], &other->labels[i]);
+    return same;
+}
+
+static bool backwards(const struct during *during) {
+    const struct anchor *from = &during->from, *to = &during->to;
+    if (from->kind != to->kind) return from->kind > to->kind;
+    if (from->kind == ANCHOR_EVENT) {
+        if (!same_events(from, to)) return false; // who knows
+        if (from->last != to->last) return from->last;
+    }
+    return from->offset_ms >= to->offset_ms;
 }
 
 /// A phase by name, or {from: started, from_s: 5, to: ended, to_s: 0}.
@@ -38,10 +93,9 @@ static bool during_read(struct reading *reading, const struct node *node, struct
     }
     during->phase = PHASE_SPAN;
     bool good = node_map(node, keys, reading->problems);
-    good &= anchor_read(reading, node, "from", "from_s", &during->from, &during->from_offset_ms);
-    good &= anchor_read(reading, node, "to", "to_s", &during->to, &during->to_offset_ms);
-    if (good && (during->from > during->to ||
-                 (during->from == during->to && during->from_offset_ms >= during->to_offset_ms))) {
+    good &= anchor_read(reading, node, "from", "from_s", &during->from);
+    good &= anchor_read(reading, node, "to", "to_s", &during->to);
+    if (good && backwards(during)) {
         node_problem(node, reading->problems, ERR_CONFLICT,
                      "this span ends before it begins; exchange from and to");
         return false;
@@ -91,8 +145,15 @@ static bool figure_read(struct reading *reading, const struct node *node, const 
     const struct node *during = said(node, whole, "during");
     if (!during) during = node_need(node, "during", reading->problems);
     bool good = during_read(reading, during, &standard->during);
-    return figures_read(reading, node, standard) && evidence_read(reading, node, whole, standard) &&
-           good;
+    if (!figures_read(reading, node, standard) || !evidence_read(reading, node, whole, standard) ||
+        !good)
+        return false;
+    bool blind = standard->statistic == STATISTIC_DURATION && during_senses(&standard->during);
+    if (blind)
+        node_problem(during, reading->problems, ERR_CONFLICT,
+                     "a duration is told by the encounter's own times; to see how long an event "
+                     "took, use first_after_start or last_before_end of its measure");
+    return !blind;
 }
 
 /// One figure as the next part of the standard.

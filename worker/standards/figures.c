@@ -36,50 +36,67 @@ static bool absent(struct reading *reading, const struct node *node, const char 
     return false;
 }
 
+bool figures_read_measure(struct reading *reading, const struct node *named,
+                          struct measure *measure) {
+    struct id id;
+    if (!node_measure_id(named, &id, reading->problems)) return false;
+    const struct measure *found = measures_find(reading->model->measures, id.text, strlen(id.text));
+    if (found)
+        *measure = *found;
+    else
+        node_problem(named, reading->problems, ERR_MISSING,
+                     "measure %s is unknown; add it to measures.yaml or correct the name", id.text);
+    return found != NULL;
+}
+
 static bool measure_read(struct reading *reading, const struct node *node,
                          struct standard *standard) {
     if (kinds[standard->statistic].of == OF_NOTHING)
         return absent(reading, node, "measure",
                       "for a duration, which the encounter's own times tell");
-    struct id id;
     const struct node *named = node_need(node, "measure", reading->problems);
-    if (!node_measure_id(named, &id, reading->problems)) return false;
-    const struct measure *measure =
-        measures_find(reading->model->measures, id.text, strlen(id.text));
-    if (!measure) {
-        node_problem(named, reading->problems, ERR_MISSING,
-                     "measure %s is unknown; add it to measures.yaml or correct the name", id.text);
-        return false;
-    }
-    standard->measure = *measure;
-    int of = measure->kind == MEASURE_EVENTS ? OF_EVENTS : OF_SAMPLES;
+    if (!figures_read_measure(reading, named, &standard->measure)) return false;
+    int of = standard->measure.kind == MEASURE_EVENTS ? OF_EVENTS : OF_SAMPLES;
     if (kinds[standard->statistic].of == OF_BOTH || (int)kinds[standard->statistic].of == of)
         return true;
     node_problem(named, reading->problems, ERR_CONFLICT,
                  "%s of %s: the measure has %s, the statistic needs %s; choose another of the two",
-                 statistic_names[standard->statistic], id.text,
+                 statistic_names[standard->statistic], standard->measure.id.text,
                  of == OF_EVENTS ? "events" : "samples", of == OF_EVENTS ? "samples" : "events");
     return false;
 }
 
-/// What the law forbids is refused at load; what needs an agreement is measured by nobody.
-static bool law_permits(struct reading *reading, const struct node *node,
-                        struct standard *standard) {
-    standard->permitted =
-        standard->statistic == STATISTIC_DURATION || standard->measure.legal < LEGAL_P3;
-    if (standard->permitted) return true;
-    const struct node *named = node_find(node, "measure");
-    if (standard->measure.legal >= LEGAL_P4) {
+bool figures_read_lawful(struct reading *reading, const struct node *named,
+                         const struct measure *measure) {
+    if (measure->legal < LEGAL_P3) return true;
+    if (measure->legal >= LEGAL_P4) {
         node_problem(named, reading->problems, ERR_REFUSED,
                      "%s is of class P%d: the law forbids to judge people at work by it (EU AI "
                      "Act, Art. 5(1)(f)); remove the standard",
-                     standard->measure.id.text, (int)standard->measure.legal);
+                     measure->id.text, (int)measure->legal);
         return false;
     }
     node_problem(named, &reading->model->warnings, ERR_REFUSED,
                  "%s is of class P3: where no agreement permits it the standard is "
                  "not_selected",
-                 standard->measure.id.text);
+                 measure->id.text);
+    return true;
+}
+
+static bool law_permits(struct reading *reading, const struct node *node,
+                        struct standard *standard) {
+    bool measured = standard->statistic != STATISTIC_DURATION;
+    standard->permitted = !measured || standard->measure.legal < LEGAL_P3;
+    return !measured ||
+           figures_read_lawful(reading, node_find(node, "measure"), &standard->measure);
+}
+
+bool figures_read_labels(struct reading *reading, const struct node *list, size_t most,
+                         struct name *labels, size_t *count) {
+    if (!list) return true;
+    if (!node_list(list, 1, most, reading->problems)) return false;
+    for (const struct node *label = list->first; label; label = label->next)
+        if (!node_name(label, &labels[(*count)++], reading->problems)) return false;
     return true;
 }
 
@@ -87,13 +104,8 @@ static bool labels_read(struct reading *reading, const struct node *node,
                         struct standard *standard) {
     if (standard->statistic == STATISTIC_DURATION || standard->measure.kind != MEASURE_EVENTS)
         return absent(reading, node, "labels", "without a measure of events");
-    const struct node *labels = node_find(node, "labels");
-    if (!labels) return true;
-    if (!node_list(labels, 1, STANDARD_LABELS_MAX, reading->problems)) return false;
-    for (const struct node *label = labels->first; label; label = label->next)
-        if (!node_name(label, &standard->labels[standard->label_count++], reading->problems))
-            return false;
-    return true;
+    return figures_read_labels(reading, node_find(node, "labels"), STANDARD_LABELS_MAX,
+                               standard->labels, &standard->label_count);
 }
 
 static bool percent_read(struct reading *reading, const struct node *node,

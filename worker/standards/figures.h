@@ -5,6 +5,15 @@
 
 /// Reads measure, labels, statistic, percent, band, unit, bound and degree of a standard.
 bool figures_read(struct reading *reading, const struct node *node, struct standard *standard);
+/// A measure by name.
+bool figures_read_measure(struct reading *reading, const struct node *named,
+                          struct measure *measure);
+/// What the law forbids to look at is refused at load; what needs an agreement is told.
+bool figures_read_lawful(struct reading *reading, const struct node *named,
+                         const struct measure *measure);
+/// Names of events; `list` is NULL for all.
+bool figures_read_labels(struct reading *reading, const struct node *list, size_t most,
+                         struct name *labels, size_t *count);
 /// Reads bound and degree of an overlay over a standard that was read before.
 bool figures_read_moved(struct reading *reading, const struct node *node,
                         struct standard *standard);

@@ -115,11 +115,9 @@ static void take_degree(const struct standards *standards, const struct rule *ru
 
 unsigned layers_classes(const struct standard *standard) {
     unsigned classes = 0;
-    if (standard->checks.count == 0 && standard->statistic != STATISTIC_DURATION)
-        classes |= 1u << standard->measure.legal;
-    for (size_t i = 0; i < standard->part_count; i++)
-        if (standard->parts[i].statistic != STATISTIC_DURATION)
-            classes |= 1u << standard->parts[i].measure.legal;
+    const struct measure *measure;
+    for (size_t at = 0; (measure = standard_next_measure(standard, &at));)
+        classes |= 1u << measure->legal;
     return classes;
 }
 

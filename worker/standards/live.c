@@ -4,10 +4,15 @@
 
 static const unsigned on_persons = 1u << LEGAL_P2 | 1u << LEGAL_P3;
 
+/// Which event was the last one is known only when no other can come.
+static bool late(const struct anchor *anchor) {
+    return anchor->kind == ANCHOR_ENDED || (anchor->kind == ANCHOR_EVENT && anchor->last);
+}
+
 /// What hinders a figure from being known while the encounter goes on; NULL: nothing.
 static const char *hindrance(const struct standard *figure) {
     const struct during *during = &figure->during;
-    bool ended = during->from == ANCHOR_ENDED || during->to == ANCHOR_ENDED;
+    bool ended = late(&during->from) || late(&during->to);
     if (figure->statistic == STATISTIC_DURATION) return "looks at no sensor";
     if (figure->statistic == STATISTIC_LAST_BEFORE_END || during->phase == PHASE_CLOSING ||
         (during->phase == PHASE_SPAN && ended))

@@ -1,3 +1,5 @@
+#include "worker/standards/during_text.h"
+
 #include "worker/standards/days.h"
 #include "worker/standards/layers.h"
 #include "worker/standards/scope.h"
@@ -117,6 +119,18 @@ enum err standards_resolve(const struct standards *standards, const struct stand
     return err;
 }
 
+/// The spans of a standard, one line each; phases need no explanation.
+static void explain_spans(const struct standard *standard, struct buffer *out) {
+    bool composed = standard->checks.count > 0;
+    for (size_t i = 0; i < (composed ? standard->part_count : 1); i++) {
+        const struct during *during = composed ? &standard->parts[i].during : &standard->during;
+        if (during->phase != PHASE_SPAN) continue;
+        buffer_put(out, "during: ", strlen("during: "));
+        during_text_put(out, during, "en");
+        buffer_put(out, "\n", 1);
+    }
+}
+
 bool standards_explain(const struct standards *standards, const struct standards_place *place,
                        const char *id, size_t size, struct buffer *out) {
     for (size_t i = 0; i < standards->rule_count; i++) {
@@ -126,6 +140,7 @@ bool standards_explain(const struct standards *standards, const struct standards
             continue;
         struct standard standard = rule->standard;
         struct problems problems = {0};
+        explain_spans(&standard, out);
         layers_apply(standards, rule, place, &standard, out, &problems);
         return !out->failed;
     }

@@ -43,24 +43,33 @@ static json_t *bounds_json(const struct bounds *bounds, double step) {
     return object;
 }
 
-static json_t *during_json(const struct during *during) {
-    if (during->phase != PHASE_SPAN) return json_string(phase_names[during->phase]);
-    return json_pack("{s:s, s:s, s:f, s:f}", "from", anchor_names[during->from], "to",
-                     anchor_names[during->to], "from_s", during->from_offset_ms / 1000.0, "to_s",
-                     during->to_offset_ms / 1000.0);
-}
-
 static json_t *measure_json(const struct measure *measure) {
     return json_pack("{s:s, s:s, s:f, s:f, s:i}", "id", measure->id.text, "unit", measure->unit,
                      "resolution", measure->resolution, "uncertainty", measure->uncertainty,
                      "legal", (int)measure->legal);
 }
 
-static json_t *labels_json(const struct standard *standard) {
+static json_t *labels_json(const struct name *labels, size_t count) {
     json_t *array = json_array();
-    for (size_t i = 0; i < standard->label_count; i++)
-        array = append(array, json_string(standard->labels[i].text));
+    for (size_t i = 0; i < count; i++)
+        array = append(array, json_string(labels[i].text));
     return array;
+}
+
+/// "started", or {"event": "first", "measure": {...}, "labels": [...]}.
+static json_t *anchor_json(const struct anchor *anchor) {
+    if (anchor->kind != ANCHOR_EVENT) return json_string(anchor_names[anchor->kind]);
+    json_t *object = json_pack("{s:s}", "event", anchor->last ? "last" : "first");
+    object = with(object, "measure", measure_json(&anchor->measure));
+    if (anchor->label_count == 0) return object;
+    return with(object, "labels", labels_json(anchor->labels, anchor->label_count));
+}
+
+static json_t *during_json(const struct during *during) {
+    if (during->phase != PHASE_SPAN) return json_string(phase_names[during->phase]);
+    return json_pack("{s:o, s:o, s:f, s:f}", "from", anchor_json(&during->from), "to",
+                     anchor_json(&during->to), "from_s", during->from.offset_ms / 1000.0, "to_s",
+                     during->to.offset_ms / 1000.0);
 }
 
 static json_t *degree_json(const struct standard *standard) {
@@ -125,7 +134,8 @@ static json_t *sensed_json(json_t *object, const struct standard *standard) {
              json_pack("{s:f, s:f, s:f}", "coverage", standard->least_coverage_millionths / 1e6,
                        "confidence", standard->least_confidence / 100.0, "gap_s",
                        standard->largest_gap_ms / 1000.0));
-    if (standard->label_count > 0) object = with(object, "labels", labels_json(standard));
+    if (standard->label_count > 0)
+        object = with(object, "labels", labels_json(standard->labels, standard->label_count));
     if (standard->band.least != BOUND_OPEN_LEAST || standard->band.most != BOUND_OPEN_MOST)
         object = with(object, "band", bounds_json(&standard->band, standard->measure.resolution));
     if (standard->statistic == STATISTIC_QUANTILE)

@@ -26,7 +26,7 @@ const char *const phase_names[] = {
 
 const char *const anchor_names[] = {
     [ANCHOR_ISSUED] = "issued", [ANCHOR_CALLED] = "called", [ANCHOR_STARTED] = "started",
-    [ANCHOR_ENDED] = "ended",   [ANCHOR_COUNT] = NULL,
+    [ANCHOR_EVENT] = "event",   [ANCHOR_ENDED] = "ended",   [ANCHOR_ENDED + 1] = NULL,
 };
 
 const char *const severity_names[] = {
@@ -64,6 +64,28 @@ bool standard_senses(const struct standard *standard) {
                   standard->parts[check->part].statistic != STATISTIC_DURATION;
     }
     return senses;
+}
+
+/// A figure has three places for one: what it is made of, and the ends of its span.
+static const struct measure *measure_at(const struct standard *figure, size_t place) {
+    const struct during *during = &figure->during;
+    if (place == 0) return figure->statistic == STATISTIC_DURATION ? NULL : &figure->measure;
+    const struct anchor *anchor = place == 1 ? &during->from : &during->to;
+    bool event = during->phase == PHASE_SPAN && anchor->kind == ANCHOR_EVENT;
+    return event ? &anchor->measure : NULL;
+}
+
+const struct measure *standard_next_measure(const struct standard *standard, size_t *at) {
+    enum { PLACES = 3 };
+    size_t own = standard->checks.count == 0; // else its parts have the figures
+    const struct measure *measure = NULL;
+    while (!measure && *at < (own + standard->part_count) * PLACES) {
+        size_t figure = *at / PLACES;
+        measure =
+            measure_at(figure < own ? standard : &standard->parts[figure - own], *at % PLACES);
+        ++*at;
+    }
+    return measure;
 }
 
 bool standard_set_find(const struct standard_set *set, const char *id, size_t size, size_t *place) {

@@ -24,15 +24,34 @@ extern const char *const statistic_names[]; // ended by NULL
 enum phase { PHASE_WAITING, PHASE_OPENING, PHASE_SERVICE, PHASE_CLOSING, PHASE_SPAN, PHASE_COUNT };
 extern const char *const phase_names[]; // ended by NULL
 
-enum anchor { ANCHOR_ISSUED, ANCHOR_CALLED, ANCHOR_STARTED, ANCHOR_ENDED, ANCHOR_COUNT };
+/// In the order in which they come.
+enum anchor_kind { ANCHOR_ISSUED, ANCHOR_CALLED, ANCHOR_STARTED, ANCHOR_EVENT, ANCHOR_ENDED };
 extern const char *const anchor_names[]; // ended by NULL
 
-/// When a standard looks: a phase, or (PHASE_SPAN) from one time of the encounter to another.
+enum { ANCHOR_LABELS_MAX = 4 };
+
+/// One end of a span: a time of the encounter, or (ANCHOR_EVENT) the first or last event of its
+/// service that has one of the labels.
+struct anchor {
+    enum anchor_kind kind;
+    int32_t offset_ms;      // of the end from there; may be negative
+    bool last;              // from here on: events only
+    struct measure measure; //
+    size_t label_count;     // 0: every label counts
+    struct name labels[ANCHOR_LABELS_MAX];
+};
+
+/// When a standard looks: a phase, or (PHASE_SPAN) from one anchor to another.
 struct during {
     enum phase phase;
-    enum anchor from, to;
-    int32_t from_offset_ms, to_offset_ms; // may be negative
+    struct anchor from, to;
 };
+
+/// Whether an event anchors it.
+static inline bool during_senses(const struct during *during) {
+    return during->phase == PHASE_SPAN &&
+           (during->from.kind == ANCHOR_EVENT || during->to.kind == ANCHOR_EVENT);
+}
 
 /// Both ends belong to it. BOUND_OPEN_LEAST/_MOST: no such end.
 #define BOUND_OPEN_LEAST INT64_MIN
@@ -184,6 +203,10 @@ struct standard_set {
 
 /// Whether any figure of it is made of what a sensor saw.
 bool standard_senses(const struct standard *standard);
+
+/// Walks over the measures that it looks at, one of them perhaps twice: for (size_t at = 0; ...).
+/// NULL: no more.
+const struct measure *standard_next_measure(const struct standard *standard, size_t *at);
 
 /// Place of the standard in the set; false: not in it.
 bool standard_set_find(const struct standard_set *set, const char *id, size_t size, size_t *place);

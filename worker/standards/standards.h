@@ -75,13 +75,15 @@ void standard_set_free(struct standard_set *set); // accepts NULL
 unsigned standards_permitted(const struct standards *standards,
                              const struct standards_place *place);
 
-/// Why there is this standard: three lines, "standard ID: text", "norm ID: text", "value ID: text".
+/// Why there is this standard: "standard ID: text", then "during: ..." if it looks at a span,
+/// "norm ID: text" and "value ID: text", a line each.
 /// language is "de" or "en". false: no such standard (out is unchanged), or out has no room.
 bool standards_trace(const struct standards *standards, const char *id, size_t size,
                      const char *language, struct buffer *out);
 
-/// Which layer set each figure of a standard at a place, one line each:
-/// "bound.least: company 0.75 m (standards/proxemics.yaml:22:10) > culture de.distance 0.9 m
+/// Where a span of a standard begins and ends, "during: from the start of service to ...", and
+/// which layer set each of its figures at a place, one line each: "bound.least: company 0.75 m
+/// (standards/proxemics.yaml:22:10) > culture de.distance 0.9 m
 /// (...)". false: no such standard (out is unchanged), or out has no room.
 bool standards_explain(const struct standards *standards, const struct standards_place *place,
                        const char *id, size_t size, struct buffer *out);

@@ -1,3 +1,4 @@
+#include "worker/standards/during_text.h"
 #include "worker/standards/model.h"
 
 #include <string.h>
@@ -19,6 +20,11 @@ bool standards_trace(const struct standards *standards, const char *id, size_t s
         const struct statement *norm = statements_find(&standards->norms, &standard->norm);
         const struct statement *value = statements_find(&standards->values, &standard->value);
         line(out, "standard ", standard->id.text, &rule->text, language);
+        if (standard->checks.count == 0 && standard->during.phase == PHASE_SPAN) {
+            buffer_put(out, "during: ", strlen("during: "));
+            during_text_put(out, &standard->during, language);
+            buffer_put(out, "\n", 1);
+        }
         line(out, "norm ", norm->id.text, &norm->text, language);
         line(out, "value ", value->id.text, &value->text, language);
         return !out->failed;

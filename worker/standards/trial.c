@@ -13,6 +13,7 @@ enum {
     MEMBERS_MAX = 4096,
     SPANS_MAX = 16,
     LABELS_MAX = 32,
+    SERIES_MAX = 3 * (PARTS_MAX + 1), // of each figure: its own, and those that anchor its span
     SECONDS_MOST = 24 * 3600
 };
 static const int64_t MONDAY_MS = INT64_C(1000080000000); // 2001-09-10, 0:00 UTC
@@ -33,9 +34,9 @@ struct trial {
     bool at_an_hour; // the example says of which day and hour it is
     struct encounter encounter;
     size_t series_count;
-    struct series series[PARTS_MAX + 1];
+    struct series series[SERIES_MAX];
     struct judgement judgement;
-    struct sensed sensed[PARTS_MAX + 1]; // last: large, and only as far as series say in use
+    struct sensed sensed[SERIES_MAX]; // last: large, and only as far as series say in use
 };
 
 static bool time_read(struct trial *trial, const struct node *given, const char *key,
@@ -257,13 +258,9 @@ static bool series_read(struct trial *trial, const struct measure *measure,
 
 /// The measure of this id that the standard looks at; NULL: none.
 static const struct measure *measure_of(const struct standard *standard, const char *id) {
-    if (standard->checks.count == 0 && standard->statistic != STATISTIC_DURATION &&
-        strcmp(standard->measure.id.text, id) == 0)
-        return &standard->measure;
-    for (size_t i = 0; i < standard->part_count; i++)
-        if (standard->parts[i].statistic != STATISTIC_DURATION &&
-            strcmp(standard->parts[i].measure.id.text, id) == 0)
-            return &standard->parts[i].measure;
+    const struct measure *measure;
+    for (size_t at = 0; (measure = standard_next_measure(standard, &at));)
+        if (strcmp(measure->id.text, id) == 0) return measure;
     return NULL;
 }
 

@@ -1,9 +1,10 @@
 // Judges cases from standard input, one a line of whole numbers, for differential_test.py, which
 // writes them in this order:
-//   statistic phase from to from_offset to_offset percent band_least band_most uncertainty
+//   statistic phase (kind offset last own n labels...)*2 percent band_least band_most uncertainty
 //   n labels... bound_least bound_most coverage confidence gap severity n (at millionths)...
 //   issued called started ended outcome clock_error times_error opening closing
-//   events has_series series_clock_error n (from to)... n (t value confidence)...
+//   events (has_series series_clock_error n (from to)... n (t value confidence)...)*2
+// where the second series has the events of an anchor that is not `own`,
 // and prints: verdict reason measured limit coverage degree worst_from worst_to points
 
 #include "worker/engine/evaluate.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES = 256, SPANS = 64, LABELS = 8, LINE_SIZE = 1 << 16 };
+enum { SAMPLES = 256, SPANS = 64, LABELS = 8, LINE_SIZE = 1 << 16, OWN_KEY = 1, OTHER_KEY = 2 };
 static const double RESOLUTION = 0.5;
 
 static char *at; // where the line is read
@@ -58,6 +59,20 @@ static double step_of(enum statistic statistic) {
     }
 }
 
+static void read_labels(struct name *labels, size_t *label_count, size_t most) {
+    *label_count = count(most);
+    for (size_t i = 0; i < *label_count; i++)
+        snprintf(labels[i].text, sizeof labels[i].text, "label%d", (int)number());
+}
+
+static void read_anchor(struct anchor *anchor) {
+    anchor->kind = (enum anchor_kind)number();
+    anchor->offset_ms = (int32_t)number();
+    anchor->last = number() != 0;
+    anchor->measure.key = number() ? OWN_KEY : OTHER_KEY;
+    read_labels(anchor->labels, &anchor->label_count, ANCHOR_LABELS_MAX);
+}
+
 static void read_standard(struct standard *standard) {
     *standard = (struct standard){.id = {"differential"},
                                   .dimension = DIMENSION_TIMING,
@@ -68,18 +83,13 @@ static void read_standard(struct standard *standard) {
                                   .outcomes = UINT32_MAX};
     standard->statistic = (enum statistic)number();
     standard->during.phase = (enum phase)number();
-    standard->during.from = (enum anchor)number();
-    standard->during.to = (enum anchor)number();
-    standard->during.from_offset_ms = (int32_t)number();
-    standard->during.to_offset_ms = (int32_t)number();
+    read_anchor(&standard->during.from);
+    read_anchor(&standard->during.to);
     standard->percent = (uint8_t)number();
     standard->band.least = number();
     standard->band.most = number();
     standard->uncertainty = number();
-    standard->label_count = count(STANDARD_LABELS_MAX);
-    for (size_t i = 0; i < standard->label_count; i++)
-        snprintf(standard->labels[i].text, sizeof standard->labels[i].text, "label%d",
-                 (int)number());
+    read_labels(standard->labels, &standard->label_count, STANDARD_LABELS_MAX);
     standard->bound.least = number();
     standard->bound.most = number();
     standard->least_coverage_millionths = (int32_t)number();
@@ -94,11 +104,40 @@ static void read_standard(struct standard *standard) {
     standard->step = step_of(standard->statistic);
 }
 
+/// What a series is made of.
+struct storage {
+    int32_t t[SAMPLES], value[SAMPLES];
+    uint8_t confidence[SAMPLES];
+    struct span spans[SPANS];
+};
+
+/// false: nobody watched.
+static bool read_series(const struct measure *measure, const struct name *labels,
+                        struct storage *storage, struct series *series) {
+    bool has = count(1);
+    *series = (struct series){.measure = measure, .base_ms = INT64_C(1700000000000)};
+    series->clock_error_ms = (uint32_t)number();
+    series->span_count = count(SPANS);
+    series->spans = storage->spans;
+    series->labels = labels;
+    series->label_count = LABELS;
+    for (size_t i = 0; i < series->span_count; i++) {
+        storage->spans[i].from_ms = number();
+        storage->spans[i].to_ms = number();
+    }
+    series->columns =
+        (struct columns){count(SAMPLES), storage->t, storage->value, storage->confidence};
+    for (size_t i = 0; i < series->columns.count; i++) {
+        storage->t[i] = (int32_t)(number() - series->base_ms);
+        storage->value[i] = (int32_t)number();
+        storage->confidence[i] = (uint8_t)number();
+    }
+    return has;
+}
+
 static void judge_line(void) {
     static struct standard standard;
-    static int32_t t[SAMPLES], value[SAMPLES];
-    static uint8_t confidence[SAMPLES];
-    static struct span spans[SPANS];
+    static struct storage storage[2];
     static struct name labels[LABELS];
     for (int i = 0; i < LABELS; i++)
         snprintf(labels[i].text, sizeof labels[i].text, "label%d", i);
@@ -117,30 +156,18 @@ static void judge_line(void) {
     set.other_offering.opening_ms = (int32_t)number();
     set.other_offering.closing_ms = (int32_t)number();
 
-    struct measure measure = {.key = 1, .resolution = RESOLUTION};
+    struct measure measure = {.key = OWN_KEY, .resolution = RESOLUTION};
+    struct measure other = {.key = OTHER_KEY, .kind = MEASURE_EVENTS, .resolution = 1};
     measure.kind = number() ? MEASURE_EVENTS : MEASURE_SAMPLES;
     standard.measure = measure;
-    size_t series_count = count(1);
-    struct series series = {.measure = &measure, .base_ms = INT64_C(1700000000000)};
-    series.clock_error_ms = (uint32_t)number();
-    series.span_count = count(SPANS);
-    series.spans = spans;
-    series.labels = labels;
-    series.label_count = LABELS;
-    for (size_t i = 0; i < series.span_count; i++) {
-        spans[i].from_ms = number();
-        spans[i].to_ms = number();
-    }
-    series.columns = (struct columns){count(SAMPLES), t, value, confidence};
-    for (size_t i = 0; i < series.columns.count; i++) {
-        t[i] = (int32_t)(number() - series.base_ms);
-        value[i] = (int32_t)number();
-        confidence[i] = (uint8_t)number();
-    }
+    struct series series[2];
+    size_t series_count = 0;
+    series_count += read_series(&measure, labels, &storage[0], &series[0]);
+    series_count += read_series(&other, labels, &storage[1], &series[series_count]);
 
     static struct judgement out;
     struct scores scores;
-    engine_evaluate(&set, &encounter, &series, series_count, &context, &out, &scores);
+    engine_evaluate(&set, &encounter, series, series_count, &context, &out, &scores);
     printf("%s %s %.17g %.17g %d %d %" PRId64 " %" PRId64 " %zu\n", verdict_name(out.verdict),
            reason_name(out.reason), out.measured, out.limit, out.coverage_millionths,
            out.degree_millionths, out.worst.from_ms, out.worst.to_ms, out.point_count);

@@ -18,6 +18,7 @@ NONE, OPEN_LEAST, OPEN_MOST = -(2**63), -(2**63), 2**63 - 1
 INFINITE = Fraction(10**30)
 (DURATION, MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST, COUNT, RATE, FIRST, LAST) = range(11)
 WAITING, OPENING, SERVICE, CLOSING, SPAN = range(5)
+ISSUED, CALLED, STARTED, EVENT, ENDED = range(5)
 NORMAL, ABANDONED = 1, 4
 AUTO_FAIL = 2
 STEP = {DURATION: 1e-3, MEAN: 0.5, MIN: 0.5, MAX: 0.5, QUANTILE: 0.5, SHARE: 1e-4, LONGEST: 1e-3,
@@ -31,16 +32,46 @@ def random_bounds(r, low, high):
     return r.choice([(a, OPEN_MOST), (OPEN_LEAST, b), (a, b)])
 
 
+def random_anchor(r, statistic):
+    kinds = [ISSUED, CALLED, STARTED, EVENT, EVENT, ENDED]
+    kind = r.choice([k for k in kinds if k != EVENT] if statistic == DURATION else kinds)
+    return {"kind": kind, "offset": r.choice([0, 0, r.randint(-12, 12)]), "last": r.randrange(2),
+            "own": r.randrange(2), "labels": r.sample(range(6), r.randrange(3))}
+
+
+def random_spans(r):
+    if r.random() < 0.5:
+        return [(T0 - 10, T0 + 60)]
+    spans, at = [], T0 + r.randint(-5, 5)
+    while r.random() < 0.75 and len(spans) < 8:
+        to = at + r.randint(1, 25)
+        spans.append((at, to))
+        at = to + r.randint(1, 8)
+    return spans
+
+
+def random_members(r, events, counts):
+    members = set()
+    for _ in range(r.choice(counts)):
+        value = r.randrange(6) if events else r.randint(-9, 9)
+        confidence = r.choice([100, 100, 90, 60, 50, 49, 20, 0])
+        members.add((T0 + r.randint(-8, 48), value, confidence))
+    members = list(members)
+    r.shuffle(members)  # order among equal times must not matter
+    return sorted(members, key=lambda m: m[0])
+
+
 def random_case(r):
     c = {"statistic": r.randrange(11), "phase": r.randrange(5)}
     s = c["statistic"]
-    c["from"], c["to"] = sorted((r.randrange(4), r.randrange(4)))
-    c["offsets"] = [r.choice([0, 0, r.randint(-12, 12)]) for _ in range(2)]
+    c["anchors"] = sorted((random_anchor(r, s) for _ in range(2)), key=lambda one: one["kind"])
     c["percent"] = r.choice([1, 10, 25, 50, 75, 90, 99])
     c["events"] = int(s in (COUNT, RATE) or (s in (FIRST, LAST) and r.random() < 0.5))
     c["band"] = random_bounds(r, -8, 8)
     c["uncertainty"] = 0 if c["events"] else r.choice([0, 0, 1, 2, 5])
     c["labels"] = r.sample(range(4), r.randrange(3)) if c["events"] else []
+    for anchor in c["anchors"]:
+        anchor["own"] &= c["events"]
     reach = {SHARE: 10**6, COUNT: 6, RATE: 2 * 10**10}.get(s, 40)
     c["bound"] = random_bounds(r, -8 if s in (MEAN, MIN, MAX, QUANTILE) else 0,
                                8 if s in (MEAN, MIN, MAX, QUANTILE) else reach)
@@ -70,24 +101,10 @@ def random_case(r):
     c["opening"], c["closing"] = r.choice([5, 10, 100]), r.choice([5, 10, 100])
     c["series_error"] = r.choice([0, 0, 1, 4])
     c["has_series"] = int(r.random() < 0.95)
-    c["spans"] = []
-    at = T0 + r.randint(-5, 5)
-    if r.random() < 0.5:
-        c["spans"] = [(T0 - 10, T0 + 60)]
-    else:
-        while r.random() < 0.75 and len(c["spans"]) < 8:
-            to = at + r.randint(1, 25)
-            c["spans"].append((at, to))
-            at = to + r.randint(1, 8)
-    count = r.choice([0, 1, 2, 5, 12, 40, 80])
-    members = set()
-    for _ in range(count):
-        value = r.randrange(6) if c["events"] else r.randint(-9, 9)
-        confidence = r.choice([100, 100, 90, 60, 50, 49, 20, 0])
-        members.add((T0 + r.randint(-8, 48), value, confidence))
-    members = list(members)
-    r.shuffle(members)  # order among equal times must not matter
-    c["members"] = sorted(members, key=lambda m: m[0])
+    c["spans"] = random_spans(r)
+    c["members"] = random_members(r, c["events"], [0, 1, 2, 5, 12, 40, 80])
+    c["other"] = {"has_series": int(r.random() < 0.95), "series_error": r.choice([0, 0, 1, 4]),
+                  "spans": random_spans(r), "members": random_members(r, True, [0, 1, 2, 5, 12])}
     if not c["events"] and r.random() < 0.15:
         make_unbroken(r, c)
     return c
@@ -110,30 +127,76 @@ def make_unbroken(r, c):
 
 
 def line_of(c):
-    out = [c["statistic"], c["phase"], c["from"], c["to"], *c["offsets"], c["percent"], *c["band"],
-           c["uncertainty"], len(c["labels"]), *c["labels"], *c["bound"], c["coverage"],
-           c["confidence"], c["gap"], c["severity"], len(c["degree"])]
+    out = [c["statistic"], c["phase"]]
+    for one in c["anchors"]:
+        out += [one["kind"], one["offset"], one["last"], one["own"], len(one["labels"]),
+                *one["labels"]]
+    out += [c["percent"], *c["band"], c["uncertainty"], len(c["labels"]), *c["labels"],
+            *c["bound"], c["coverage"], c["confidence"], c["gap"], c["severity"], len(c["degree"])]
     out += [x for point in c["degree"] for x in point]
-    out += [*c["times"], c["outcome"], c["clock_error"], c["times_error"], c["opening"], c["closing"], c["events"],
-            c["has_series"], c["series_error"], len(c["spans"])]
-    out += [x for span in c["spans"] for x in span]
-    out.append(len(c["members"]))
-    out += [x for member in c["members"] for x in member]
+    out += [*c["times"], c["outcome"], c["clock_error"], c["times_error"], c["opening"],
+            c["closing"], c["events"]]
+    for series in (c, c["other"]):
+        out += [series["has_series"], series["series_error"], len(series["spans"])]
+        out += [x for span in series["spans"] for x in span]
+        out.append(len(series["members"]))
+        out += [x for member in series["members"] for x in member]
     return " ".join(map(str, out))
 
 
 # ---- the obvious implementation
+
+def chosen(events, anchor, service):
+    """The first or last of the events in the service."""
+    inside = [t for t in events if service[0] <= t < service[1]]
+    return (max(inside) if anchor["last"] else min(inside)) if inside else None
+
+
+def time_of(c, anchor):
+    """As event_of, of a time of the encounter."""
+    at = c["times"][anchor["kind"] - (anchor["kind"] > EVENT)]
+    return None if at == NONE else (at, False, None)
+
+
+def event_of(c, anchor):
+    """(when it was, whether it may be another one, why it is not known); None: not applicable"""
+    service = (c["times"][2], c["times"][3])
+    if NONE in service or service[0] == service[1]:
+        return None
+    series = c if anchor["own"] else c["other"]
+    if not series["has_series"]:
+        return None, False, ("no_sensor", 0)
+    events = [t for t, label, confidence in series["members"] if confidence >= c["confidence"]
+              and (not anchor["labels"] or label in anchor["labels"])]
+    at = chosen(events, anchor, service)
+    error = c["clock_error"] + series["series_error"]
+    choices = set()
+    for d in range(-error, error + 1):  # what if the clock is wrong by so much
+        there = chosen([t + d for t in events], anchor, service)
+        choices.add(None if there is None else there - d)
+    stretch = range(*service) if at is None else \
+        range(at, service[1]) if anchor["last"] else range(service[0], at)
+    watched = sum(any(a <= ms < b for a, b in series["spans"]) for ms in stretch)
+    unseen = None
+    if stretch and watched == 0:
+        unseen = ("no_sensor", 0)
+    elif stretch and Fraction(watched, len(stretch)) < Fraction(c["coverage"], 10**6):
+        unseen = ("coverage", 10**6 * watched // len(stretch))
+    if at is None and not unseen:
+        return None
+    return at, len(choices) > 1, unseen
+
 
 def phase_of(c):
     issued, called, started, ended = c["times"]
     if c["phase"] == WAITING:
         a, b = issued, started
     elif c["phase"] == SPAN:
-        a, b = c["times"][c["from"]], c["times"][c["to"]]
-        if NONE in (a, b, ended):
+        if None in c["anchored"] or ended == NONE:
             return None
-        a = max(a + c["offsets"][0], min(t for t in c["times"] if t != NONE))
-        b = min(b + c["offsets"][1], ended)
+        a, b = [at for at, _, _ in c["anchored"]]
+        a = max(a + c["anchors"][0]["offset"], min(t for t in c["times"] if t != NONE))
+        b = min(b + c["anchors"][1]["offset"], ended)
     else:
         a, b = started, ended
         if NONE in (a, b):
@@ -198,7 +261,11 @@ def figures_of(c, usable, held, phase):
     """(measured, low, high) in steps, or None without a sample."""
     s, u, band = c["statistic"], c["uncertainty"], c["band"]
     inside = [m for m in usable if phase[0] <= m[0] < phase[1]]
-    error = c["times_error"] if s == DURATION else c["clock_error"] + c["series_error"]
+    told = [c["clock_error"]]  # by whom the ends of the phase were told
+    if c["phase"] == SPAN:
+        told += [(c if one["own"] else c["other"])["series_error"] for one in c["anchors"]
+                 if one["kind"] == EVENT]
+    error = c["times_error"] if s == DURATION else max(told) + c["series_error"]
     if s == DURATION:
         length = phase[1] - phase[0]
         return Fraction(length), Fraction(max(0, length - error)), Fraction(length + error)
@@ -271,11 +338,12 @@ def degree_of(c, measured):
 
 def given_up(c):
     """The wait of a client who left unserved, up to then; None if it is not such a case."""
-    to_started = c["phase"] == WAITING or (c["phase"] == SPAN and c["to"] == 2)
+    to_started = c["phase"] == WAITING or (c["phase"] == SPAN and c["anchors"][1]["kind"] == STARTED)
     if c["outcome"] != ABANDONED or c["times"][2] != NONE or c["statistic"] != DURATION or \
             not to_started:
         return None
     waited = dict(c, times=c["times"][:2] + [c["times"][3]] * 2)
+    waited["anchored"] = [time_of(waited, one) for one in c["anchors"]]
     return phase_of(waited)
 
 
@@ -309,6 +377,16 @@ def found(c):
     waited = given_up(c)
     if waited:
         return expected_given_up(c, waited)
+    doubtful = False
+    if c["phase"] == SPAN:
+        c["anchored"] = [event_of(c, one) if one["kind"] == EVENT else time_of(c, one)
+                         for one in c["anchors"]]
+        if None in c["anchored"]:
+            return ["not_applicable", "phase_missing", nan, nan, -1, -1, *nothing, 0]
+        for _, _, unseen in c["anchored"]:
+            if unseen:
+                return ["insufficient_evidence", unseen[0], nan, nan, unseen[1], -1, *nothing, 0]
+        doubtful = any(event[1] for event in c["anchored"])
     phase, s = phase_of(c), c["statistic"]
     if phase is None or (phase[0] == phase[1] and s != DURATION):
         return ["not_applicable", "phase_missing", nan, nan, -1, -1, *nothing, 0]
@@ -355,7 +433,7 @@ def found(c):
         worst = longest_run(held, phase, lambda v: not in_band(band, v))[1] or nothing
     certain = (most != OPEN_MOST and low is not None and low > most) or \
         (high is not None and high < least)
-    if not certain:
+    if not certain or doubtful:
         return ["insufficient_evidence", "guard_band", measured, limit, coverage, -1, *worst, points]
     degree = degree_of(c, figure)
     reason = "not_observed" if figure == INFINITE or (s in (COUNT, RATE) and figure == 0) \

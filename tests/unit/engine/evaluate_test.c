@@ -339,6 +339,119 @@ Test(evaluate, a_phrase_just_before_the_start_may_have_been_after_it) {
     ASSERT_VERDICT(VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND);
 }
 
+/// A greeting between the start and the first or last farewell.
+static void ask_greeting_before(bool last) {
+    series.measure = &phrases;
+    standard.measure = phrases;
+    standard.statistic = STATISTIC_COUNT_EVENTS;
+    standard.step = 1;
+    standard.label_count = 1;
+    standard.labels[0] = labels[0];
+    standard.bound.least = 1;
+    standard.least_coverage_millionths = 800000;
+    standard.during = (struct during){
+        .phase = PHASE_SPAN,
+        .from = {.kind = ANCHOR_STARTED},
+        .to = {.kind = ANCHOR_EVENT,
+               .last = last,
+               .measure = phrases,
+               .label_count = 1,
+               .labels = {labels[1]}},
+    };
+}
+
+Test(evaluate, an_event_may_be_where_a_span_ends) {
+    ask_greeting_before(false);
+    watched(0, 300000);
+    member(110000, 0, 90);
+    member(150000, 1, 90);
+    ASSERT_VERDICT(VERDICT_MET, REASON_HELD);
+    t_ms[0] = 150000; // at once is too late
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_NOT_OBSERVED);
+    cr_assert(eq(i64, out.worst.from_ms, START + 100000));
+    cr_assert(eq(i64, out.worst.to_ms, START + 150000));
+}
+
+// Nothing was told before it was asked: there is nothing to judge.
+Test(evaluate, without_the_event_a_span_is_not_applicable) {
+    ask_greeting_before(false);
+    watched(0, 300000);
+    member(50000, 1, 90); // said to the client before
+    member(110000, 0, 90);
+    member(150000, 1, 49); // perhaps
+    ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
+}
+
+// A microphone that was off has heard no event, and proves nothing by it.
+Test(evaluate, an_event_that_nobody_could_hear_is_not_missing) {
+    ask_greeting_before(false);
+    watched(100000, 250000);
+    ASSERT_VERDICT(VERDICT_INSUFFICIENT_EVIDENCE, REASON_COVERAGE);
+    cr_assert(eq(i32, out.coverage_millionths, 750000));
+    spans[0].to_ms = START + 260000;
+    ASSERT_VERDICT(VERDICT_NOT_APPLICABLE, REASON_PHASE_MISSING);
+    spans[0] = (struct span){START, START + 100000};
+    ASSERT_VERDICT(VERDICT_INSUFFICIENT_EVIDENCE, REASON_NO_SENSOR);
+}
+
+// Which one was the first is known only if somebody listened before it.
+Test(evaluate, the_first_event_is_known_from_what_was_watched_before_it) {
+    static struct span looked[] = {{0, 0}};
+    looked[0] = (struct span){START, START + 300000};
+    ask_greeting_before(false);
+    standard.measure = distance;
+    standard.statistic = STATISTIC_MIN;
+    standard.step = 0.01;
+    standard.bound.least = 40;
+    int32_t at_ms = 100000, value = 10;
+    uint8_t confidence = 90;
+    standard.largest_gap_ms = 300000;
+    struct series both[] = {series,
+                            {.measure = &distance,
+                             .base_ms = START,
+                             .columns = {1, &at_ms, &value, &confidence},
+                             .span_count = 1,
+                             .spans = looked}};
+    spans[0] = (struct span){START + 130000, START + 300000};
+    both[0].span_count = 1;
+    both[0].columns.count = 1;
+    t_ms[0] = 150000, values[0] = 1, confidences[0] = 90;
+    struct standard_set set = {.count = 1, .items = &standard};
+    engine_evaluate(&set, &encounter, both, 2, &context, &out, &scores);
+    cr_assert(eq(i32, (int)out.verdict, VERDICT_INSUFFICIENT_EVIDENCE));
+    cr_assert(eq(i32, out.coverage_millionths, 400000));
+    standard.during.to.last = true; // what comes behind was heard
+    engine_evaluate(&set, &encounter, both, 2, &context, &out, &scores);
+    cr_assert(eq(i32, (int)out.verdict, VERDICT_NOT_MET));
+}
+
+// Two clocks cannot tell whether what was said in the first second was said to this client.
+Test(evaluate, an_event_that_may_be_another_ones_accuses_nobody) {
+    ask_greeting_before(false);
+    watched(0, 300000);
+    member(100500, 1, 90);
+    member(150000, 0, 90);
+    member(200000, 1, 90);
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_NOT_OBSERVED);
+    series.clock_error_ms = 300, context.clock_error_ms = 300;
+    ASSERT_VERDICT(VERDICT_INSUFFICIENT_EVIDENCE, REASON_GUARD_BAND);
+    series.clock_error_ms = 300, context.clock_error_ms = 200;
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_NOT_OBSERVED);
+}
+
+Test(evaluate, an_answer_may_be_asked_for_after_an_event) {
+    ask_greeting_before(false);
+    standard.during.from = standard.during.to;
+    standard.during.to.offset_ms = 5000;
+    watched(0, 300000);
+    member(150000, 1, 90);
+    member(155000, 0, 90); // the end does not belong to it
+    ASSERT_VERDICT(VERDICT_NOT_MET, REASON_NOT_OBSERVED);
+    cr_assert(eq(i64, out.worst.from_ms, START + 150000));
+    t_ms[1] = 154999;
+    ASSERT_VERDICT(VERDICT_MET, REASON_HELD);
+}
+
 Test(evaluate, degree_is_linear_between_its_corners) {
     ask_wait_at_most(60000);
     standard.degree_count = 2;
