@@ -70,7 +70,7 @@ bool node_map(const struct node *node, const char *const *keys, struct problems 
 bool node_any_map(const struct node *node, struct problems *problems);
 /// A key that may be absent: NULL then, and when node is not a map.
 const struct node *node_find(const struct node *map, const char *key);
-/// A key that must be there: reports its absence.
+/// A key that must be there: reports its absence, unless node_map has told of a misspelt one.
 const struct node *node_need(const struct node *map, const char *key, struct problems *problems);
 /// The node is a list of least..most entries; walk it with node->first and ->next.
 bool node_list(const struct node *node, size_t least, size_t most, struct problems *problems);

@@ -138,6 +138,8 @@ bool node_any_map(const struct node *node, struct problems *problems) {
            wrong_kind(node, "a map", "write 'key: value' lines below it", problems);
 }
 
+#define DID_YOU_MEAN "'%s' is not known here; did you mean '%s'?"
+
 bool node_map(const struct node *node, const char *const *keys, struct problems *problems) {
     if (!node_any_map(node, problems)) return false;
     bool known = true;
@@ -151,8 +153,7 @@ bool node_map(const struct node *node, const char *const *keys, struct problems 
         const char *nearest = nearest_name(child->key, keys);
         excerpt(child->key, shown);
         if (nearest)
-            node_problem(child, problems, ERR_MISSING, "'%s' is not known here; did you mean '%s'?",
-                         shown, nearest);
+            node_problem(child, problems, ERR_MISSING, DID_YOU_MEAN, shown, nearest);
         else
             node_problem(child, problems, ERR_MISSING, "'%s' is not known here; known are: %s",
                          shown, listed(keys, names));
@@ -168,10 +169,23 @@ const struct node *node_find(const struct node *map, const char *key) {
     return child;
 }
 
+/// Whether node_map has told of a key that is probably meant for this one: telling that it is
+/// missing would help nobody.
+static bool misspelt(const struct node *map, const char *key, const struct problems *problems) {
+    char where[NODE_WHERE_SIZE], shown[EXCERPT_SIZE], told[sizeof problems->items[0].text];
+    for (const struct node *child = map->first; child; child = child->next) {
+        snprintf(told, sizeof told, "%s: " DID_YOU_MEAN, node_where(child, where),
+                 excerpt(child->key, shown), key);
+        if (problems_told(problems, told)) return true;
+    }
+    return false;
+}
+
 const struct node *node_need(const struct node *map, const char *key, struct problems *problems) {
     if (!node_any_map(map, problems)) return NULL;
     const struct node *child = node_find(map, key);
     char path[NODE_PATH_SIZE];
+    if (!child && misspelt(map, key, problems)) return NULL;
     if (!child && map->parent)
         node_problem(map, problems, ERR_MISSING, "'%s' is missing in %s; add it", key,
                      node_path(map, path));

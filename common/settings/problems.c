@@ -25,11 +25,15 @@ void problems_add(struct problems *problems, enum err err, const char *where, co
         va_end(arguments);
     }
     one_line(problem->text);
-    for (size_t i = 0; i + 1 < problems->count; i++) // what holds for many branches is told once
-        if (strcmp(problems->items[i].text, problem->text) == 0) {
-            problems->count--;
-            return;
-        }
+    size_t count = problems->count--;
+    if (!problems_told(problems, problem->text)) problems->count = count; // many branches, one text
+}
+
+bool problems_told(const struct problems *problems, const char *text) {
+    size_t kept = problems->count < PROBLEMS_MAX ? problems->count : PROBLEMS_MAX;
+    for (size_t i = 0; i < kept; i++)
+        if (strcmp(problems->items[i].text, text) == 0) return true;
+    return false;
 }
 
 enum err problems_err(const struct problems *problems) {

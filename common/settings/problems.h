@@ -4,6 +4,7 @@
 
 #include "common/base/err.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 enum { PROBLEMS_MAX = 64 };
@@ -15,9 +16,13 @@ struct problems {
     struct problem items[PROBLEMS_MAX];
 };
 
-/// Add "what; way out", unless the same sentence is there. `where` ("file.yaml:3:7", "--set speed=x") comes in front, unless NULL.
+/// Add "what; way out", unless the same sentence is there. `where` ("file.yaml:3:7", "--set
+/// speed=x") comes in front, unless NULL.
 void problems_add(struct problems *problems, enum err err, const char *where, const char *format,
                   ...) PRINTF_LIKE(4, 5);
+
+/// Whether this very text, with its place, is among those kept.
+bool problems_told(const struct problems *problems, const char *text);
 
 /// ERR_NONE when there are none, else the err of the first.
 enum err problems_err(const struct problems *problems);

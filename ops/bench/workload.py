@@ -28,7 +28,7 @@ def measures(config, count):
 
 
 def example(figure, expect, watched=None):
-    given = {"started": 0, "ended": 60, "offering": "other",
+    given = {"started": 0, "ended": 60,
              "samples": [{"from": 0, "to": 60, "every": 1, "value": figure}]}
     if watched is not None:
         given.update(watched=watched, samples=[])

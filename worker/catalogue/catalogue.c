@@ -2,6 +2,7 @@
 
 #include "common/base/hash.h"
 #include "common/settings/texts.h"
+#include "worker/standards/reach.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,12 +49,13 @@ static size_t sources_put(struct sources *sources, const struct standards_file *
 }
 
 static bool load_standards(const char *config_dir, const struct standards_file *instead,
-                           struct catalogue *catalogue, struct problems *problems) {
+                           bool measured, struct catalogue *catalogue, struct problems *problems) {
     struct sources sources;
     bool done = sources_open(config_dir, false, &sources, problems);
     size_t count = done && instead ? sources_put(&sources, instead) : sources.texts.count;
-    done = done && standards_read(sources.files, count, &catalogue->measures.measures,
-                                  &catalogue->standards, problems) == ERR_NONE;
+    done = done &&
+           standards_read(sources.files, count, measured ? &catalogue->measures.measures : NULL,
+                          &catalogue->standards, problems) == ERR_NONE;
     sources_free(&sources);
     return done;
 }
@@ -76,6 +78,26 @@ bool catalogue_plan(const struct standards *standards, const struct branch *bran
     struct standards_place where = {
         .branch = branch->id.text, .region = branch->region.text, .country = branch->country};
     return standards_plan(standards, &where, plan, problems) == ERR_NONE;
+}
+
+/// Where all branches are; to be freed.
+static struct standards_place *places_of(const struct branches *branches) {
+    struct standards_place *places = calloc(branches->count ? branches->count : 1, sizeof *places);
+    for (size_t i = 0; places && i < branches->count; i++) {
+        const struct branch *branch = &branches->items[i];
+        places[i] = (struct standards_place){
+            .branch = branch->id.text, .region = branch->region.text, .country = branch->country};
+    }
+    return places;
+}
+
+static bool reaches(const struct catalogue *catalogue, struct problems *problems) {
+    struct standards_place *places = places_of(&catalogue->branches);
+    if (!places) problems_add(problems, ERR_NOMEM, NULL, "out of memory");
+    bool good = places &&
+                standards_reach(catalogue->standards, places, catalogue->branches.count, problems);
+    free(places);
+    return good;
 }
 
 void plans_hash(const struct standards_plan *plans, size_t count, char text[PLANS_HASH_SIZE]) {
@@ -121,10 +143,10 @@ bool catalogue_load_instead(const char *config_dir, const struct standards_file 
         !path_join(config_dir, "branches", branches, sizeof branches, problems))
         return false;
 
-    bool done = measures_load(measures, &catalogue->measures, problems);
-    done = branches_load(branches, &catalogue->branches, problems) && done;
-    done = load_standards(config_dir, instead, catalogue, problems) && done;
-    if (!done) return false;
+    bool measured = measures_load(measures, &catalogue->measures, problems);
+    bool done = branches_load(branches, &catalogue->branches, problems) && measured;
+    done = load_standards(config_dir, instead, measured, catalogue, problems) && done;
+    if (!done || !reaches(catalogue, problems)) return false;
 
     size_t count = catalogue->branches.count;
     catalogue->plans = calloc(count ? count : 1, sizeof catalogue->plans[0]);

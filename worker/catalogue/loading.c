@@ -94,7 +94,7 @@ static bool read_documents(struct loading *loading, struct problems *problems) {
         good = read_measures(&edition->files[i], &loading->measures, problems);
     }
     if (good && !measures)
-        problems_add(problems, ERR_MISSING, "measures.yaml", "is not among the documents");
+        problems_add(problems, ERR_MISSING, "measures.yaml", "is not among the documents; publish it with them");
     good = good && measures && measures_agree(loading->own, &loading->measures.measures, problems);
     loading->read = good && standards_read(files, count, &loading->measures.measures,
                                            &loading->standards, problems) == ERR_NONE;

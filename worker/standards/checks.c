@@ -80,6 +80,26 @@ static bool backwards(const struct during *during) {
     return from->offset_ms >= to->offset_ms;
 }
 
+/// A span is cut to the encounter: what lies beyond it can never be watched.
+static bool span_applies(struct reading *reading, const struct node *node,
+                         const struct during *during) {
+    struct problems *problems = reading->problems;
+    if (backwards(during))
+        node_problem(node, problems, ERR_CONFLICT,
+                     "this span ends before it begins; exchange from and to");
+    else if (during->from.kind == ANCHOR_ENDED && during->from.offset_ms >= 0)
+        node_problem(node, problems, ERR_CONFLICT,
+                     "this span begins when the encounter is over, which nobody watches; begin it "
+                     "before ended");
+    else if (during->to.kind == ANCHOR_ISSUED && during->to.offset_ms <= 0)
+        node_problem(node, problems, ERR_CONFLICT,
+                     "this span ends before the encounter begins, which nobody watches; end it "
+                     "after issued");
+    else
+        return true;
+    return false;
+}
+
 /// A phase by name, or {from: started, from_s: 5, to: ended, to_s: 0}.
 static bool during_read(struct reading *reading, const struct node *node, struct during *during) {
     static const char *const named[] = {"waiting", "opening", "service", "closing", NULL};
@@ -95,12 +115,7 @@ static bool during_read(struct reading *reading, const struct node *node, struct
     bool good = node_map(node, keys, reading->problems);
     good &= anchor_read(reading, node, "from", "from_s", &during->from);
     good &= anchor_read(reading, node, "to", "to_s", &during->to);
-    if (good && backwards(during)) {
-        node_problem(node, reading->problems, ERR_CONFLICT,
-                     "this span ends before it begins; exchange from and to");
-        return false;
-    }
-    return good;
+    return good && span_applies(reading, node, during);
 }
 
 static bool evidence_read(struct reading *reading, const struct node *node,
@@ -270,7 +285,8 @@ static bool only_shared(struct reading *reading, const struct node *node, const 
 
 bool checks_read(struct reading *reading, const struct node *node, struct standard *standard) {
     const struct node *join = join_of(node);
-    if (!join) return figure_read(reading, node, node, standard);
+    if (!join)
+        return figure_read(reading, node, node, standard) && figures_judge(reading, node, standard);
     standard->permitted = true; // its parts decide
     standard->step = 1;
     standard->bound = (struct bounds){BOUND_OPEN_LEAST, BOUND_OPEN_MOST};

@@ -5,10 +5,9 @@
 static bool day_read(struct reading *reading, const struct node *node, int32_t *day) {
     const char *text;
     if (!node) return true;
-    if (!node_text(node, DAY_TEXT_SIZE - 1, DAY_TEXT_SIZE - 1, &text, reading->problems))
-        return false;
+    if (!node_text(node, 1, TEXT_SIZE_MAX, &text, reading->problems)) return false;
     if (day_parse(text, day)) return true;
-    node_problem(node, reading->problems, ERR_FORMAT, "%s is no day; write such as 2026-12-01",
+    node_problem(node, reading->problems, ERR_FORMAT, "%.40s is no day; write such as 2026-12-01",
                  text);
     return false;
 }

@@ -29,9 +29,10 @@ static enum err edition_index(struct edition *edition, struct problem *problem) 
     sha256_text((struct bytes){(const uint8_t *)canonical, size}, edition->hash);
     free(canonical);
     if (size > EDITION_BYTES_MAX || count > FILES_MAX)
-        return problem_set(problem, ERR_FULL,
-                           "the documents have %zu bytes in %zu files; at most %d in %d", size,
-                           count, EDITION_BYTES_MAX, FILES_MAX);
+        return problem_set(
+            problem, ERR_FULL,
+            "the documents have %zu bytes in %zu files; leave out what is over %d in %d", size,
+            count, EDITION_BYTES_MAX, FILES_MAX);
     json_object_foreach(edition->documents, name, text) {
         if (!json_is_string(text))
             return problem_set(problem, ERR_FORMAT, "document %s is no text", name);
@@ -48,7 +49,7 @@ enum err edition_init(struct edition *edition, const struct standards_file *file
     for (size_t i = 0; i < count; i++) {
         json_t *text = json_stringn((const char *)files[i].text.data, files[i].text.size);
         if (!text || json_object_set_new(edition->documents, files[i].name, text))
-            return problem_set(problem, ERR_FORMAT, "%s: is not UTF-8", files[i].name);
+            return problem_set(problem, ERR_FORMAT, "%s: is not UTF-8; save it so", files[i].name);
     }
     return edition_index(edition, problem);
 }
@@ -135,7 +136,8 @@ enum err editions_write(const struct editions *editions, char **text, struct pro
     if (strlen(*text) <= EDITIONS_BYTES_MAX) return ERR_NONE;
     free(*text);
     *text = NULL;
-    return problem_set(problem, ERR_FULL, "all editions together have more than %d bytes",
+    return problem_set(problem, ERR_FULL,
+                       "all editions together have more than %d bytes; publish less often",
                        EDITIONS_BYTES_MAX);
 }
 

@@ -40,12 +40,13 @@ bool figures_read_measure(struct reading *reading, const struct node *named,
                           struct measure *measure) {
     struct id id;
     if (!node_measure_id(named, &id, reading->problems)) return false;
-    const struct measure *found = measures_find(reading->model->measures, id.text, strlen(id.text));
+    const struct measures *measures = reading->model->measures;
+    const struct measure *found =
+        measures ? measures_find(measures, id.text, strlen(id.text)) : NULL;
     if (found)
         *measure = *found;
     else
-        node_problem(named, reading->problems, ERR_MISSING,
-                     "measure %s is unknown; add it to measures.yaml or correct the name", id.text);
+        name_unknown(reading, named, LIST_MEASURES, id.text);
     return found != NULL;
 }
 
@@ -77,8 +78,8 @@ bool figures_read_lawful(struct reading *reading, const struct node *named,
         return false;
     }
     node_problem(named, &reading->model->warnings, ERR_REFUSED,
-                 "%s is of class P3: where no agreement permits it the standard is "
-                 "not_selected",
+                 "%s is of class P3: the standard is not_selected, except where an overlay of the "
+                 "layer agreement permits it; permits: [P3]",
                  measure->id.text);
     return true;
 }
@@ -94,7 +95,7 @@ static bool law_permits(struct reading *reading, const struct node *node,
 bool figures_read_labels(struct reading *reading, const struct node *list, size_t most,
                          struct name *labels, size_t *count) {
     if (!list) return true;
-    if (!node_list(list, 1, most, reading->problems)) return false;
+    if (!read_list(reading, list, most)) return false;
     for (const struct node *label = list->first; label; label = label->next)
         if (!node_name(label, &labels[(*count)++], reading->problems)) return false;
     return true;
@@ -128,8 +129,8 @@ static bool bounds_read(struct reading *reading, const struct node *node, double
     if (!node || !node_map(node, keys, reading->problems)) return false;
     const struct node *low = node_find(node, "least"), *high = node_find(node, "most");
     if (!low && !high) {
-        node_problem(node, reading->problems, ERR_MISSING, "%s needs least, most or both",
-                     node->key);
+        node_problem(node, reading->problems, ERR_MISSING,
+                     "%s needs an end; write least, most or both", node->key);
         return false;
     }
     bool good = true;
@@ -209,6 +210,25 @@ static bool degree_read(struct reading *reading, const struct node *node, struct
     return good;
 }
 
+/// A degree says how far a violation is fulfilled: less than wholly.
+static bool degree_fits(struct reading *reading, const struct node *node,
+                        const struct standard *standard) {
+    const struct bounds *bound = &standard->bound;
+    const struct degree_point *points = standard->degree;
+    size_t count = standard->degree_count, i = 0;
+    if (count == 0) return true;
+    bool below = bound->least != BOUND_OPEN_LEAST && points[0].millionths == MILLION;
+    bool above = bound->most != BOUND_OPEN_MOST && points[count - 1].millionths == MILLION;
+    while (i < count && (points[i].millionths < MILLION ||
+                         (bound->least <= points[i].at && points[i].at <= bound->most)))
+        i++;
+    if (i == count && !below && !above) return true;
+    node_problem(node_find(node, "degree"), reading->problems, ERR_CONFLICT,
+                 "a figure outside the bound has the degree 1, as if it were fulfilled; let the "
+                 "degree fall from the bound's ends on");
+    return false;
+}
+
 bool figures_read(struct reading *reading, const struct node *node, struct standard *standard) {
     int statistic;
     if (!node_choice(node_need(node, "statistic", reading->problems), statistic_names, &statistic,
@@ -231,7 +251,20 @@ bool figures_read(struct reading *reading, const struct node *node, struct stand
     good &= bounds_read(reading, node_need(node, "bound", reading->problems), standard->step,
                         standard->unit, range.least, range.most, &standard->bound);
     good &= degree_read(reading, node, standard, &range);
-    return good;
+    return good && degree_fits(reading, node, standard);
+}
+
+bool figures_judge(struct reading *reading, const struct node *node,
+                   const struct standard *standard) {
+    struct range range = range_of(standard);
+    int64_t least = (int64_t)ceil(range.least / standard->step - 1e-6);
+    int64_t most = (int64_t)floor(range.most / standard->step + 1e-6);
+    if (standard->bound.least > least || standard->bound.most < most) return true;
+    node_problem(node_find(node, "bound"), reading->problems, ERR_CONFLICT,
+                 "nothing can violate this: the figure lies within %.12g..%.12g %s anyway; narrow "
+                 "it",
+                 range.least, range.most, standard->unit);
+    return false;
 }
 
 bool figures_read_moved(struct reading *reading, const struct node *node,
@@ -239,7 +272,8 @@ bool figures_read_moved(struct reading *reading, const struct node *node,
     struct range range = range_of(standard);
     bool good = bounds_read(reading, node_need(node, "bound", reading->problems), standard->step,
                             standard->unit, range.least, range.most, &standard->bound);
-    return degree_read(reading, node, standard, &range) && good;
+    return degree_read(reading, node, standard, &range) && good &&
+           degree_fits(reading, node, standard);
 }
 
 static bool from_to_read(struct reading *reading, const struct node *node,

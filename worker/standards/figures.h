@@ -14,6 +14,10 @@ bool figures_read_lawful(struct reading *reading, const struct node *named,
 /// Names of events; `list` is NULL for all.
 bool figures_read_labels(struct reading *reading, const struct node *list, size_t most,
                          struct name *labels, size_t *count);
+/// Whether the bound of a standard of one figure, read before, can be violated at all. Among
+/// several checks one that always holds has its use. false: reported.
+bool figures_judge(struct reading *reading, const struct node *node,
+                   const struct standard *standard);
 /// Reads bound and degree of an overlay over a standard that was read before.
 bool figures_read_moved(struct reading *reading, const struct node *node,
                         struct standard *standard);

@@ -1,13 +1,14 @@
 #include "worker/standards/layers.h"
-#include "worker/standards/live.h"
 
 #include "worker/standards/days.h"
+#include "worker/standards/degrees.h"
+#include "worker/standards/live.h"
 #include "worker/standards/scope.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { CHAIN_SIZE = 400 };
+enum { CHAIN_SIZE = 400, WAY_OUT_SIZE = 128 };
 
 /// One end of a bound on its way down through the layers.
 struct end {
@@ -17,6 +18,7 @@ struct end {
     int64_t open, value;
     int64_t by_law;          // what law and agreement set; open: nothing
     struct bounds adaptable; // where a culture may move it; empty: nowhere
+    bool by_culture;         // a culture has said something about it
     char chain[CHAIN_SIZE];
 };
 
@@ -34,6 +36,25 @@ static void remember(struct end *end, const char *layer, const char *id, int64_t
              standard->unit, place);
 }
 
+/// A culture may move what is marked for it, within bounds; all others may only tighten.
+static void tell_loosening(const struct end *end, enum layer layer, const char *place,
+                           struct problems *problems) {
+    char way_out[WAY_OUT_SIZE];
+    const struct bounds *within = &end->adaptable;
+    const struct standard *standard = &end->rule->standard;
+    if (layer != LAYER_CULTURE)
+        snprintf(way_out, sizeof way_out, "a lower layer may only tighten");
+    else if (within->least > within->most)
+        snprintf(way_out, sizeof way_out,
+                 "a culture may loosen only what the standard marks as adaptable");
+    else
+        snprintf(way_out, sizeof way_out, "a culture may move it from %.12g to %.12g %s%s",
+                 (double)within->least * standard->step, (double)within->most * standard->step,
+                 standard->unit, end->by_law == end->open ? "" : ", and not behind the law");
+    problems_add(problems, ERR_CONFLICT, place, "this loosens bound.%s of %s: %s; %s", end->name,
+                 standard->id.text, end->chain, way_out);
+}
+
 /// One layer sets the end. false: it must not; reported.
 static bool set_end(struct end *end, enum layer layer, const char *id, int64_t value,
                     const char *place, struct problems *problems) {
@@ -42,11 +63,7 @@ static bool set_end(struct end *end, enum layer layer, const char *id, int64_t v
                   value <= end->adaptable.most && tighter(end, value, end->by_law);
     bool good = tighter(end, value, end->value) || adapts;
     remember(end, layer_names[layer], id, value, place);
-    if (!good)
-        problems_add(problems, ERR_CONFLICT, place,
-                     "this loosens bound.%s of %s: %s; tighten it, or mark the figure adaptable "
-                     "for a culture",
-                     end->name, end->rule->standard.id.text, end->chain);
+    if (!good) tell_loosening(end, layer, place, problems);
     if (layer == LAYER_LAW || layer == LAYER_AGREEMENT) end->by_law = value;
     end->value = value;
     return good;
@@ -85,6 +102,7 @@ static bool apply_layer(struct end *end, const struct standards *standards, enum
         }
         first = overlay;
     }
+    end->by_culture |= first && layer == LAYER_CULTURE;
     return !first || set_end(end, layer, first->id.text, end_of(&first->bound, end->least),
                              first->place, problems);
 }
@@ -98,19 +116,6 @@ static bool resolve_end(struct end *end, const struct standards *standards,
                              end->rule->place, problems)
                    : apply_layer(end, standards, (enum layer)layer, place, problems);
     return good;
-}
-
-static void take_degree(const struct standards *standards, const struct rule *rule,
-                        const struct standards_place *place, struct standard *standard) {
-    for (int layer = 0; layer < LAYER_COUNT; layer++)
-        for (size_t i = 0; i < standards->overlay_count; i++) {
-            const struct overlay *overlay = &standards->overlays[i];
-            if ((int)overlay->layer != layer || overlay->degree_count == 0 ||
-                !layers_concern(overlay, rule, place))
-                continue;
-            standard->degree_count = overlay->degree_count;
-            memcpy(standard->degree, overlay->degree, sizeof standard->degree);
-        }
 }
 
 unsigned layers_classes(const struct standard *standard) {
@@ -155,6 +160,10 @@ static bool suspends(const struct overlay *overlay, const struct rule *rule) {
     return false;
 }
 
+static void put(struct buffer *out, const char *text) {
+    buffer_put(out, text, strlen(text));
+}
+
 static void tell_suspension(struct buffer *chain, const struct overlay *overlay) {
     char from[DAY_TEXT_SIZE], until[DAY_TEXT_SIZE];
     day_text(overlay->days.from, from);
@@ -163,7 +172,7 @@ static void tell_suspension(struct buffer *chain, const struct overlay *overlay)
         "suspended: temporary ", overlay->id.text,  " from ", from,           " until ", until,
         ", approved by ",        overlay->approver, " (",     overlay->place, ")\n"};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++)
-        buffer_put(chain, pieces[i], strlen(pieces[i]));
+        put(chain, pieces[i]);
 }
 
 /// A standard may be suspended for a while, but not what law or agreement ask for.
@@ -190,13 +199,19 @@ static bool take_suspension(const struct standards *standards, const struct rule
     return true;
 }
 
-static void tell(struct buffer *chain, const struct end *end) {
+/// A country whose culture nobody has a figure for keeps the company's; no gap is filled by
+/// guessing.
+static void tell(struct buffer *chain, const struct end *end, const char *country) {
     if (!chain || end->value == end->open) return;
-    buffer_put(chain, "bound.", strlen("bound."));
-    buffer_put(chain, end->name, strlen(end->name));
-    buffer_put(chain, ": ", 2);
-    buffer_put(chain, end->chain, strlen(end->chain));
-    buffer_put(chain, "\n", 1);
+    put(chain, "bound.");
+    put(chain, end->name);
+    put(chain, ": ");
+    put(chain, end->chain);
+    if (end->adaptable.least <= end->adaptable.most && !end->by_culture) {
+        put(chain, "; culture has no figure for ");
+        put(chain, country);
+    }
+    put(chain, "\n");
 }
 
 bool layers_apply(const struct standards *standards, const struct rule *rule,
@@ -224,9 +239,9 @@ bool layers_apply(const struct standards *standards, const struct rule *rule,
         good = false;
     }
     standard->bound = (struct bounds){least.value, most.value};
-    take_degree(standards, rule, place, standard);
+    good = good && degrees_apply(standards, rule, place, standard, problems);
     take_permissions(standards, place, standard);
-    tell(chain, &least);
-    tell(chain, &most);
+    tell(chain, &least, place->country);
+    tell(chain, &most, place->country);
     return take_suspension(standards, rule, place, standard, chain, problems) && good;
 }

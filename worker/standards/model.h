@@ -35,6 +35,7 @@ struct places {
 
 struct scope {
     struct places branches, regions, countries, offerings;
+    char place[NODE_WHERE_SIZE]; // FILE:LINE:COLUMN; empty: it holds everywhere
 };
 
 /// Local days as numbers such as 20261201, both ends inside.
@@ -90,7 +91,7 @@ struct rule {
     unsigned examples[VERDICT_COUNT];              // how many are judged so
     struct days days;                              // in which this version of the standard holds
     struct bounds adaptable_least, adaptable_most; // where a culture may move the bound
-    char place[NODE_WHERE_SIZE];                   // FILE:LINE:COLUMN of its bound
+    char place[NODE_WHERE_SIZE];                   // FILE:LINE:COLUMN of its bound, if it has one
     char live_place[NODE_WHERE_SIZE];              // the same of its `live`
 };
 

@@ -35,12 +35,11 @@ static const struct rule *rule_named(const struct standards *model, const struct
 /// The overlay moves the bound of a standard; its degree has to move with it.
 static bool requirement_read(struct reading *reading, const struct node *node,
                              struct overlay *overlay) {
-    const struct node *named = node_find(node, "standard");
+    const struct node *named = node_need(node, "standard", reading->problems);
     if (!node_name(named, &overlay->standard, reading->problems)) return false;
     const struct rule *rule = rule_named(reading->model, &overlay->standard);
     if (!rule) {
-        node_problem(named, reading->problems, ERR_MISSING,
-                     "there is no standard %s; correct the name", overlay->standard.text);
+        name_unknown(reading, named, LIST_STANDARDS, overlay->standard.text);
         return false;
     }
     if (rule->standard.checks.count > 0) {
@@ -80,7 +79,7 @@ static bool classes_read(struct reading *reading, const struct node *list, bool 
     static const unsigned forbidden[] = {1u << LEGAL_P1, 1u << LEGAL_P2, 1u << LEGAL_P3,
                                          1u << LEGAL_P4, 1u << LEGAL_P5, PERMIT_LIVE};
     static const unsigned permitted[] = {1u << LEGAL_P3, PERMIT_LIVE};
-    if (!node_list(list, 1, 6, reading->problems)) return false;
+    if (!read_list(reading, list, 6)) return false;
     bool good = true;
     for (const struct node *item = list->first; item; item = item->next) {
         int place;
@@ -126,7 +125,7 @@ static bool suspension_read(struct reading *reading, const struct node *node,
     }
     if (!node_text(node_need(node, "approver", reading->problems), 1, TEXT_SIZE_MAX, &approver,
                    reading->problems) ||
-        !node_list(list, 1, SUSPENDS_MAX, reading->problems))
+        !read_list(reading, list, SUSPENDS_MAX))
         return false;
     overlay->approver = strdup(approver);
     reading->no_memory |= overlay->approver == NULL;
@@ -136,8 +135,7 @@ static bool suspension_read(struct reading *reading, const struct node *node,
         if (!node_name(item, id, reading->problems)) {
             good = false;
         } else if (!rule_named(reading->model, id)) {
-            node_problem(item, reading->problems, ERR_MISSING,
-                         "there is no standard %s; correct the name", id->text);
+            name_unknown(reading, item, LIST_STANDARDS, id->text);
             good = false;
         } else {
             overlay->suspend_count++;
@@ -146,17 +144,30 @@ static bool suspension_read(struct reading *reading, const struct node *node,
     return good;
 }
 
+/// A key that belongs to another kind of overlay says nothing here.
+static bool no_stray(struct reading *reading, const struct node *node, const char *key,
+                     const char *kind) {
+    const struct node *found = node_find(node, key);
+    if (found)
+        node_problem(found, reading->problems, ERR_CONFLICT,
+                     "%s belongs to an overlay with %s; remove it, or write a second overlay", key,
+                     kind);
+    return !found;
+}
+
 static bool content_read(struct reading *reading, const struct node *node,
                          struct overlay *overlay) {
     bool permission = node_find(node, "permits") || node_find(node, "forbids");
     bool requirement = node_find(node, "standard") || node_find(node, "bound");
     bool suspension = node_find(node, "suspends");
     if (permission + requirement + suspension != 1) {
-        node_problem(
-            node, reading->problems, ERR_CONFLICT,
-            "an overlay has either standard and bound, or permits or forbids, or suspends");
+        node_problem(node, reading->problems, ERR_CONFLICT,
+                     "an overlay has one of three: standard and bound; permits or forbids; "
+                     "suspends");
         return false;
     }
+    if (!suspension && !no_stray(reading, node, "approver", "suspends")) return false;
+    if (!requirement && !no_stray(reading, node, "degree", "standard and bound")) return false;
     if (suspension) return suspension_read(reading, node, overlay);
     return permission ? permission_read(reading, node, overlay)
                       : requirement_read(reading, node, overlay);
@@ -190,7 +201,7 @@ bool overlay_read(struct reading *reading, const struct node *node, struct overl
                                        "until",   "suspends", "approver", NULL};
     static const char *const where_keys[] = {"branches", "regions", "countries", "offerings", NULL};
     const char *source;
-    bool good = node_map(node, keys, reading->problems);
+    bool known = node_map(node, keys, reading->problems), good = known;
     if (node->kind != NODE_MAP) return false;
     node_where(node, overlay->place);
     good &=
@@ -204,7 +215,8 @@ bool overlay_read(struct reading *reading, const struct node *node, struct overl
     if (where)
         good &= node_map(where, where_keys, reading->problems) &&
                 scope_read(reading, where, &overlay->where);
-    return layer_read(reading, node, overlay) && when_read(reading, node, overlay) &&
+    // Which kind of overlay it is, an unknown key may be meant to say.
+    return layer_read(reading, node, overlay) && when_read(reading, node, overlay) && known &&
            content_read(reading, node, overlay) && good && overlay->source;
 }
 

@@ -52,9 +52,7 @@ static bool norm_read(struct reading *reading, const struct node *node, struct s
     if (!node_id(named, &standard->norm, reading->problems)) return false;
     const struct statement *norm = statements_find(&reading->model->norms, &standard->norm);
     if (!norm) {
-        node_problem(named, reading->problems, ERR_MISSING,
-                     "norm %s is not in norms.yaml; add it there or correct the name",
-                     standard->norm.text);
+        name_unknown(reading, named, LIST_NORMS, standard->norm.text);
         return false;
     }
     standard->value = norm->value;
@@ -63,27 +61,15 @@ static bool norm_read(struct reading *reading, const struct node *node, struct s
 
 static bool offerings_read(struct reading *reading, const struct node *list,
                            struct standard *standard) {
-    const struct standards *model = reading->model;
-    if (!node_list(list, 1, OFFERINGS_MAX, reading->problems)) return false;
+    if (!read_list(reading, list, OFFERINGS_MAX)) return false;
     standard->any_offering = false;
     bool good = true;
     for (const struct node *item = list->first; item; item = item->next) {
-        struct id id;
-        if (!node_id(item, &id, reading->problems)) {
+        size_t place;
+        if (read_offering(reading, item, &place))
+            standard->offerings |= UINT64_C(1) << place;
+        else
             good = false;
-            continue;
-        }
-        size_t i = 0;
-        while (i < model->offering_count && !id_equal(&model->offerings[i].offering.id, &id))
-            i++;
-        if (i == model->offering_count) {
-            node_problem(item, reading->problems, ERR_MISSING,
-                         "offering %s is not in offerings.yaml; add it there or correct the name",
-                         id.text);
-            good = false;
-            continue;
-        }
-        standard->offerings |= UINT64_C(1) << i;
     }
     return good;
 }
@@ -93,7 +79,7 @@ static bool outcomes_read(struct reading *reading, const struct node *list,
     const char *names[OUTCOME_COUNT] = {NULL}; // without "open", which is never judged
     for (int i = OUTCOME_OPEN + 1; i < OUTCOME_COUNT; i++)
         names[i - 1] = outcome_name((enum outcome)i);
-    if (!node_list(list, 1, OUTCOME_COUNT - 1, reading->problems)) return false;
+    if (!read_list(reading, list, OUTCOME_COUNT - 1)) return false;
     standard->outcomes = 0;
     bool good = true;
     for (const struct node *item = list->first; item; item = item->next) {
@@ -109,15 +95,16 @@ static bool outcomes_read(struct reading *reading, const struct node *list,
 /// "09:30", or "24:00" for the end of the day, as minutes of the day.
 static bool clock_read(struct reading *reading, const struct node *node, uint16_t *minutes) {
     const char *text;
-    if (!node_text(node, 5, 5, &text, reading->problems)) return false;
+    if (!node_text(node, 1, TEXT_SIZE_MAX, &text, reading->problems)) return false;
     static const char form[] = "00:00";
-    bool good = true;
-    for (int i = 0; i < 5; i++)
-        good &= form[i] == ':' ? text[i] == ':' : text[i] >= '0' && text[i] <= '9';
-    int hour = (text[0] - '0') * 10 + text[1] - '0', minute = (text[3] - '0') * 10 + text[4] - '0';
+    bool good = strlen(text) == strlen(form);
+    for (size_t i = 0; good && form[i]; i++)
+        good = form[i] == ':' ? text[i] == ':' : text[i] >= '0' && text[i] <= '9';
+    int hour = good ? (text[0] - '0') * 10 + text[1] - '0' : 0;
+    int minute = good ? (text[3] - '0') * 10 + text[4] - '0' : 0;
     if (!good || minute > 59 || hour * 60 + minute > DAY_MINUTES) {
         node_problem(node, reading->problems, ERR_FORMAT,
-                     "%s is no time of day; write \"00:00\" to \"24:00\"", text);
+                     "%.40s is no time of day; write \"00:00\" to \"24:00\"", text);
         return false;
     }
     *minutes = (uint16_t)(hour * 60 + minute);
@@ -131,7 +118,7 @@ static bool hours_entry_read(struct reading *reading, const struct node *node,
     if (!node_map(node, keys, reading->problems)) return false;
     const struct node *days = node_find(node, "days");
     hours->days = days ? 0 : 0x7f;
-    bool good = !days || node_list(days, 1, 7, reading->problems);
+    bool good = !days || read_list(reading, days, 7);
     for (const struct node *day = days && good ? days->first : NULL; day; day = day->next) {
         int place;
         if (node_choice(day, weekday_names, &place, reading->problems))
@@ -143,8 +130,8 @@ static bool hours_entry_read(struct reading *reading, const struct node *node,
     good &= clock_read(reading, node_need(node, "to", reading->problems), &hours->to);
     if (good && hours->from >= hours->to) {
         node_problem(node, reading->problems, ERR_CONFLICT,
-                     "from lies behind to; write two entries, one until \"24:00\" and one from "
-                     "\"00:00\"");
+                     "these hours are never: to must lie behind from; over midnight write two "
+                     "entries, one until \"24:00\" and one from \"00:00\"");
         return false;
     }
     return good;
@@ -214,7 +201,7 @@ bool rule_read(struct reading *reading, const struct node *node, struct rule *ru
     good &= applies_read(reading, node, rule);
     good &= days_read(reading, node, &rule->days);
     const struct node *bound = node_find(node, "bound");
-    if (bound) node_where(bound, rule->place);
+    node_where(bound ? bound : node, rule->place);
     good &= excuses_read(reading, node, standard, rule->excuses);
     return checks_read(reading, node, standard) &&
            figures_read_adaptable(reading, node, standard, &rule->adaptable_least,

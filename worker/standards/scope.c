@@ -11,7 +11,7 @@ static bool places_read(struct reading *reading, const struct node *map, const c
                         struct places *places) {
     const struct node *list = node_find(map, key);
     if (!list) return true;
-    if (!node_list(list, 1, PLACES_MAX, reading->problems)) return false;
+    if (!read_list(reading, list, PLACES_MAX)) return false;
     bool good = true;
     for (const struct node *item = list->first; item; item = item->next) {
         struct id *place = &places->items[places->count];
@@ -31,6 +31,7 @@ static bool places_read(struct reading *reading, const struct node *map, const c
 }
 
 bool scope_read(struct reading *reading, const struct node *map, struct scope *scope) {
+    node_where(map, scope->place);
     bool good = places_read(reading, map, "branches", &scope->branches);
     good &= places_read(reading, map, "regions", &scope->regions);
     good &= places_read(reading, map, "countries", &scope->countries);
@@ -38,21 +39,12 @@ bool scope_read(struct reading *reading, const struct node *map, struct scope *s
 }
 
 bool scope_offerings_read(struct reading *reading, const struct node *list, struct scope *scope) {
-    const struct standards *model = reading->model;
-    if (!node_list(list, 1, PLACES_MAX, reading->problems)) return false;
+    if (!read_list(reading, list, PLACES_MAX)) return false;
     for (const struct node *item = list->first; item; item = item->next) {
-        struct id *id = &scope->offerings.items[scope->offerings.count];
-        size_t i = 0;
-        if (!node_id(item, id, reading->problems)) return false;
-        while (i < model->offering_count && !id_equal(&model->offerings[i].offering.id, id))
-            i++;
-        if (i == model->offering_count) {
-            node_problem(item, reading->problems, ERR_MISSING,
-                         "offering %s is not in offerings.yaml; add it there or correct the name",
-                         id->text);
-            return false;
-        }
-        scope->offerings.count++;
+        size_t place;
+        if (!read_offering(reading, item, &place)) return false;
+        scope->offerings.items[scope->offerings.count++] =
+            reading->model->offerings[place].offering.id;
     }
     return true;
 }

@@ -29,11 +29,12 @@ struct standards;
 /// Read and check everything, trace each standard to its value, and run the examples that stand in
 /// the files. What is not understood or has no effect yet is refused, never skipped.
 ///
-/// measures    must outlive the result
+/// measures    must outlive the result; NULL: they have mistakes, which were told; it fails then,
+///             and does not tell once more of what needs one
 /// *out        written only on success; standards_free it
 /// problems    all errors of all files: file, line, column, way out
 ///
-/// ERR_FORMAT  at least one problem was added
+/// ERR_FORMAT  at least one problem was added, or there are no measures
 /// ERR_NOMEM   also added
 MUST_CHECK enum err standards_read(const struct standards_file *files, size_t count,
                                    const struct measures *measures, struct standards **out,

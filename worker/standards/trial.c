@@ -14,6 +14,7 @@ enum {
     SPANS_MAX = 16,
     LABELS_MAX = 32,
     SERIES_MAX = 3 * (PARTS_MAX + 1), // of each figure: its own, and those that anchor its span
+    MEASURED_SIZE = 128,
     SECONDS_MOST = 24 * 3600
 };
 static const int64_t MONDAY_MS = INT64_C(1000080000000); // 2001-09-10, 0:00 UTC
@@ -56,13 +57,13 @@ static bool hour_read(struct trial *trial, const struct node *node) {
     int day = 0, hour, minute, read = 0;
     trial->base_ms = MONDAY_MS;
     if (!node) return true;
-    if (!node_text(node, 9, 9, &text, trial->reading->problems)) return false;
+    if (!node_text(node, 1, TEXT_SIZE_MAX, &text, trial->reading->problems)) return false;
     while (weekday_names[day] && strncmp(weekday_names[day], text, 3) != 0)
         day++;
     if (!weekday_names[day] || sscanf(text + 3, " %2d:%2d%n", &hour, &minute, &read) != 2 ||
-        read != 6 || hour < 0 || hour > 23 || minute < 0 || minute > 59) {
+        read != 6 || text[3 + read] || hour < 0 || hour > 23 || minute < 0 || minute > 59) {
         node_problem(node, trial->reading->problems, ERR_FORMAT,
-                     "%s is no day and hour; write such as \"tue 09:30\"", text);
+                     "%.40s is no day and hour; write such as \"tue 09:30\"", text);
         return false;
     }
     trial->base_ms += day * (int64_t)DAY_MS + hour * HOUR_MS + minute * MINUTE_MS;
@@ -80,7 +81,11 @@ static bool encounter_read(struct trial *trial, const struct node *given) {
     good &= time_read(trial, given, "started", &encounter->started_ms);
     good &= time_read(trial, given, "ended", &encounter->ended_ms);
     const struct node *offering = node_find(given, "offering");
-    if (offering) good &= node_id(offering, &encounter->offering, problems);
+    size_t place;
+    if (offering && read_offering(trial->reading, offering, &place))
+        encounter->offering = trial->reading->model->offerings[place].offering.id;
+    else
+        good &= !offering;
     const struct node *outcome = node_find(given, "outcome");
     if (outcome &&
         !(outcome->text && outcome_parse(outcome->text, outcome->size, &encounter->outcome))) {
@@ -90,8 +95,8 @@ static bool encounter_read(struct trial *trial, const struct node *given) {
     }
     if (good && (encounter_check(encounter, NULL) || encounter->ended_ms == TIME_NONE)) {
         node_problem(given, problems, ERR_CONFLICT,
-                     "the example needs ended, and its times in the order issued, called, started, "
-                     "ended");
+                     "the example's times do not fit; it needs ended, and issued, called, started, "
+                     "ended in this order");
         return false;
     }
     return good;
@@ -130,10 +135,15 @@ static bool watched_read(struct trial *trial, const struct node *given, size_t a
 static bool member_add(struct trial *trial, struct series *series, const struct node *node,
                        int64_t at_ms, int32_t value, uint8_t confidence) {
     struct columns *columns = &series->columns;
-    if (columns->count == MEMBERS_MAX ||
-        (columns->count > 0 && columns->t_ms[columns->count - 1] > at_ms)) {
+    if (columns->count == MEMBERS_MAX) {
+        node_problem(node, trial->reading->problems, ERR_FULL,
+                     "an example has room for %d samples or events of a measure; shorten it",
+                     MEMBERS_MAX);
+        return false;
+    }
+    if (columns->count > 0 && columns->t_ms[columns->count - 1] > at_ms) {
         node_problem(node, trial->reading->problems, ERR_CONFLICT,
-                     "at most %d samples or events, in the order of time", MEMBERS_MAX);
+                     "this lies before what stands in front of it; sort them by time");
         return false;
     }
     columns->t_ms[columns->count] = (int32_t)at_ms;
@@ -189,8 +199,8 @@ static bool label_read(struct trial *trial, size_t at, const struct node *node, 
     while (i < series->label_count && strcmp(labels[i].text, label.text) != 0)
         i++;
     if (i == LABELS_MAX) {
-        node_problem(node, trial->reading->problems, ERR_FULL, "at most %d labels in an example",
-                     LABELS_MAX);
+        node_problem(node, trial->reading->problems, ERR_FULL,
+                     "an example has room for %d labels; use fewer", LABELS_MAX);
         return false;
     }
     labels[i] = label;
@@ -323,12 +333,15 @@ static bool expected(struct trial *trial, const struct node *expect) {
     int want;
     if (!node_choice(expect, names, &want, problems)) return false;
     if ((enum verdict)want == got->verdict) return true;
+    char measured[MEASURED_SIZE] = "";
+    if (isfinite(got->measured))
+        snprintf(measured, sizeof measured, " measured %.6g %s, limit %.6g %s,", got->measured,
+                 trial->standard->unit, got->limit, trial->standard->unit);
     node_problem(expect, problems, ERR_CONFLICT,
-                 "standard %s: this example is %s (%s; measured %.6g %s, limit %.6g %s, coverage "
-                 "%.1f %%), not %s; correct the example or the standard",
+                 "standard %s: this example is %s (%s;%s coverage %.1f %%), not %s; correct the "
+                 "example or the standard",
                  trial->standard->id.text, verdict_name(got->verdict), reason_name(got->reason),
-                 got->measured, trial->standard->unit, got->limit, trial->standard->unit,
-                 fmax(0, got->coverage_millionths) / 1e4, expect->text);
+                 measured, fmax(0, got->coverage_millionths) / 1e4, expect->text);
     return false;
 }
 

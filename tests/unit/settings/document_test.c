@@ -265,6 +265,21 @@ Test(document, unknown_and_missing_keys_are_named_with_the_nearest_known_one) {
 }
 
 // A hundred mistakes are counted; as many sentences as fit are kept.
+// One mistake, one sentence: only what was told as misspelt is not told as missing, too.
+Test(document, a_misspelt_key_is_not_missing_besides) {
+    static const char *const keys[] = {"weight", "from", "from_s", NULL};
+    struct document *document = parse("wieght: 1\nfrom_s: 2\n");
+    const struct node *root = document_root(document);
+    cr_assert(not(node_map(root, keys, &problems)));
+    cr_assert(eq(ptr, (void *)node_need(root, "weight", &problems), NULL));
+    cr_assert(eq(str, (char *)sentence(),
+                 "f.yaml:1:9: 'wieght' is not known here; did you mean 'weight'?"));
+    cr_assert(eq(ptr, (void *)node_need(root, "from", &problems), NULL));
+    cr_assert(eq(sz, problems.count, 2));
+    cr_assert(eq(str, problems.items[1].text, "f.yaml:1:1: 'from' is missing; add it"));
+    document_free(document);
+}
+
 Test(document, problems_are_bounded) {
     problems = (struct problems){0};
     for (int i = 0; i < 100; i++)

@@ -118,11 +118,35 @@ Test(editions, a_document_that_is_too_large_is_refused) {
     memset(large, 'a', EDITION_BYTES_MAX);
     const struct standards_file file = {"values.yaml", {large, EDITION_BYTES_MAX}};
     cr_assert(eq(int, edition_init(&edition, &file, 1, &problem), ERR_FULL));
+    cr_assert(strstr(problem.text, "the documents have") != NULL);
     edition_fini(&edition);
     const struct standards_file latin = {"values.yaml", {(const uint8_t *)"\xe4", 1}};
     cr_assert(eq(int, edition_init(&edition, &latin, 1, &problem), ERR_FORMAT));
+    cr_assert(strstr(problem.text, "is not UTF-8") != NULL);
     edition_fini(&edition);
     free(large);
+}
+
+// What workers take up is bounded, whoever published it.
+Test(editions, that_are_too_large_together_are_refused) {
+    enum { LARGE = EDITION_BYTES_MAX - 1024, COUNT = EDITIONS_BYTES_MAX / LARGE + 1 };
+    struct editions *editions = calloc(1, sizeof *editions);
+    char *large = malloc(LARGE + 1), *text;
+    struct problem problem;
+    memset(large, 'a', LARGE);
+    large[LARGE] = '\0';
+    for (int i = 0; i < COUNT; i++)
+        append(editions, large, 20260101 + i, 0);
+    cr_assert(eq(int, editions_write(editions, &text, &problem), ERR_FULL));
+    cr_assert(strstr(problem.text, "all editions together have more") != NULL);
+    editions_free(editions);
+    free(large);
+    uint8_t *larger = malloc(EDITIONS_BYTES_MAX + 1);
+    memset(larger, ' ', EDITIONS_BYTES_MAX + 1);
+    struct bytes read = {larger, EDITIONS_BYTES_MAX + 1};
+    cr_assert(eq(int, editions_read(read, &editions, &problem), ERR_FULL));
+    cr_assert(strstr(problem.text, "bytes; at most") != NULL);
+    free(larger);
 }
 
 static void refused(const char *text, enum err expected, const char *sentence) {
@@ -135,7 +159,7 @@ static void refused(const char *text, enum err expected, const char *sentence) {
 
 #define EDITION(from, hash)                                                                        \
     "{\"from\":\"" from "\",\"published_ms\":1,\"by\":\"a\",\"hash\":\"" hash "\",\"documents\":{" \
-                                                                              "}}"
+    "}}"
 // printf '{}' | sha256sum
 #define HASH_OF_NOTHING "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
@@ -145,6 +169,9 @@ Test(editions, what_is_damaged_or_newer_is_refused) {
     refused("{\"version\":1,\"editions\":[]}", ERR_FORMAT, "no list");
     refused("{\"version\":1,\"editions\":[{}]}", ERR_FORMAT, "is damaged");
     refused("{\"version\":1,\"editions\":[" EDITION("", "aa") "]}", ERR_FORMAT, "another hash");
+    refused("{\"version\":1,\"editions\":[{\"from\":\"\",\"published_ms\":1,\"by\":\"a\",\"hash\":"
+            "\"a\",\"documents\":{\"norms.yaml\":1}}]}",
+            ERR_FORMAT, "is no text");
     refused("{\"version\":1,\"editions\":[" EDITION("2026-13-01", HASH_OF_NOTHING) "]}", ERR_FORMAT,
             "is damaged");
     refused("{\"version\":1,\"editions\":[" EDITION("2026-12-01", HASH_OF_NOTHING) "," EDITION(

@@ -248,7 +248,7 @@ Test(layers, the_chain_of_a_figure_is_told) {
     buffer_put_u8(&out, 0);
     cr_assert(eq(str, (char *)out.data,
                  "bound.least: company 0.8 m (standards/a.yaml:11:10) > region r 0.9 m "
-                 "(overlays/o.yaml:1:3)\n"));
+                 "(overlays/o.yaml:1:3); culture has no figure for DE\n"));
     buffer_fini(&out);
 }
 
@@ -265,9 +265,11 @@ Test(layers, each_mistake_in_an_overlay_is_told) {
         {OVERLAY("x", "king", "forbids: [P1]"), "king"},
         {OVERLAY("x", "law", "permits: [P3]"), "only the layer agreement can permit"},
         {OVERLAY("x", "agreement", "permits: [P5]"), "P5"},
-        {OVERLAY("x", "region", "standard: none, bound: {least: 1}"), "there is no standard none"},
+        {OVERLAY("x", "region", "standard: none, bound: {least: 1}"),
+         "standard none is not in standards/"},
         {OVERLAY("x", "region", "standard: near"), "bound"},
-        {OVERLAY("x", "region", "standard: near, bound: {least: 1}, forbids: [P1]"), "either"},
+        {OVERLAY("x", "region", "standard: near, bound: {least: 1}, forbids: [P1]"),
+         "one of three"},
         {OVERLAY("x", "region", "standard: near, bound: {least: 0.805}"), "not a multiple"},
         {OVERLAY("x", "region", "standard: smile, bound: {least: 0.3}"), "add degree"},
         {OVERLAY("x", "law", "standard: smile, bound: {least: 0.1}, degree: [[0, 0], [1, 1]]"),
@@ -366,7 +368,7 @@ Test(layers, a_suspension_needs_who_why_and_until_when) {
          "only the layer temporary"},
         {"- {overlay: s, layer: temporary, source: x, approver: y, from: 2026-12-01, until: "
          "2026-12-02, suspends: [nera]}",
-         "no standard nera"},
+         "standard nera is not in standards/"},
         {"- {overlay: s, layer: temporary, source: x, approver: y, from: 2026-12-01, until: "
          "2026-11-30, suspends: [near]}",
          "until lies before from"},
@@ -519,4 +521,80 @@ Test(layers, no_lower_layer_ever_loosens_or_opens_again) {
     }
     cr_assert(gt(int, refused, 300));
     cr_assert(gt(int, taken, 300));
+}
+
+/// The degree of two corners at a figure in hundredths, in millionths; both ends go on.
+static double graded(const int corners[4], int at) {
+    if (at <= corners[0]) return corners[1];
+    if (at >= corners[2]) return corners[3];
+    return corners[1] +
+           (double)(corners[3] - corners[1]) * (at - corners[0]) / (corners[2] - corners[0]);
+}
+
+static void random_degree(int corners[4]) {
+    corners[0] = random_below(19);
+    corners[1] = 250000 * random_below(3);
+    corners[2] = 20;
+    corners[3] = MILLION;
+}
+
+// A lower layer could grant a violation more by its degree than by its bound: 1,000 random pairs of
+// a region below the company, each compared hundredth by hundredth.
+Test(layers, no_lower_layer_ever_loosens_by_its_degree) {
+    static const int company[] = {0, 0, 20, MILLION};
+    int refused = 0, taken = 0;
+    for (int round = 0; round < 1000; round++) {
+        int region[4], branch[4];
+        char text[1024];
+        random_degree(region);
+        random_degree(branch);
+        bool loosens = false;
+        for (int at = 0; at <= 100; at++)
+            loosens |=
+                graded(region, at) > graded(company, at) || graded(branch, at) > graded(region, at);
+        snprintf(text, sizeof text,
+                 OVERLAY("r", "region",
+                         "standard: smile, bound: {least: 0.2}, degree: [[%.2f, "
+                         "%.2f], [0.2, 1]]")
+                     OVERLAY("b", "branch",
+                             "standard: smile, bound: {least: 0.2}, degree: "
+                             "[[%.2f, %.2f], [0.2, 1]]"),
+                 region[0] / 100.0, region[1] / 1e6, branch[0] / 100.0, branch[1] / 1e6);
+        cr_assert(eq(int, read_overlays(text), ERR_NONE), "%s", text);
+        struct standards_place place = {.branch = "b", .region = "north", .country = "DE"};
+        enum err err = standards_resolve(standards, &place, &set, &problems);
+        cr_assert(eq(int, err != ERR_NONE, loosens), "round %d: %s", round, text);
+        refused += err != ERR_NONE;
+        taken += err == ERR_NONE;
+    }
+    cr_assert(gt(int, refused, 100));
+    cr_assert(gt(int, taken, 50));
+}
+
+Test(layers, a_loosened_degree_is_told_with_the_chain) {
+    cr_assert(eq(int,
+                 resolve(OVERLAY("r", "region",
+                                 "standard: smile, bound: {least: 0.2}, degree: [[0.1, 0.75], "
+                                 "[0.2, 1]]"),
+                         "b", "DE"),
+                 ERR_CONFLICT));
+    cr_assert(told("this loosens the degree of smile at 0"));
+    cr_assert(told("company 0 (standards/a.yaml:"));
+    cr_assert(told(" > region r 0.75 (overlays/o.yaml:1:3)"));
+}
+
+// Its bound has to be one that a culture may move at all; then its degree moves with it.
+Test(layers, only_a_culture_that_may_move_the_bound_may_grant_more) {
+#define GRADED(least)                                                                              \
+    OVERLAY("c", "culture",                                                                        \
+            "standard: near, bound: {least: " least "}, degree: [[0.1, 0], [" least ", 1]]")
+    cr_assert(eq(int, resolve(GRADED("0.7"), "b", "DE"), ERR_NONE));
+    cr_assert(eq(sz, set->items[0].degree_count, 2));
+    cr_assert(eq(int,
+                 resolve(OVERLAY("c", "culture",
+                                 "standard: smile, bound: {least: 0.2}, degree: [[0.1, 0.75], "
+                                 "[0.2, 1]]"),
+                         "b", "DE"),
+                 ERR_CONFLICT));
+#undef GRADED
 }

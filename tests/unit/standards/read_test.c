@@ -161,7 +161,8 @@ static const struct broken {
     {4, "status: active", "status: live", "standards/a.yaml:4:11", "live"},
     {4, ", en: Not too close", "", "standards/a.yaml:5:9", "en"},
     {4, "  source: Hall\n", "", "standards/a.yaml:1:3", "source"},
-    {4, "distance.client", "distance.clint", "standards/a.yaml:7:12", "distance.clint is unknown"},
+    {4, "distance.client", "distance.clint", "standards/a.yaml:7:12",
+     "measure distance.clint is not in measures.yaml"},
     {4, "distance.client", "audio.phrase", "standards/a.yaml:7:12", "the measure has events"},
     {4, "distance.client", "vision.joy", "standards/a.yaml:7:12", "the law forbids"},
     {4, "during: service", "during: lunch", "standards/a.yaml:8:11", "lunch"},
@@ -176,7 +177,8 @@ static const struct broken {
     {4, "least: 0.45", "least: 0.455", "standards/a.yaml:11:18", "not a multiple of 0.01"},
     {4, "least: 0.45", "least: 25", "standards/a.yaml:11:18", "25"},
     {4, "least: 0.45", "least: 2, most: 1", "standards/a.yaml:11:10", "least lies above most"},
-    {4, "{least: 0.45}", "{}", "standards/a.yaml:11:10", "bound needs least, most or both"},
+    {4, "{least: 0.45}", "{}", "standards/a.yaml:11:10",
+     "bound needs an end; write least, most or both"},
     {4, "least: 0.45", "at_least: 0.45", "standards/a.yaml:11:21", "did you mean 'least'"},
     {4, "  unit: m\n", "  unit: m\n  band: {least: 1}\n", "standards/a.yaml:11:9",
      "band means nothing for this statistic"},
@@ -191,7 +193,8 @@ static const struct broken {
     {4, "attribution: employee", "attribution: boss", "standards/a.yaml:15:16", "boss"},
     {4, "[cash]", "[cahs]", "standards/a.yaml:16:25", "offering cahs is not in offerings.yaml"},
     {4, "offerings: [cash]", "hours: 9-17", "standards/a.yaml:16:20", "list"},
-    {4, "offerings: [cash]", "hours: [{from: 9am, to: \"17:00\"}]", "standards/a.yaml:16:28", "5"},
+    {4, "offerings: [cash]", "hours: [{from: 9am, to: \"17:00\"}]", "standards/a.yaml:16:28",
+     "9am is no time of day"},
     {4, "offerings: [cash]", "hours: [{from: \"18:00\", to: \"09:00\"}]", "standards/a.yaml:16:21",
      "write two entries"},
     {4, "offerings: [cash]", "hours: [{days: [mo], from: \"08:00\", to: \"09:60\"}]",
@@ -208,11 +211,12 @@ static const struct broken {
     {4, "expect: met", "expect: not_met", "standards/a.yaml:19:15",
      "this example is met (held; measured 1 m, limit 0.45 m, coverage 100.0 %), not not_met"},
     {4, "samples: [[0, 0]]", "samples: [[0, 0, 0.4]]", "standards/a.yaml:21:15", "no_sample"},
-    {4, "samples: [[0, 0]]", "samples: [[5, 0], [4, 0]]", "standards/a.yaml:20:", "order of time"},
+    {4, "samples: [[0, 0]]", "samples: [[5, 0], [4, 0]]",
+     "standards/a.yaml:20:", "sort them by time"},
     {4, "samples: [[0, 0]]", "events: [[0, x]]", "standards/a.yaml:20:", "remove them"},
     {4, "watched: []", "watched: [[5, 4]]", "standards/a.yaml:22:", "ascend"},
     {4, "started: 0, ended: 10, offering: cash, watched", "started: 11, ended: 10, watched",
-     "standards/a.yaml:22:14", "in the order issued"},
+     "standards/a.yaml:22:14", "times do not fit"},
     {4, "expect: insufficient_evidence", "expect: unclear", "standards/a.yaml:23:15", "unclear"},
 };
 
@@ -263,15 +267,19 @@ Test(read, a_missing_or_unknown_file_is_told) {
                                      {"value.yaml", bytes_of_text(texts[0])}};
     cr_assert(eq(int, standards_read(files, 2, &measures, &standards, &problems), ERR_FORMAT));
     cr_assert(eq(sz, problems.count, 4)); // value.yaml; norms, offerings, scoring
+    cr_assert(strstr(problems.items[0].text, "not a file of standards") != NULL);
+    cr_assert(strstr(problems.items[1].text, "norms.yaml: is missing") != NULL);
 }
 
 Test(read, drafts_and_retired_ones_are_checked_but_not_in_the_set) {
     replace(4, "status: active", "status: draft");
     cr_assert(eq(int, read_all(), ERR_NONE));
     cr_assert(eq(sz, set_count("b", "DE"), 0));
-    cr_assert(eq(sz, standards_warnings(standards)->count, 1));
+    cr_assert(eq(sz, standards_warnings(standards)->count, 2));
     cr_assert(strstr(standards_warnings(standards)->items[0].text,
                      "values.yaml:1:10: no working standard serves the value respect") != NULL);
+    cr_assert(strstr(standards_warnings(standards)->items[1].text,
+                     "norms.yaml:1:9: no working standard makes the norm space concrete") != NULL);
     replace(4, "expect: met", "expect: not_met");
     cr_assert(eq(int, read_all(), ERR_FORMAT));
 }
@@ -281,7 +289,7 @@ Test(read, a_visible_expression_needs_an_agreement) {
     replace(4, "unit: m", "unit: \"1\"");
     cr_assert(eq(int, read_all(), ERR_NONE));
     cr_assert(strstr(standards_warnings(standards)->items[0].text,
-                     "where no agreement permits it") != NULL);
+                     "is of class P3: the standard is not_selected, except") != NULL);
     struct standard_set *set;
     struct standards_place place = {.branch = "b", .region = "r", .country = "DE"};
     cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));

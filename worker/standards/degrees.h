@@ -1,0 +1,13 @@
+#pragma once
+// What the layers make of a standard's degree: like its bound it only tightens on the way down, so
+// that no lower layer grants a violation more than the one above.
+
+#include "worker/standards/model.h"
+
+/// Gives *standard, a copy of the rule's whose bound has been resolved, the degree of the lowest
+/// layer that has one.
+/// false     one grants more than the one above it, though it is no culture that may move the
+///           standard; or two of one layer have one: reported with the chain
+bool degrees_apply(const struct standards *standards, const struct rule *rule,
+                   const struct standards_place *place, struct standard *standard,
+                   struct problems *problems);
