@@ -7,22 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMERS = 8, SUCCESSOR_MS = 6000, LATER_MS = 200 };
+enum { FORMERS = 8, LATER_MS = 200 };
 
-static const struct dispatch_limits dispatch_limits_of = {.workers = WORKERS,
-                                                          .batches = 24,
-                                                          .bytes = 64 * 1024,
-                                                          .quantum = 512,
-                                                          .worker_silence_ms = SILENCE_MS,
-                                                          .job_ms = JOB_MS,
-                                                          .settle_probe_ms = 4000,
-                                                          .death_apart_ms = 300,
-                                                          .deaths = 3};
+static const struct dispatch_limits dispatch_limits_of = {
+    .workers = WORKERS, .batches = 24, .bytes = 64 * 1024, .quantum = 512, .deaths = 3};
 
 // Connections: the newest process that speaks for a name is believed -----------------------------
 
-static bool heard(struct connection *connection, uint32_t peer, uint64_t now_ms, bool *news) {
-    bool silent = now_ms - connection->heard_ms > SUCCESSOR_MS;
+static bool heard(const struct simulation *s, struct connection *connection, uint32_t peer,
+                  bool *news) {
+    uint64_t now_ms = s->now_ms;
+    bool silent = now_ms - connection->heard_ms > 3 * s->world->pace->silence_ms;
     *news = false;
     if (connection->known && connection->peer == peer) {
         connection->heard_ms = now_ms;
@@ -111,10 +106,12 @@ static void answer_later(struct broker *broker, const struct dispatch_action *ac
 static void worker_lost(struct simulation *s, const struct dispatch_action *action) {
     trace(s, "broker: worker %u lost, %s, %u jobs", action->worker,
           dispatch_reason_name(action->reason), action->jobs);
-    // A job that comes twice may make a worker drop another one that it has no room for.
+    // A job that comes twice, or credit that comes late, may make a worker drop another job that it
+    // has no room for.
     bool explained = s->faults[FAULT_LOSS] || s->faults[FAULT_PARTITION] ||
-                     s->faults[FAULT_DUPLICATE] || s->faults[FAULT_FREEZE] ||
-                     s->now_ms < s->redis.trouble_ms + JOB_MS;
+                     s->faults[FAULT_DUPLICATE] || s->faults[FAULT_REORDER] ||
+                     s->faults[FAULT_FREEZE] ||
+                     s->now_ms < s->redis.trouble_ms + s->world->pace->job_ms;
     if (action->reason == REASON_OVERDUE && !explained)
         wrong(s, "worker %u is said to have lost a job, but nothing was lost on the way",
               action->worker);
@@ -188,7 +185,7 @@ static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t g
 static void from_gateway(struct simulation *s, struct broker *broker, uint32_t gateway,
                          uint32_t peer, const struct message *message) {
     bool news;
-    if (!heard(&broker->gateways[gateway], peer, s->now_ms, &news)) {
+    if (!heard(s, &broker->gateways[gateway], peer, &news)) {
         const struct message refused = {.type = MESSAGE_REFUSED,
                                         .reason = bytes_of_text("another process speaks for it")};
         buffer_clear(&s->argument);
@@ -206,7 +203,7 @@ static void from_worker(struct simulation *s, struct broker *broker, uint32_t wo
     struct connection *connection = &broker->workers[worker];
     if (message->type == MESSAGE_READY) {
         bool news;
-        if (!heard(connection, peer, s->now_ms, &news)) return;
+        if (!heard(s, connection, peer, &news)) return;
         input(s, broker,
               (struct dispatch_input){.kind = INPUT_READY,
                                       .worker = worker,
@@ -257,6 +254,10 @@ void broker_start(struct simulation *s, size_t number) {
     for (size_t i = 0; i < s->world->gateway_count; i++)
         branch_of[i] = (uint32_t)s->world->gateways[i].branch;
     struct dispatch_limits limits = dispatch_limits_of;
+    limits.worker_silence_ms = s->world->pace->silence_ms;
+    limits.job_ms = s->world->pace->job_ms;
+    limits.settle_probe_ms = s->world->pace->probe_ms;
+    limits.death_apart_ms = s->world->pace->death_apart_ms;
     limits.window = s->window;
     limits.queue_ms = s->queue_ms;
     limits.batches = s->broker_batches;
@@ -273,6 +274,7 @@ void broker_start(struct simulation *s, size_t number) {
         buffer_init(&broker->gateways[i].out, FRAME_MAX);
     for (size_t i = 0; i < WORKERS; i++)
         buffer_init(&broker->workers[i].out, FRAME_MAX);
+    network_changed(s);
 }
 
 void broker_kill(struct simulation *s, size_t number) {
@@ -287,6 +289,7 @@ void broker_kill(struct simulation *s, size_t number) {
         buffer_fini(&broker->gateways[i].out);
     for (size_t i = 0; i < WORKERS; i++)
         buffer_fini(&broker->workers[i].out);
+    network_changed(s);
 }
 
 uint64_t broker_deadline_ms(const struct simulation *s, size_t number) {

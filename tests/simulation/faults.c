@@ -79,6 +79,7 @@ void faults_plan(struct simulation *s) {
     if (s->world->policy.branch_bytes_max < ROOMY)
         on[FAULT_POWER_LOSS] = on[FAULT_OLD_SPOOL] = on[FAULT_LOST_SPOOL] = on[FAULT_CLONE] =
             on[FAULT_LOST_GRANT] = false;
+    s->last_fault_ms = s->world->pace->length_ms + FAULTS_LATE_MS;
     s->spool_rows_max = ROWS;
     if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
         s->spool_rows_max = chance_range(&chance, 6, 30);
@@ -92,14 +93,14 @@ void faults_plan(struct simulation *s) {
     s->faults[FAULT_REORDER] = on[FAULT_REORDER];
     for (size_t i = 0; i < FAULT_COUNT; i++)
         for (size_t k = on[i] && most[i] ? chance_range(&chance, 1, most[i]) : 0; k > 0; k--)
-            event_push(s, (struct event){.at_ms = chance_range(&chance, 300, FAULTS_END_MS),
-                                         .kind = EVENT_FAULT,
-                                         .subject = (uint32_t)i});
+            event_push(
+                s, (struct event){.at_ms = chance_range(&chance, 300, (uint32_t)s->last_fault_ms),
+                                  .kind = EVENT_FAULT,
+                                  .subject = (uint32_t)i});
     if (on[FAULT_REDIS_FALLBACK] || on[FAULT_OLD_SPOOL])
         event_push(s, (struct event){.at_ms = 1000, .kind = EVENT_SNAPSHOT});
-    event_push(s,
-               (struct event){.at_ms = FAULTS_END_MS, .kind = EVENT_FAULT, .subject = FAULT_COUNT});
-    s->last_fault_ms = FAULTS_END_MS;
+    event_push(
+        s, (struct event){.at_ms = s->last_fault_ms, .kind = EVENT_FAULT, .subject = FAULT_COUNT});
 }
 
 /// Everything heals; who is dead comes back.
@@ -110,6 +111,7 @@ void faults_end(struct simulation *s) {
     for (size_t i = 0; i < s->link_count; i++)
         s->links[i].blocked_until_ms[0] = s->links[i].blocked_until_ms[1] = 0;
     s->redis.later_until_ms = s->redis.error_until_ms = 0;
+    network_changed(s);
 }
 
 static struct process *any_process(struct simulation *s) {
@@ -121,8 +123,15 @@ static struct process *any_process(struct simulation *s) {
     return &s->workers[at - s->broker_count].process;
 }
 
+/// How long something takes.
+static uint32_t duration_ms(struct simulation *s, uint32_t shortest, uint32_t longest) {
+    uint32_t times = s->world->pace->faults_most;
+    uint32_t once_ms = chance_range(&s->chance, shortest, longest);
+    return times > 1 ? once_ms * chance_range(&s->chance, 1, times) : once_ms;
+}
+
 static void start_again(struct simulation *s, enum event_kind kind, size_t subject) {
-    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 50, 2500),
+    event_push(s, (struct event){.at_ms = s->now_ms + duration_ms(s, 50, 2500),
                                  .kind = kind,
                                  .subject = (uint32_t)subject});
 }
@@ -133,7 +142,7 @@ static void break_gateway(struct simulation *s, enum fault fault) {
     if (!g->process.alive) return;
     gateway_kill(s, at);
     if (fault == FAULT_POWER_LOSS) g->spool.disk = g->spool.synced;
-    if (fault == FAULT_OLD_SPOOL && g->has_copy) g->spool = g->copy;
+    if (fault == FAULT_OLD_SPOOL && g->has_copy) spool_copy(&g->spool, &g->copy);
     if (fault == FAULT_LOST_SPOOL) spool_make(s, g);
     if (fault != FAULT_GATEWAY_CRASH) s->tampered[g->identity] = true;
     start_again(s, EVENT_START_GATEWAY, at);
@@ -148,10 +157,10 @@ static struct gateway *clone(struct simulation *s, bool renew) {
     twin->renew = renew;
     twin->identity = s->gateways[at].identity;
     twin->clone = true;
-    twin->spool = s->gateways[at].spool;
+    spool_copy(&twin->spool, &s->gateways[at].spool);
     s->tampered[twin->identity] = true;
     gateway_start(s, to);
-    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 500, 6000),
+    event_push(s, (struct event){.at_ms = s->now_ms + duration_ms(s, 500, 6000),
                                  .kind = EVENT_END_CLONE,
                                  .subject = (uint32_t)to});
     return &s->gateways[at];
@@ -166,23 +175,24 @@ static void lose_grant(struct simulation *s) {
     gateway_kill(s, at);
     g->renew = true;
     start_again(s, EVENT_START_GATEWAY, at);
-    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 20, 500),
+    event_push(s, (struct event){.at_ms = s->now_ms + duration_ms(s, 20, 500),
                                  .kind = EVENT_FAULT,
                                  .subject = FAULT_REDIS_FALLBACK});
 }
 
 static void partition(struct simulation *s) {
     struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
-    uint64_t until_ms = s->now_ms + chance_range(&s->chance, 200, 6000);
+    uint64_t until_ms = s->now_ms + duration_ms(s, 200, 6000);
     uint32_t ways = chance_range(&s->chance, 1, 3);
     link->blocked_since_ms = s->now_ms;
     if (ways & 1) link->blocked_until_ms[0] = until_ms;
     if (ways & 2) link->blocked_until_ms[1] = until_ms;
+    network_changed(s);
 }
 
 static void redis_trouble(struct simulation *s, enum fault fault) {
-    uint64_t until_ms = s->now_ms + chance_range(&s->chance, 100, 6000);
-    if (until_ms > FAULTS_END_MS) until_ms = FAULTS_END_MS;
+    uint64_t until_ms = s->now_ms + duration_ms(s, 100, 6000);
+    if (until_ms > s->last_fault_ms) until_ms = s->last_fault_ms;
     if (fault == FAULT_REDIS_AWAY) redis_go_away(s, until_ms);
     if (fault == FAULT_REDIS_SLOW) s->redis.slow_until_ms = until_ms;
     if (fault == FAULT_REDIS_LATER) s->redis.later_until_ms = until_ms;
@@ -223,11 +233,12 @@ void fault_happen(struct simulation *s, enum fault fault) {
         start_again(s, EVENT_START_BROKER, broker);
         break;
     case FAULT_FREEZE:
-        any_process(s)->frozen_until_ms = s->now_ms + chance_range(&s->chance, 100, 5000);
+        any_process(s)->frozen_until_ms = s->now_ms + duration_ms(s, 100, 5000);
         break;
     case FAULT_RESET:
         s->links[chance_below(&s->chance, (uint32_t)s->link_count)].broken_until_ms =
-            s->now_ms + chance_range(&s->chance, 60, 600);
+            s->now_ms + duration_ms(s, 60, 600);
+        network_changed(s);
         break;
     case FAULT_PARTITION:
         partition(s);

@@ -10,18 +10,10 @@
 
 enum {
     LINGER_MS = 500,
-    IDLE_BATCH_MS = 5000,
     ENDPOINT_MS = 1000, // a broker that cannot be reached for so long: try the next
     SESSIONS_A_RUN = 1 << 24,
     OBSERVATIONS = 8, // a batch
 };
-
-static const struct session_limits session_limits = {.answer_timeout_ms = 2000,
-                                                     .idle_ask_ms = 4000,
-                                                     .idle_soon_ms = 500,
-                                                     .refused_wait_ms = 800,
-                                                     .backoff_most_ms = 3000,
-                                                     .window_most = 6};
 
 static const struct recording *recording_of(const struct simulation *s, const struct gateway *g) {
     return &s->world->gateways[g->identity].recording;
@@ -42,6 +34,13 @@ void spool_make(struct simulation *s, struct gateway *g) {
     g->spool.disk = (struct spool_head){.first = 1, .watermark_ms = TIME_NONE, .session = 1};
     chance_fill(&s->chance, g->spool.disk.id.bytes, sizeof g->spool.disk.id.bytes);
     g->spool.synced = g->spool.disk;
+}
+
+void spool_copy(struct spool *to, const struct spool *from) {
+    uint64_t last = from->disk.last > from->synced.last ? from->disk.last : from->synced.last;
+    to->disk = from->disk;
+    to->synced = from->synced;
+    memcpy(to->rows, from->rows, last * sizeof *to->rows);
 }
 
 /// --new-spool: a new id, no epoch, everything still held from number 1 again.
@@ -103,7 +102,8 @@ static void announce(struct simulation *s, struct gateway *g) {
 
 static void commit(struct simulation *s, struct gateway *g) {
     batching_cut(g->batching);
-    if (g->head.last > g->spool.disk.last) g->idle_at_ms = s->now_ms + IDLE_BATCH_MS;
+    if (g->head.last > g->spool.disk.last)
+        g->idle_at_ms = s->now_ms + s->world->pace->idle_batch_ms;
     make_room(s, g);
     g->commit_at_ms = UINT64_MAX;
     g->announce = true;
@@ -237,7 +237,7 @@ static void stop(struct simulation *s, struct gateway *g, enum session_stop reas
     if (!s->tampered[g->identity])
         wrong(s, "gateway %u stops although nobody touched its spool: %s", g->identity,
               session_stop_name(reason));
-    g->stopped = true;
+    g->stopped = s->any_stopped = true;
     g->stop = reason;
     if (reason == STOP_FENCED) g->head.fenced = true;
     commit(s, g);
@@ -337,7 +337,7 @@ void gateway_start(struct simulation *s, size_t process) {
     assert(g->batching);
     batching_now(g->batching, s->now_ms);
     g->commit_at_ms = UINT64_MAX;
-    g->idle_at_ms = s->now_ms + IDLE_BATCH_MS;
+    g->idle_at_ms = s->now_ms + s->world->pace->idle_batch_ms;
     taking = (struct taking){s, g};
     if (!g->head.birth || g->head.departed) {
         struct id brought[2] = {world_measures()->items[0].id, world_measures()->items[1].id};
@@ -349,16 +349,24 @@ void gateway_start(struct simulation *s, size_t process) {
         g->head.departed = false;
         commit(s, g);
     }
+    const struct world_pace *pace = s->world->pace;
+    struct session_limits session_limits = {.answer_timeout_ms = pace->answer_timeout_ms,
+                                            .idle_ask_ms = pace->idle_ask_ms,
+                                            .idle_soon_ms = 500,
+                                            .refused_wait_ms = pace->refused_wait_ms,
+                                            .backoff_most_ms = pace->backoff_most_ms,
+                                            .window_most = 6};
     session_init(&g->session, &session_limits, g->head.session, g->head.epoch, g->head.first,
                  g->head.last, g->head.fenced ? STOP_FENCED : STOP_NONE);
     if (g->head.fenced) {
-        g->stopped = true;
+        g->stopped = s->any_stopped = true;
         g->stop = STOP_FENCED;
     }
     g->session_seen = g->session.number;
     g->session_since_ms = s->now_ms;
     g->endpoint_since_ms = s->now_ms;
     network_link(s, END_GATEWAY, process, 0)->wanted = true;
+    network_changed(s);
 }
 
 void gateway_kill(struct simulation *s, size_t process) {
@@ -368,6 +376,7 @@ void gateway_kill(struct simulation *s, size_t process) {
     batching_free(g->batching);
     g->batching = NULL;
     network_link(s, END_GATEWAY, process, 0)->wanted = false;
+    network_changed(s);
 }
 
 void gateway_connected(struct simulation *s, size_t process, bool up) {
@@ -400,7 +409,9 @@ static void fail_over(struct simulation *s, struct gateway *g, struct link *link
     if (s->broker_count < 2 || session_state(&g->session) != SESSION_CONNECTING) return;
     if (s->now_ms - g->endpoint_since_ms < ENDPOINT_MS) return;
     g->endpoint_since_ms = s->now_ms;
-    if (!link->up) link->broker = (uint8_t)((link->broker + 1) % s->broker_count);
+    if (link->up) return;
+    link->broker = (uint8_t)((link->broker + 1) % s->broker_count);
+    network_changed(s);
 }
 
 uint64_t gateway_deadline_ms(const struct simulation *s, size_t process) {
@@ -433,7 +444,7 @@ void gateway_turn(struct simulation *s, size_t process) {
     if (s->now_ms >= g->idle_at_ms) {
         batching_cut_watermark(g->batching);
         commit(s, g);
-        g->idle_at_ms = s->now_ms + IDLE_BATCH_MS;
+        g->idle_at_ms = s->now_ms + s->world->pace->idle_batch_ms;
     }
     say_goodbye(s, g);
     if (g->announce) announce(s, g);

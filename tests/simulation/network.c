@@ -75,15 +75,36 @@ static const struct process *client_of(const struct simulation *s, const struct 
                                     : &s->workers[link->client].process;
 }
 
-/// Whether both ends are the processes between which it was made. One that died and came back within
-/// a look has broken its connections all the same.
+/// Whether both ends are the processes between which it was made. One that died and came back
+/// within a look has broken its connections all the same.
 static bool same_ends(const struct simulation *s, const struct link *link) {
     return link->lives[0] == client_of(s, link)->life &&
            link->lives[1] == s->brokers[link->broker].process.life;
 }
 
+static void look_at(struct simulation *s, uint64_t at_ms) {
+    at_ms += LOOK_MS - at_ms % LOOK_MS;
+    if (s->look_ms && s->look_ms <= at_ms) return;
+    s->look_ms = at_ms;
+    event_push(s, (struct event){.at_ms = at_ms, .kind = EVENT_NETWORK});
+}
+
+void network_changed(struct simulation *s) {
+    look_at(s, s->now_ms);
+}
+
+/// When time alone changes what a link can do.
+static void look_again(struct simulation *s, const struct link *link) {
+    uint64_t noticed_ms = link->blocked_since_ms + NOTICED_MS;
+    const uint64_t times_ms[] = {link->broken_until_ms, link->blocked_until_ms[0],
+                                 link->blocked_until_ms[1], noticed_ms};
+    for (size_t i = 0; i < sizeof times_ms / sizeof *times_ms; i++)
+        if (times_ms[i] >= s->now_ms) look_at(s, times_ms[i]);
+}
+
 /// Connect what can be connected, give up what is broken. A partition is noticed by heartbeats.
 void network_look(struct simulation *s) {
+    s->look_ms = 0;
     for (size_t i = 0; i < s->link_count; i++) {
         struct link *link = &s->links[i];
         bool blocked =
@@ -92,6 +113,7 @@ void network_look(struct simulation *s) {
         bool can = client_of(s, link)->alive && s->brokers[link->broker].process.alive && !cut &&
                    link->broken_until_ms <= s->now_ms && link->wanted &&
                    (!link->up || same_ends(s, link));
+        look_again(s, link);
         if (can == link->up) continue;
         link->up = can;
         if (can) {
@@ -105,8 +127,8 @@ void network_look(struct simulation *s) {
                                      .subject = (uint32_t)i,
                                      .peer = link->peer,
                                      .life = client_of(s, link)->life});
+        if (!can) network_changed(s); // perhaps at once again
     }
-    event_push(s, (struct event){.at_ms = s->now_ms + LOOK_MS, .kind = EVENT_NETWORK});
 }
 
 static void deliver(struct simulation *s, struct link *link, bool to_broker, struct bytes frame) {

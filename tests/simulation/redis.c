@@ -20,7 +20,7 @@ void redis_start(struct simulation *s) {
 }
 
 int64_t redis_utc_ms(const struct simulation *s) {
-    return WORLD_BEGIN_MS + (int64_t)s->now_ms + s->redis.clock_ahead_ms;
+    return s->world->begin_ms + (int64_t)s->now_ms + s->redis.clock_ahead_ms;
 }
 
 // Calls and replies of one connection stay in order
@@ -159,8 +159,8 @@ static void publish(struct simulation *s, const struct store_call *settled) {
     call->abandoned = true;
     buffer_init(&call->argument, 4096);
     struct name set;
-    memcpy(set.text, world_standards()->hash_text, sizeof set.text);
-    call_publish(&set, bytes_of_text(world_standards()->json), &call->argument);
+    memcpy(set.text, world_standards(s->world)->hash_text, sizeof set.text);
+    call_publish(&set, bytes_of_text(world_standards(s->world)->json), &call->argument);
     redis_call(s, call);
 }
 
@@ -213,15 +213,15 @@ void redis_go_away(struct simulation *s, uint64_t until_ms) {
     break_connections(s);
 }
 
+/// round: 0 is the oldest.
 static struct model *snapshot_at(struct simulation *s, size_t round, size_t branch) {
-    return &s->redis.snapshots[round * WORLD_BRANCHES + branch];
+    size_t at = (s->redis.snapshot_first + round) % SNAPSHOTS;
+    return &s->redis.snapshots[at * WORLD_BRANCHES + branch];
 }
 
 void redis_snapshot(struct simulation *s) {
     if (s->redis.snapshot_count == SNAPSHOTS) { // the oldest makes room
-        for (size_t round = 1; round < SNAPSHOTS; round++)
-            for (size_t i = 0; i < s->world->branch_count; i++)
-                model_copy(snapshot_at(s, round - 1, i), snapshot_at(s, round, i));
+        s->redis.snapshot_first = (s->redis.snapshot_first + 1) % SNAPSHOTS;
         s->redis.snapshot_count--;
     }
     for (size_t i = 0; i < s->world->branch_count; i++)

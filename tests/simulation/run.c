@@ -42,7 +42,7 @@ static void set_up(struct simulation *s) {
     for (size_t i = 0; i < s->world->branch_count; i++)
         oracle_store_changed(s, i);
     s->spool_rows_max = ROWS;
-    s->last_fault_ms = WORLD_MS;
+    s->last_fault_ms = s->world->pace->length_ms;
     if (s->faulty) faults_plan(s);
     for (size_t i = 0; i < s->broker_count; i++)
         broker_start(s, i);
@@ -82,25 +82,79 @@ static void tear_down(struct simulation *s) {
     buffer_fini(&s->argument);
 }
 
-// Events -----------------------------------------------------------------------------------------
+// Actors: gateways, then brokers, then workers ---------------------------------------------------
 
-/// The process that an event is for; NULL: none.
-static struct process *process_of(struct simulation *s, const struct event *event) {
+enum { NOBODY = -1 };
+
+static int gateway_actor(size_t gateway) {
+    return (int)gateway;
+}
+
+static int broker_actor(const struct simulation *s, size_t broker) {
+    return (int)(s->process_count + broker);
+}
+
+static int worker_actor(const struct simulation *s, size_t worker) {
+    return (int)(s->process_count + s->broker_count + worker);
+}
+
+static size_t actor_count(const struct simulation *s) {
+    return s->process_count + s->broker_count + s->worker_count;
+}
+
+static struct process *process_of(struct simulation *s, int actor) {
+    size_t at = (size_t)actor;
+    if (at < s->process_count) return &s->gateways[at].process;
+    at -= s->process_count;
+    if (at < s->broker_count) return &s->brokers[at].process;
+    return &s->workers[at - s->broker_count].process;
+}
+
+static void turn_of(struct simulation *s, int actor) {
+    size_t at = (size_t)actor;
+    if (!process_of(s, actor)->alive) return;
+    if (at < s->process_count)
+        gateway_turn(s, at);
+    else if ((at -= s->process_count) < s->broker_count)
+        broker_turn(s, at);
+    else
+        worker_turn(s, at - s->broker_count);
+}
+
+/// When it must run; UINT64_MAX: not before something happens to it.
+static uint64_t wakes_ms(struct simulation *s, int actor) {
+    const struct process *process = process_of(s, actor);
+    size_t at = (size_t)actor;
+    if (!process->alive) return UINT64_MAX;
+    uint64_t deadline_ms;
+    if (at < s->process_count)
+        deadline_ms = gateway_deadline_ms(s, at);
+    else if ((at -= s->process_count) < s->broker_count)
+        deadline_ms = broker_deadline_ms(s, at);
+    else
+        deadline_ms = worker_deadline_ms(s, at - s->broker_count);
+    return deadline_ms < process->frozen_until_ms ? process->frozen_until_ms : deadline_ms;
+}
+
+/// Whom an event is for; NOBODY: the network, the store, or several.
+static int actor_of(const struct simulation *s, const struct event *event) {
+    const struct link *link = &s->links[event->subject];
     switch (event->kind) {
     case EVENT_FRAME_TO_BROKER:
-        return &s->brokers[s->links[event->subject].broker].process;
+        return broker_actor(s, link->broker);
     case EVENT_FRAME_TO_CLIENT:
     case EVENT_LINK_UP:
     case EVENT_LINK_DOWN:
-        return s->links[event->subject].end == END_GATEWAY
-                   ? &s->gateways[s->links[event->subject].client].process
-                   : &s->workers[s->links[event->subject].client].process;
+        return link->end == END_GATEWAY ? gateway_actor(link->client)
+                                        : worker_actor(s, link->client);
     case EVENT_REPLY:
-        return &s->workers[event->call->worker].process;
+        return worker_actor(s, event->call->worker);
     default:
-        return NULL;
+        return NOBODY;
     }
 }
+
+// Events -----------------------------------------------------------------------------------------
 
 static void to_client(struct simulation *s, const struct event *event) {
     struct link *link = &s->links[event->subject];
@@ -123,15 +177,6 @@ static void to_client(struct simulation *s, const struct event *event) {
         worker_connected(s, link->client, link->broker, up);
 }
 
-static void turn_of(struct simulation *s, const struct process *process) {
-    for (size_t i = 0; i < s->process_count; i++)
-        if (process == &s->gateways[i].process && process->alive) gateway_turn(s, i);
-    for (size_t i = 0; i < s->broker_count; i++)
-        if (process == &s->brokers[i].process && process->alive) broker_turn(s, i);
-    for (size_t i = 0; i < s->worker_count; i++)
-        if (process == &s->workers[i].process && process->alive) worker_turn(s, i);
-}
-
 static void start(struct simulation *s, const struct event *event) {
     size_t at = event->subject;
     if (event->kind == EVENT_START_GATEWAY && !s->gateways[at].process.alive) gateway_start(s, at);
@@ -143,16 +188,18 @@ static void start(struct simulation *s, const struct event *event) {
 static void snapshot(struct simulation *s) {
     redis_snapshot(s);
     struct gateway *g = &s->gateways[chance_below(&s->chance, (uint32_t)s->world->gateway_count)];
-    g->copy = g->spool;
-    g->copy.disk = g->copy.synced = g->spool.disk;
+    spool_copy(&g->copy, &g->spool);
+    g->copy.synced = g->copy.disk;
     g->has_copy = true;
-    if (s->now_ms < FAULTS_END_MS)
-        event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 500, 3000),
-                                     .kind = EVENT_SNAPSHOT});
+    uint32_t seldom = s->world->pace->faults_most;
+    if (s->now_ms < s->last_fault_ms)
+        event_push(s,
+                   (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 500, 3000) * seldom,
+                                  .kind = EVENT_SNAPSHOT});
 }
 
-static void happen(struct simulation *s, struct event *event) {
-    struct process *process = process_of(s, event);
+static void happen(struct simulation *s, struct event *event, int actor) {
+    const struct process *process = actor == NOBODY ? NULL : process_of(s, actor);
     if (process && process->alive && process->frozen_until_ms > s->now_ms) {
         event->at_ms = process->frozen_until_ms;
         event_push(s, *event);
@@ -200,40 +247,34 @@ static void happen(struct simulation *s, struct event *event) {
         snapshot(s);
         break;
     }
-    if (process) turn_of(s, process);
+    if (process) turn_of(s, actor);
     event_free(event);
 }
 
 // The loop ---------------------------------------------------------------------------------------
 
-static uint64_t wake_ms(const struct process *process, uint64_t deadline_ms) {
-    return deadline_ms < process->frozen_until_ms ? process->frozen_until_ms : deadline_ms;
+/// Who must run next.
+static int next_timer(const struct simulation *s) {
+    int next = 0;
+    for (size_t i = 1; i < actor_count(s); i++)
+        if (s->wakes_ms[i] < s->wakes_ms[next]) next = (int)i;
+    return next;
 }
 
-/// The process that must run next, and when.
-static const struct process *next_timer(const struct simulation *s, uint64_t *at_ms) {
-    const struct process *next = NULL;
-    *at_ms = UINT64_MAX;
-#define CONSIDER(item, deadline)                                                                   \
-    do {                                                                                           \
-        if (!(item).process.alive) break;                                                          \
-        uint64_t wakes_ms = wake_ms(&(item).process, deadline);                                    \
-        if (wakes_ms >= *at_ms) break;                                                             \
-        *at_ms = wakes_ms;                                                                         \
-        next = &(item).process;                                                                    \
-    } while (0)
-    for (size_t i = 0; i < s->process_count; i++)
-        CONSIDER(s->gateways[i], gateway_deadline_ms(s, i));
-    for (size_t i = 0; i < s->broker_count; i++)
-        CONSIDER(s->brokers[i], broker_deadline_ms(s, i));
-    for (size_t i = 0; i < s->worker_count; i++)
-        CONSIDER(s->workers[i], worker_deadline_ms(s, i));
-#undef CONSIDER
-    return next;
+/// NOBODY: of all.
+static void look_at_timers(struct simulation *s, int actor) {
+    if (actor != NOBODY) {
+        s->wakes_ms[actor] = wakes_ms(s, actor);
+        return;
+    }
+    for (size_t i = 0; i < actor_count(s); i++)
+        s->wakes_ms[i] = wakes_ms(s, (int)i);
 }
 
 /// Whoever looks after the branches: a gateway that has stopped is started with a new spool.
 static void operate(struct simulation *s) {
+    if (!s->any_stopped) return;
+    s->any_stopped = false;
     for (size_t i = 0; i < s->process_count; i++) {
         struct gateway *g = &s->gateways[i];
         if (!g->process.alive || !g->stopped) continue;
@@ -244,23 +285,27 @@ static void operate(struct simulation *s) {
                                      .kind = EVENT_START_GATEWAY,
                                      .subject = (uint32_t)i});
     }
+    look_at_timers(s, NOBODY);
 }
 
 static void step(struct simulation *s) {
-    uint64_t timer_ms, event_ms = event_next_ms(s);
-    const struct process *process = next_timer(s, &timer_ms);
+    int actor = next_timer(s);
+    uint64_t timer_ms = s->wakes_ms[actor], event_ms = event_next_ms(s);
     uint64_t at_ms = timer_ms < event_ms ? timer_ms : event_ms;
     if (at_ms > s->now_ms) s->now_ms = at_ms;
     if (s->redis.away && s->now_ms >= s->redis.away_until_ms) s->redis.away = false;
     uint64_t what = timer_ms;
     if (timer_ms < event_ms) {
-        turn_of(s, process);
+        turn_of(s, actor);
     } else {
         struct event event;
         (void)event_pop(s, &event);
         what = (uint64_t)event.kind << 32 | event.subject;
-        happen(s, &event);
+        actor = actor_of(s, &event);
+        happen(s, &event, actor);
     }
+    // The network and the store touch nobody by themselves, faults and starts anybody.
+    if (actor != NOBODY || what >> 32 < EVENT_QUIET) look_at_timers(s, actor);
     s->hash = (s->hash ^ s->now_ms ^ what << 20) * UINT64_C(0x100000001b3);
     operate(s);
     if (++s->steps > STEPS_MAX) wrong(s, "does not come to rest");
@@ -268,6 +313,7 @@ static void step(struct simulation *s) {
 
 static void go(struct simulation *s) {
     char why[256] = "";
+    look_at_timers(s, NOBODY);
     for (uint64_t look_ms = s->last_fault_ms; !s->failure[0]; step(s)) {
         if (s->now_ms < look_ms) continue;
         look_ms = s->now_ms + LOOK_AT_END_MS;
@@ -275,7 +321,8 @@ static void go(struct simulation *s) {
             oracle_end(s);
             return;
         }
-        if (s->now_ms > s->last_fault_ms + DRAIN_MS) wrong(s, "not drained: %s", why);
+        if (s->now_ms > s->last_fault_ms + s->world->pace->drain_ms)
+            wrong(s, "not drained: %s", why);
     }
 }
 
@@ -299,6 +346,10 @@ struct finding simulate_run(const struct run *run) {
                               .steps = s->steps,
                               .hash = s->hash,
                               .most_bytes = s->most_bytes};
+    for (size_t i = 0; i < s->world->branch_count; i++)
+        outcome.encounters += s->world->encounters[i];
+    for (size_t i = 0; i < s->world->gateway_count; i++)
+        outcome.batches += s->gateways[i].head.last;
     memcpy(outcome.failure, s->failure, sizeof outcome.failure);
     memcpy(outcome.faults, s->faults, sizeof outcome.faults);
     tear_down(s);

@@ -20,12 +20,8 @@ enum {
     GATEWAYS = WORLD_BRANCHES * WORLD_GATEWAYS,
     PROCESSES = GATEWAYS + 2, // of gateways: the last ones are clones
     LINKS = PROCESSES + WORKERS * BROKERS,
-    NEVER_MS = 0x7fffffff, // later than any run
-    FAULTS_END_MS = 40000,
-    DRAIN_MS = 60000,  // after the last fault
-    COMMAND_MS = 2000, // a worker waits so long for Redis
-    SILENCE_MS = 2000,
-    JOB_MS = 15000,
+    NEVER_MS = 0x7fffffff,  // later than any run
+    FAULTS_LATE_MS = 10000, // after the recordings
 };
 
 enum fault {
@@ -84,14 +80,15 @@ enum event_kind {
     EVENT_FRAME_TO_CLIENT,
     EVENT_LINK_UP,
     EVENT_LINK_DOWN,
-    EVENT_CALL,  // reaches Redis
     EVENT_REPLY, // reaches a worker
     EVENT_FAULT,
     EVENT_START_GATEWAY, // again
     EVENT_START_WORKER,
     EVENT_START_BROKER,
     EVENT_END_CLONE,
-    EVENT_NETWORK, // look at the links
+    EVENT_QUIET,              // those from here on change no process
+    EVENT_CALL = EVENT_QUIET, // reaches Redis
+    EVENT_NETWORK,            // look at the links
     EVENT_SNAPSHOT,
 };
 
@@ -130,7 +127,7 @@ struct spool_head {
     bool birth, departed, fenced;
 };
 
-enum { ROWS = 512 };
+enum { ROWS = 4096 };
 
 struct spool {
     struct spool_head disk, synced; // synced: what survives the loss of power
@@ -222,19 +219,19 @@ struct truth {
     uint64_t since_ms, until_ms;
     struct position position;
 };
-enum { TRUTHS = 4096 };
+enum { TRUTHS = 1 << 16 };
 
 struct redis {
     bool away, functions;
     uint64_t answered_ms[WORKERS];
     uint64_t away_until_ms, slow_until_ms, later_until_ms, error_until_ms, trouble_ms;
     int64_t clock_ahead_ms;
-    struct model *branches;  // of now
-    struct model *snapshots; // SNAPSHOTS rounds of branches
-    size_t snapshot_count;
+    struct model *branches;                // of now
+    struct model *snapshots;               // SNAPSHOTS rounds of branches
+    size_t snapshot_first, snapshot_count; // a ring
     uint64_t fallbacks;
 };
-enum { SNAPSHOTS = 8, BODIES_SIZE = 8 << 20 };
+enum { SNAPSHOTS = 8, BODIES_SIZE = 64 << 20 };
 
 /// The cells of each branch at the end.
 struct expectation {
@@ -261,11 +258,14 @@ struct simulation {
     uint64_t now_ms, order, steps;
     size_t broker_count, worker_count, process_count;
     const struct world *world;
-    struct event *events; // a heap
+    uint64_t wakes_ms[PROCESSES + BROKERS + WORKERS]; // when each must run
+    bool any_stopped;                                 // a gateway, for an operator to look at
+    struct event *events;                             // a heap
     size_t event_count;
     struct link links[LINKS];
     size_t link_count;
     uint32_t peers;
+    uint64_t look_ms;         // at the links; 0: not before something changes
     struct gateway *gateways; // PROCESSES
     struct broker brokers[BROKERS];
     struct worker workers[WORKERS];
@@ -297,6 +297,7 @@ void network_add(struct simulation *s, enum end end, size_t client, size_t broke
 struct link *network_link(struct simulation *s, enum end end, size_t client, size_t broker);
 struct link *network_peer(struct simulation *s, uint32_t peer); // NULL: gone
 void network_look(struct simulation *s);
+void network_changed(struct simulation *s); // a process, or what a link is told: look soon
 /// false: the peer cannot be sent to.
 bool network_send(struct simulation *s, struct link *link, bool to_broker, struct bytes frame);
 void event_push(struct simulation *s, struct event event);
@@ -311,6 +312,7 @@ void gateway_frame(struct simulation *s, size_t process, struct bytes frame);
 uint64_t gateway_deadline_ms(const struct simulation *s, size_t process);
 void gateway_turn(struct simulation *s, size_t process);
 bool gateway_done(const struct simulation *s, size_t process);
+void spool_copy(struct spool *to, const struct spool *from);
 void spool_make(struct simulation *s, struct gateway *g); // an empty one with a new id
 
 // broker.c
@@ -373,7 +375,7 @@ void oracle_end(struct simulation *s);
 struct finding {
     bool clean;
     char failure[512];
-    uint64_t simulated_ms, steps, hash, most_bytes;
+    uint64_t simulated_ms, steps, hash, most_bytes, encounters, batches;
     uint64_t faults[FAULT_COUNT];
 };
 /// What is not needed is NULL or 0.

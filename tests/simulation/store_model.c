@@ -4,12 +4,17 @@
 #include <string.h>
 
 void model_empty(struct model *m, enum plant plant) {
-    memset(m, 0, offsetof(struct model, log));
+    memset(m, 0, offsetof(struct model, encounters));
     m->plant = plant;
 }
 
 void model_copy(struct model *to, const struct model *from) {
-    memcpy(to, from, offsetof(struct model, log) + from->log_size);
+    memcpy(to, from, offsetof(struct model, encounters));
+    memcpy(to->encounters, from->encounters, from->encounter_count * sizeof *to->encounters);
+    memcpy(to->decisions, from->decisions, from->decision_count * sizeof *to->decisions);
+    memcpy(to->cells, from->cells, from->cell_count * sizeof *to->cells);
+    memcpy(to->chunks, from->chunks, from->chunk_count * sizeof *to->chunks);
+    memcpy(to->log, from->log, from->log_size);
 }
 
 // Small parts ------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ enum {
     MODEL_COUNTERS = 4,
     MODEL_GATEWAYS = 4,
     MODEL_ENCOUNTERS = 24,
-    MODEL_CHUNKS = 1024,
+    MODEL_CHUNKS = 8192,
     MODEL_CELLS = 64,
     MODEL_STANDARDS = 4,
     MODEL_CELL_VALUES = 21 + 12 * MODEL_STANDARDS,
@@ -24,7 +24,7 @@ enum {
     MODEL_SEALED = 4,     // days
     MODEL_VERDICTS = 8192,
     MODEL_TEXT = 65,
-    MODEL_LOG = 256 * 1024,
+    MODEL_LOG = 1 << 20,
 };
 
 enum model_state { MODEL_OPEN, MODEL_ENDED, MODEL_SETTLED, MODEL_FINAL };
@@ -122,13 +122,14 @@ struct model {
     struct model_counter counters[MODEL_COUNTERS];
     struct model_gateway gateways[MODEL_GATEWAYS];
     struct model_counts counts;
+    bool set_known;
+    uint64_t bytes, appended; // appended: ever
+    size_t log_size;
+    // Of each of these so many hold as their count says.
     struct model_encounter encounters[MODEL_ENCOUNTERS];
     struct model_decision decisions[MODEL_DECISIONS];
     struct model_cell cells[MODEL_CELLS];
-    bool set_known;
-    uint64_t bytes, appended; // appended: ever
     struct model_chunk chunks[MODEL_CHUNKS];
-    size_t log_size;
     uint8_t log[MODEL_LOG];
 };
 

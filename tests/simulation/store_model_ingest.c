@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { FOLD_FACTS = 2048, FOLD_CHUNKS = 2048, FOLD_DECISIONS = 256 };
+enum { FOLD_FACTS = 2048, FOLD_CHUNKS = 2048, FOLD_DECISIONS = 256, LOG_ROOM = 1 << 15 };
 
 struct fold_part {
     size_t place;
@@ -336,7 +336,7 @@ static void apply_decision(struct model *m, const struct decided *decided, int64
 
 static void keep_piece(struct model *m, const struct fold_piece *piece) {
     assert(m->chunk_count < MODEL_CHUNKS);
-    if (m->log_size + piece->data.size > MODEL_LOG) { // close the holes of what was swept
+    if (m->log_size > 2 * m->bytes + LOG_ROOM) { // close the holes of what was swept
         static uint8_t kept[MODEL_LOG];
         size_t size = 0;
         for (size_t i = 0; i < m->chunk_count; i++) {
@@ -346,8 +346,8 @@ static void keep_piece(struct model *m, const struct fold_piece *piece) {
         }
         memcpy(m->log, kept, size);
         m->log_size = size;
-        assert(size + piece->data.size <= MODEL_LOG);
     }
+    assert(m->log_size + piece->data.size <= MODEL_LOG);
     m->chunks[m->chunk_count++] = (struct model_chunk){.counter = (uint8_t)piece->counter,
                                                        .minute = piece->minute,
                                                        .offset = (uint32_t)m->log_size,

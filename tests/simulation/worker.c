@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEARTBEAT_MS = 500, RECONNECT_MS = 300, RESTART_MS = 600 };
+enum { RECONNECT_MS = 300, RESTART_MS = 600 };
 
 static size_t number_of(const struct simulation *s, const struct worker *worker) {
     return (size_t)(worker - s->workers);
@@ -48,7 +48,7 @@ static void send_ready(struct simulation *s, struct worker *worker) {
                                  .credit = share,
                                  .held = worker->held[i],
                                  .set = bytes_of_text("a")});
-    worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
+    worker->heartbeat_at_ms = s->now_ms + s->world->pace->heartbeat_ms;
 }
 
 // Frames -----------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ void worker_redis_lost(struct simulation *s, size_t number) {
 static void redis_look(struct simulation *s, struct worker *worker) {
     if (worker->redis_up) {
         for (const struct store_call *call = worker->calls; call; call = call->next)
-            if (s->now_ms >= call->sent_ms + COMMAND_MS) {
+            if (s->now_ms >= call->sent_ms + s->world->pace->command_ms) {
                 worker_redis_lost(s, number_of(s, worker));
                 return;
             }
@@ -342,6 +342,7 @@ void worker_start(struct simulation *s, size_t number) {
     limits.retry_most_ms = 500;
     limits.refuse_ms = 500;
     limits.drain_ms = 1000;
+    limits.evidence_max = 1 << 12;
     limits.ingest = (struct ingest_limits){.observations = 4096,
                                            .decisions = BATCH_FACTS_MAX,
                                            .chunks = 4096,
@@ -355,7 +356,7 @@ void worker_start(struct simulation *s, size_t number) {
     for (size_t i = 0; i < s->world->branch_count; i++)
         worker->branches[i] = (struct pipeline_branch){
             .branch = &s->world->branches[i],
-            .plan = world_plan(),
+            .plan = world_plan(s->world),
             .configuration = store_configuration(&s->world->branches[i], &s->world->policy)};
     qsort(worker->branches, s->world->branch_count, sizeof *worker->branches, by_id);
     worker->pipeline = pipeline_new(&limits, worker->branches, s->world->branch_count,
@@ -363,9 +364,10 @@ void worker_start(struct simulation *s, size_t number) {
     assert(worker->pipeline);
     for (size_t i = 0; i < BROKERS; i++)
         buffer_init(&worker->out[i], FRAME_MAX);
-    worker->heartbeat_at_ms = s->now_ms + HEARTBEAT_MS;
+    worker->heartbeat_at_ms = s->now_ms + s->world->pace->heartbeat_ms;
     for (size_t i = 0; i < s->broker_count; i++)
         link_to(s, worker, i)->wanted = true;
+    network_changed(s);
 }
 
 void worker_kill(struct simulation *s, size_t number) {
@@ -386,6 +388,7 @@ void worker_kill(struct simulation *s, size_t number) {
         buffer_fini(&worker->out[i]);
     for (size_t i = 0; i < s->broker_count; i++)
         link_to(s, worker, i)->wanted = false;
+    network_changed(s);
 }
 
 uint64_t worker_deadline_ms(const struct simulation *s, size_t number) {
@@ -394,7 +397,8 @@ uint64_t worker_deadline_ms(const struct simulation *s, size_t number) {
     if (worker->heartbeat_at_ms < at_ms) at_ms = worker->heartbeat_at_ms;
     if (!worker->redis_up && worker->redis_retry_ms < at_ms) at_ms = worker->redis_retry_ms;
     for (const struct store_call *call = worker->calls; call; call = call->next)
-        if (call->sent_ms + COMMAND_MS < at_ms) at_ms = call->sent_ms + COMMAND_MS;
+        if (call->sent_ms + s->world->pace->command_ms < at_ms)
+            at_ms = call->sent_ms + s->world->pace->command_ms;
     return at_ms;
 }
 

@@ -29,11 +29,61 @@ const struct measures *world_measures(void) {
     return &measures;
 }
 
+static const struct world_pace squeezed = {
+    .length_ms = 30000,
+    .encounters_max = 8,
+    .first_ms = {2000, 8000},
+    .wait_ms = {500, 2500},
+    .service_ms = {2000, 5000},
+    .pause_ms = {100, 6000},
+    .period_ms = {400, 1000},
+    .gap_ms = 1500,
+    .idle_batch_ms = 5000,
+    .idle_ask_ms = 4000,
+    .answer_timeout_ms = 2000,
+    .refused_wait_ms = 800,
+    .backoff_most_ms = 3000,
+    .silence_ms = 2000,
+    .job_ms = 15000,
+    .probe_ms = 4000,
+    .death_apart_ms = 300,
+    .heartbeat_ms = 500,
+    .command_ms = 2000,
+    .faults_most = 1,
+    .drain_ms = 60000,
+};
+
+static const struct world_pace shipped = {
+    .length_ms = 2 * HOUR_MS,
+    .encounters_max = 16,
+    .first_ms = {20000, 300000},
+    .wait_ms = {5000, 900000},
+    .service_ms = {300000, 1800000},
+    .pause_ms = {1000, 300000},
+    .period_ms = {30000, 60000},
+    .gap_ms = 90000,
+    .idle_batch_ms = 5000,
+    .idle_ask_ms = 10000,
+    .answer_timeout_ms = 10000,
+    .refused_wait_ms = 30000,
+    .backoff_most_ms = 60000,
+    .silence_ms = 5000,
+    .job_ms = 60000,
+    .probe_ms = 30000,
+    .death_apart_ms = 2000,
+    .heartbeat_ms = 1000,
+    .command_ms = 5000,
+    .faults_most = 60,
+    .drain_ms = 300000,
+};
+
 /// Standards that look at samples, events and times, so that any lost or doubled one shows.
-const struct standard_set *world_standards(void) {
-    static struct standard items[3];
-    static struct standard_set set;
-    if (set.count) return &set;
+const struct standard_set *world_standards(const struct world *world) {
+    static struct standard of_pace[2][3];
+    static struct standard_set sets[2];
+    bool hours = world->pace == &shipped;
+    struct standard *items = of_pace[hours];
+    if (sets[hours].count) return &sets[hours];
     world_measures();
     for (size_t i = 0; i < 3; i++)
         items[i] = (struct standard){
@@ -47,7 +97,7 @@ const struct standard_set *world_standards(void) {
             .bound = {BOUND_OPEN_LEAST, BOUND_OPEN_MOST},
             .least_coverage_millionths = 100000,
             .least_confidence = 40,
-            .largest_gap_ms = 1500,
+            .largest_gap_ms = world->pace->gap_ms,
         };
     items[0].id = (struct name){"proxemics.distance"};
     items[0].dimension = DIMENSION_PROXEMICS;
@@ -74,16 +124,18 @@ const struct standard_set *world_standards(void) {
     items[2].degree_count = 2;
     items[2].degree[0] = (struct degree_point){0, 0};
     items[2].degree[1] = (struct degree_point){20, MILLION};
-    set = (struct standard_set){.count = 3, .items = items, .json = "{}", .json_size = 2};
-    memset(set.hash_text, 'a', sizeof set.hash_text - 1);
-    return &set;
+    struct standard_set *set = &sets[hours];
+    *set = (struct standard_set){.count = 3, .items = items, .json = "{}", .json_size = 2};
+    memset(set->hash_text, hours ? 'b' : 'a', sizeof set->hash_text - 1);
+    return set;
 }
 
-const struct standards_plan *world_plan(void) {
-    static struct dated_set always;
-    static const struct standards_plan plan = {1, &always};
-    always.set = world_standards();
-    return &plan;
+const struct standards_plan *world_plan(const struct world *world) {
+    static struct dated_set always[2];
+    static const struct standards_plan plans[2] = {{1, &always[0]}, {1, &always[1]}};
+    bool hours = world->pace == &shipped;
+    always[hours].set = world_standards(world);
+    return &plans[hours];
 }
 
 // Branches ---------------------------------------------------------------------------------------
@@ -118,6 +170,10 @@ static void make_branch(struct world *world, size_t b, struct chance *chance) {
 
 // Recordings -------------------------------------------------------------------------------------
 
+static uint32_t within(struct chance *chance, struct range range) {
+    return chance_range(chance, range.least, range.most);
+}
+
 static struct item *append(struct recording *recording, struct item item) {
     assert(recording->count < WORLD_ITEMS);
     recording->items[recording->count] = item;
@@ -130,36 +186,37 @@ static int by_time(const void *a, const void *b) {
     return left->at_ms < right->at_ms ? -1 : left->at_ms > right->at_ms;
 }
 
-static void tell_part(struct recording *recording, const struct encounter *part, int64_t at_ms,
-                      uint64_t lag_ms, size_t counter) {
+static void tell_part(const struct world *world, struct recording *recording,
+                      const struct encounter *part, int64_t at_ms, uint64_t lag_ms,
+                      size_t counter) {
     append(recording, (struct item){.kind = ITEM_FACT,
                                     .counter = counter,
                                     .encounter = *part,
                                     .at_ms = at_ms,
-                                    .seen_ms = (uint64_t)(at_ms - WORLD_BEGIN_MS) + lag_ms});
+                                    .seen_ms = (uint64_t)(at_ms - world->begin_ms) + lag_ms});
 }
 
 /// What the gateway that opens encounters tells of one: opened, started, ended; sometimes then that
 /// it ended otherwise, or did not take place.
-static void tell(struct recording *recording, struct encounter whole, size_t counter,
-                 struct chance *chance) {
+static void tell(const struct world *world, struct recording *recording, struct encounter whole,
+                 size_t counter, struct chance *chance) {
     struct encounter part = whole;
     uint64_t lag_ms = chance_below(chance, 250);
     part.outcome = OUTCOME_OPEN;
     part.started_ms = part.ended_ms = TIME_NONE;
-    tell_part(recording, &part, whole.issued_ms, lag_ms, counter);
+    tell_part(world, recording, &part, whole.issued_ms, lag_ms, counter);
     part.started_ms = whole.started_ms;
-    tell_part(recording, &part, whole.started_ms, lag_ms, counter);
-    tell_part(recording, &whole, whole.ended_ms, lag_ms, counter);
+    tell_part(world, recording, &part, whole.started_ms, lag_ms, counter);
+    tell_part(world, recording, &whole, whole.ended_ms, lag_ms, counter);
     // The correction is seen before the watermark has passed the end.
     lag_ms += chance_range(chance, 1, 100);
     if (chance_permille(chance, 150)) {
         whole.outcome = OUTCOME_ABANDONED;
         if (chance_permille(chance, 500)) whole.ended_ms -= 400;
-        tell_part(recording, &whole, whole.ended_ms, lag_ms + 400, counter);
+        tell_part(world, recording, &whole, whole.ended_ms, lag_ms + 400, counter);
     } else if (chance_permille(chance, 80)) {
         struct item *item;
-        tell_part(recording, &whole, whole.ended_ms, lag_ms, counter);
+        tell_part(world, recording, &whole, whole.ended_ms, lag_ms, counter);
         item = &recording->items[recording->count - 1];
         item->kind = ITEM_WITHDRAWN;
     }
@@ -168,10 +225,12 @@ static void tell(struct recording *recording, struct encounter whole, size_t cou
 static void encounters(struct world *world, size_t b, struct recording *recording,
                        struct chance *chance) {
     const struct branch *branch = &world->branches[b];
+    const struct world_pace *pace = world->pace;
+    int64_t last_ms =
+        world->begin_ms + pace->length_ms - pace->wait_ms.most - pace->service_ms.most - 500;
     for (size_t c = 0; c < branch->counter_count; c++) {
-        int64_t at_ms = WORLD_BEGIN_MS + chance_range(chance, 2000, 8000);
-        while (at_ms < WORLD_BEGIN_MS + WORLD_MS - 8000 &&
-               world->encounters[b] < WORLD_ENCOUNTERS) {
+        int64_t at_ms = world->begin_ms + within(chance, pace->first_ms);
+        while (at_ms < last_ms && world->encounters[b] < pace->encounters_max) {
             struct encounter encounter = {.counter = branch->counters[c],
                                           .offering = {"cash"},
                                           .outcome = OUTCOME_NORMAL,
@@ -180,24 +239,23 @@ static void encounters(struct world *world, size_t b, struct recording *recordin
             snprintf(encounter.id.text, sizeof encounter.id.text, "e-%zu-%zu", c,
                      ++world->encounters[b]);
             snprintf(encounter.employee, sizeof encounter.employee, "p%u", chance_below(chance, 3));
-            encounter.started_ms = at_ms + chance_range(chance, 500, 2500);
-            encounter.ended_ms = encounter.started_ms + chance_range(chance, 2000, 5000);
+            encounter.started_ms = at_ms + within(chance, pace->wait_ms);
+            encounter.ended_ms = encounter.started_ms + within(chance, pace->service_ms);
             if (chance_permille(chance, 200)) encounter.outcome = OUTCOME_TRANSFERRED;
-            tell(recording, encounter, c, chance);
-            at_ms = encounter.ended_ms + chance_range(chance, 100, 6000);
+            tell(world, recording, encounter, c, chance);
+            at_ms = encounter.ended_ms + within(chance, pace->pause_ms);
         }
     }
 }
 
-static void sense(struct world *world, size_t b, const struct branch_gateway *gateway,
+static void sense(const struct world *world, const struct branch_gateway *gateway,
                   struct recording *recording, struct chance *chance) {
     static const char *const labels[] = {"greeting", "farewell", "thanks"};
-    (void)world, (void)b;
-    recording->period_ms = chance_range(chance, 400, 1000);
-    for (uint64_t t = 1000; t < WORLD_MS; t += recording->period_ms)
+    recording->period_ms = within(chance, world->pace->period_ms);
+    for (uint64_t t = 1000; t < world->pace->length_ms; t += recording->period_ms)
         for (size_t i = 0; i < gateway->counter_count; i++) {
             struct item item = {.kind = chance_permille(chance, 250) ? ITEM_EVENT : ITEM_SAMPLE,
-                                .at_ms = WORLD_BEGIN_MS + (int64_t)t,
+                                .at_ms = world->begin_ms + (int64_t)t,
                                 .seen_ms = t + chance_below(chance, 300),
                                 .counter = gateway->counters[i],
                                 .value = 0.01 * chance_below(chance, 300),
@@ -209,25 +267,25 @@ static void sense(struct world *world, size_t b, const struct branch_gateway *ga
 
 /// What the office decides about encounters that the branch's first gateway tells of: at any time,
 /// also before they begin, and sometimes anew.
-static void decide(struct recording *recording, const struct recording *told,
-                   struct chance *chance) {
+static void decide(const struct world *world, struct recording *recording,
+                   const struct recording *told, struct chance *chance) {
     recording->period_ms = 1000;
     for (size_t i = 0; i < told->count; i++) {
         const struct item *item = &told->items[i];
         if (item->kind != ITEM_FACT || !chance_permille(chance, 400)) continue;
         struct decision decision = {
             .encounter = item->encounter.id,
-            .standard = world_standards()->items[chance_below(chance, 3)].id,
+            .standard = world_standards(world)->items[chance_below(chance, 3)].id,
             .counter = item->encounter.counter,
             .began_ms = item->encounter.issued_ms,
             .kind = (enum decision_kind)chance_below(chance, DECISION_KIND_COUNT),
-            .decided_ms = WORLD_BEGIN_MS + chance_below(chance, 10),
+            .decided_ms = world->begin_ms + chance_below(chance, 10),
             .by = {"eva"},
             .reason = "seen on site"};
         append(recording, (struct item){.kind = ITEM_DECISION,
                                         .decision = decision,
-                                        .at_ms = WORLD_BEGIN_MS,
-                                        .seen_ms = chance_below(chance, WORLD_MS)});
+                                        .at_ms = world->begin_ms,
+                                        .seen_ms = chance_below(chance, world->pace->length_ms)});
     }
 }
 
@@ -237,29 +295,34 @@ static void make_recording(struct world *world, size_t g, struct chance *chance)
     struct recording *recording = &world->gateways[g].recording;
     recording->count = 0;
     if (gateway->office)
-        decide(recording, &world->gateways[g - world->gateways[g].place].recording, chance);
+        decide(world, recording, &world->gateways[g - world->gateways[g].place].recording, chance);
     else
-        sense(world, b, gateway, recording, chance);
+        sense(world, gateway, recording, chance);
     if (gateway->opens) encounters(world, b, recording, chance);
     if (world->poisoned && g == 0)
-        append(recording,
-               (struct item){.kind = ITEM_POISON, .at_ms = WORLD_BEGIN_MS + 9000, .seen_ms = 9000});
+        append(
+            recording,
+            (struct item){.kind = ITEM_POISON, .at_ms = world->begin_ms + 9000, .seen_ms = 9000});
     qsort(recording->items, recording->count, sizeof *recording->items, by_time);
     // No item is told more than 300 ms late, and none watches further back than a period.
     for (size_t i = 0; i < recording->count; i++) {
         struct item *item = &recording->items[i];
-        item->watermark_ms = WORLD_BEGIN_MS + (int64_t)item->seen_ms - 400 - recording->period_ms;
+        item->watermark_ms = world->begin_ms + (int64_t)item->seen_ms - 400 - recording->period_ms;
     }
 }
 
 void world_make(struct world *world, uint64_t seed) {
     struct chance chance = chance_of(seed, 1);
-    memset(world, 0, sizeof *world);
+    memset(world, 0, offsetof(struct world, gateways));
+    world->pace = seed % WORLD_LONG_EVERY == WORLD_LONG_EVERY - 1 ? &shipped : &squeezed;
+    world->begin_ms = WORLD_MIDNIGHT_MS - world->pace->length_ms / 2;
     world->policy = store_policy_default();
-    world->policy.grace_ms = chance_range(&chance, 200, 2000);
-    world->policy.settle_after_ms = chance_range(&chance, 2000, 12000);
-    world->policy.settle_pause_ms = chance_range(&chance, 200, 2000);
-    world->policy.lease_ms = chance_range(&chance, 2000, 6000);
+    if (world->pace == &squeezed) {
+        world->policy.grace_ms = chance_range(&chance, 200, 2000);
+        world->policy.settle_after_ms = chance_range(&chance, 2000, 12000);
+        world->policy.settle_pause_ms = chance_range(&chance, 200, 2000);
+        world->policy.lease_ms = chance_range(&chance, 2000, 6000);
+    }
     world->poisoned = chance_permille(&chance, 150);
     world->branch_count = chance_range(&chance, 1, WORLD_BRANCHES);
     for (size_t b = 0; b < world->branch_count; b++) {
