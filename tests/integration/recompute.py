@@ -52,14 +52,34 @@ def _clock_s(text):
     return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
 
 
-def bank_encounters(path, zone_name="Asia/Jerusalem"):
-    """The bank's calls as encounters, by id, and what was odd about them."""
+BANK_LOG = "timing/anonymous_bank_1999-02-01_14.tsv.gz"
+
+
+def bank_driver(path, **settings):
+    """As config/gateways/bank-log.yaml has it, with some settings of another kind."""
+    return {"driver": "queue", "path": str(path), "key": ["vru+line", "call_id", "date"],
+            "date": "date", "date_form": "yymmdd", "date_of": "vru_entry", "absent": ["0:00:00"],
+            "absent_unless": {"q_start": "q_time", "q_exit": "q_time", "ser_start": "ser_time",
+                              "ser_exit": "ser_time"},
+            "issued": ["q_start", "vru_exit"], "started": ["ser_start"], "ended": ["ser_exit"],
+            "left": ["q_exit"],
+            "outcome": {"column": "outcome",
+                        "map": {"AGENT": "normal", "HANG": "abandoned", "PHANTOM": "ignore"}},
+            "counter": {"column": "vru+line"}, "offering": {"default": "phone"},
+            "language": {"column": "type", "map": {"PE": "en"}, "default": "he"},
+            "employee": "server", "nobody": ["NO_SERVER"], **settings}
+
+
+def bank_encounters(path, zone_name="Asia/Jerusalem", offering=None):
+    """The bank's calls as encounters, by id, and what was odd about them; the offering is what a
+    column says, else `phone`."""
     zone = zoneinfo.ZoneInfo(zone_name)
     found, odd = {}, collections.Counter()
     for row in _rows(path, "\t"):
         call = _bank_call(row, zone, odd)
         if call is None:
             continue
+        call["offering"] = row[offering].lower() if offering else "phone"
         if call["id"] in found:
             odd["repeated_key"] += 1
         else:
@@ -99,7 +119,7 @@ def _bank_call(row, zone, odd):
     for mark in marks:
         odd[mark] += 1
     call = dict(id=f"{row['vru+line']}-{row['call_id']}-{day.isoformat()}",
-                counter=row["vru+line"].lower(), outcome=outcome, offering="phone")
+                counter=row["vru+line"].lower(), outcome=outcome)
     if outcome == "normal":
         if started is None or ended is None:
             odd["no_service_time"] += 1

@@ -32,21 +32,6 @@ PLACES = {
 }
 
 
-def bank_driver(path):
-    """As config/gateways/bank-log.yaml has it."""
-    return {"driver": "queue", "path": str(path), "key": ["vru+line", "call_id", "date"],
-            "date": "date", "date_form": "yymmdd", "date_of": "vru_entry", "absent": ["0:00:00"],
-            "absent_unless": {"q_start": "q_time", "q_exit": "q_time", "ser_start": "ser_time",
-                              "ser_exit": "ser_time"},
-            "issued": ["q_start", "vru_exit"], "started": ["ser_start"], "ended": ["ser_exit"],
-            "left": ["q_exit"],
-            "outcome": {"column": "outcome",
-                        "map": {"AGENT": "normal", "HANG": "abandoned", "PHANTOM": "ignore"}},
-            "counter": {"column": "vru+line"}, "offering": {"default": "phone"},
-            "language": {"column": "type", "map": {"PE": "en"}, "default": "he"},
-            "employee": "server", "nobody": ["NO_SERVER"]}
-
-
 class Place:
     """A recording of positions as a branch: its counters, its invented encounters."""
 
@@ -114,7 +99,7 @@ class Recordings(Case):
         data = data_folder()
         if data is None:
             raise unittest.SkipTest("the recordings are not here; TRESEN_DATA names their folder")
-        cls.log = data / "timing" / "anonymous_bank_1999-02-01_14.tsv.gz"
+        cls.log = data / recompute.BANK_LOG
         cls.places = {branch: Place(branch, data, one) for branch, one in PLACES.items()}
         cls.new_cluster()
         cls.configure()
@@ -140,7 +125,7 @@ class Recordings(Case):
         cluster.start_broker()
         for name in ("w1", "w2"):
             cluster.start_worker(name)
-        cluster.start_gateway(BANK, "log", [bank_driver(cls.log)])
+        cluster.start_gateway(BANK, "log", [recompute.bank_driver(cls.log)])
         for branch, place in cls.places.items():
             lines = cluster.folder / f"{branch}.jsonl"
             lines.write_text(place.lines())
