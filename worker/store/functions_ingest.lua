@@ -115,10 +115,10 @@ end
 
 -- ingest: a fold of batches, whole or not at all ------------------------------------------------
 
--- A gateway of the fold is an array; the last two are behind its record.
+-- A gateway of the fold is an array; behind its record stands the branch's own gateway.
 local FOLD_FORMAT = '<BBI4I8I8I8c8i8I4I4I8'
-local PLACE, PRESENCE, CLOCK_ERROR, EPOCH, FIRST, LAST, TAG, WATERMARK, APPLIED, DEAD, LOST, AT,
-  GATEWAY = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+local PLACE, PRESENCE, CLOCK_ERROR, EPOCH, FIRST, LAST, TAG, WATERMARK, APPLIED, DEAD, LOST, GATEWAY =
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
 
 local function read_gateways(b, text, at)
   local total, list, seen = nil, {}, {}
@@ -126,7 +126,7 @@ local function read_gateways(b, text, at)
   for i = 1, total do
     local f = { struct.unpack(FOLD_FORMAT, text, at) }
     local place = f[PLACE] + 1
-    at = f[AT]
+    at = f[GATEWAY] -- where the record ends
     check(place <= b.r.gateway_count and not seen[place], 'bad gateway in the fold')
     check(f[FIRST] >= 1 and f[LAST] >= f[FIRST] and f[LAST] < NEVER and f[EPOCH] < NEVER
           and f[WATERMARK] < NEVER and f[LOST] < NEVER and f[PRESENCE] <= HERE,
@@ -142,15 +142,13 @@ local function read_chunks(b, text, at)
   local total, list, bytes = nil, {}, 0
   total, at = struct.unpack('<I4', text, at)
   for i = 1, total do
-    local c = {}
-    local from, to
-    c.place, c.minute, from, to, c.observations, c.data, at =
-      struct.unpack('<I2I4I2I2I4I4c0', text, at)
-    c.place = c.place + 1
-    check(c.place <= b.r.counter_count and from <= to, 'bad chunk in the fold')
-    c.from, c.to = c.minute * MINUTE + from, c.minute * MINUTE + to
-    bytes = bytes + #c.data
-    list[i] = c
+    local place, minute, from, to, observations, data
+    place, minute, from, to, observations, data, at = struct.unpack('<I2I4I2I2I4I4c0', text, at)
+    check(place < b.r.counter_count and from <= to, 'bad chunk in the fold')
+    bytes = bytes + #data
+    list[i] = { place = place + 1, minute = minute, from = minute * MINUTE + from,
+                to = minute * MINUTE + to, observations = observations, data = data,
+                key = '', new = false }
   end
   return list, bytes, at
 end
@@ -364,8 +362,8 @@ local function move_positions(b, fold)
     g.applied, g.dead, g.lost = g.applied + f[APPLIED], g.dead + f[DEAD], g.lost + f[LOST]
     if f[PRESENCE] == DEPARTED then g.departed = 1 elseif f[PRESENCE] == HERE then g.departed = 0 end
     gateway_moved(b, f[PLACE] + 1)
-    count(b, 'dead', f[DEAD])
-    count(b, 'lost', f[LOST])
+    if f[DEAD] > 0 then count(b, 'dead', f[DEAD]) end
+    if f[LOST] > 0 then count(b, 'lost', f[LOST]) end
   end
 end
 
@@ -431,47 +429,56 @@ local function tallied(tally)
   return struct.pack('<I4I4I4', tally.observations, tally.facts, tally.orphans)
 end
 
+-- Behind its minutes most folds have nothing: no facts, gaps, dead letters, notes, decisions.
+local NOTHING_ELSE = '\0\0\0\0\0\0\0\0\0'
+local NOTHING_LATE = '\0\0\0\0\0\0\0\0\0\0\0\0' -- tallied
+
 -- All of a fold that is not of its gateways' positions.
 local function read_rest(b, text, at)
-  local f = {}
-  f.chunks, f.bytes, at = read_chunks(b, text, at)
-  f.facts, at = read_facts(b, text, at)
-  f.gaps, at = read_gaps(b, text, at)
-  f.dead, at = read_dead(b, text, at)
-  f.notes, at = read_notes(b, text, at)
-  f.decisions, at = decisions.read(b, text, at)
+  local chunks, bytes, facts, gaps, dead, notes, said
+  chunks, bytes, at = read_chunks(b, text, at)
+  if string.sub(text, at) == NOTHING_ELSE then return { chunks = chunks, bytes = bytes } end
+  facts, at = read_facts(b, text, at)
+  gaps, at = read_gaps(b, text, at)
+  dead, at = read_dead(b, text, at)
+  notes, at = read_notes(b, text, at)
+  said, at = decisions.read(b, text, at)
   check_end(text, at)
-  return f
+  return { chunks = chunks, bytes = bytes, room = 0,
+           more = { facts = facts, gaps = gaps, dead = dead, notes = notes, decisions = said } }
 end
 
 -- What becomes of it, in memory; says what came too late.
 local function apply_rest(b, f)
-  local tally = { observations = 0, facts = 0, orphans = 0 }
-  for i = 1, #f.facts do apply_fact(b, f.facts[i], tally) end
+  local tally, more = { observations = 0, facts = 0, orphans = 0 }, f.more
+  if more then
+    for i = 1, #more.facts do apply_fact(b, more.facts[i], tally) end
+  end
   for i = 1, #f.chunks do apply_chunk(b, f.chunks[i], tally) end
-  decisions.apply(b, f.decisions)
+  if more then decisions.apply(b, more.decisions) end
   for _, id in ipairs(b.loaded) do
     local e = b.encounters[id]
     if e.changed then move_on(b, e) end
   end
   advance(b)
-  f.room = check_letters(b, f.dead, f.gaps)
   count(b, 'too_late_observations', tally.observations)
+  if not more then return tally.observations == 0 and NOTHING_LATE or tallied(tally) end
+  f.room = check_letters(b, more.dead, more.gaps)
   count(b, 'too_late_facts', tally.facts)
   count(b, 'orphan_facts', tally.orphans)
-  check_notes(b, f.notes)
+  check_notes(b, more.notes)
   return tallied(tally)
 end
 
 local function write_rest(b, f)
   write_chunks(b, f.chunks)
-  write_letters(b, f.dead, f.room, f.gaps)
-  write_births(b, f.notes)
-  decisions.write(b)
+  if f.more then
+    write_letters(b, f.more.dead, f.room, f.more.gaps)
+    write_births(b, f.more.notes)
+    decisions.write(b)
+  end
   branch_write(b)
 end
-
-local NOTHING_LATE = '\0\0\0\0\0\0\0\0\0\0\0\0' -- tallied
 
 local function ingest(keys, args)
   local text, fold = args[1], nil
@@ -500,7 +507,7 @@ local function replay(keys, args)
   local b = branch_open(keys, configuration)
   if not b then return head(nil, UNCONFIGURED) end
   local f = read_rest(b, args[1], at)
-  check(#f.dead == 0, 'a dead letter brings no others')
+  check(not f.more or #f.more.dead == 0, 'a dead letter brings no others')
   if redis.call('HEXISTS', b.prefix .. 'dead', entry) == 0 then
     return head(b, STALE) .. NOTHING_LATE
   end
