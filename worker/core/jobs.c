@@ -26,8 +26,11 @@ uint32_t jobs_take(struct jobs *jobs) {
     return job;
 }
 
+/// The last that was given back is the next to be taken: it is still in the cache.
 void jobs_give_back(struct jobs *jobs, uint32_t job) {
-    job_list_append(jobs, &jobs->idle, job);
+    struct job_list front = JOB_LIST_EMPTY;
+    job_list_append(jobs, &front, job);
+    job_list_prepend(jobs, &jobs->idle, &front);
 }
 
 uint32_t jobs_held(const struct jobs *jobs) {

@@ -60,6 +60,8 @@ struct worker {
     char as[sizeof "worker." + ID_MAX];
     char trouble[REASON_MAX + 1]; // with Redis; empty: none
     enum pipeline_call troubled;  // calls of this kind
+    uint64_t now_ms; // both since the last `wakes`
+    int64_t utc_ms;
     uint64_t heartbeat_at_ms;
     bool draining;
     int status;
@@ -107,7 +109,7 @@ static void send_ready(struct worker *worker) {
                                 .reason = bytes_of_text(hindrance(worker, text))};
         send_message(connection, &ready);
     }
-    worker->heartbeat_at_ms = clock_monotonic_ms() + worker->settings->heartbeat_ms;
+    worker->heartbeat_at_ms = worker->now_ms + worker->settings->heartbeat_ms;
 }
 
 // From the core
@@ -120,10 +122,16 @@ static void release(const struct pipeline_action *action) {
     }
 }
 
-static void input(struct worker *worker, struct pipeline_input in) {
-    in.now_ms = clock_monotonic_ms();
+/// Look at the clocks: first in whatever the loop calls. One look does for all of a frame.
+static void wakes(struct worker *worker) {
+    worker->now_ms = clock_monotonic_ms();
     // The store has gone when the last jobs are let go of.
-    in.utc_ms = worker->store ? store_utc_ms(worker->store) : clock_utc_ms();
+    worker->utc_ms = worker->store ? store_utc_ms(worker->store) : clock_utc_ms();
+}
+
+static void input(struct worker *worker, struct pipeline_input in) {
+    in.now_ms = worker->now_ms;
+    in.utc_ms = worker->utc_ms;
     pipeline_input(worker->pipeline, &in);
 }
 
@@ -237,6 +245,7 @@ static void trouble(struct worker *worker, enum redis_class class, const char *r
 static void replied(void *context, enum redis_class class, struct bytes reply, const char *reason) {
     struct call *call = context;
     struct worker *worker = call->worker;
+    wakes(worker);
     if (class == REDIS_CLASS_OK) {
         if (call->kind == worker->troubled) worker->trouble[0] = '\0';
     } else {
@@ -268,6 +277,7 @@ static void serve(struct worker *worker) {
 /// Between two jobs: what is judged from now on is judged by these.
 static void judging_changed(void *context) {
     struct worker *worker = context;
+    wakes(worker);
     const struct standards_plan *plans = judging_plans(worker->judging);
     for (size_t i = 0; i < worker->catalogue->branches.count; i++)
         worker->branches[i].plan = &plans[i];
@@ -282,6 +292,7 @@ static void reload(void *context) {
 
 static void store_up(void *context) {
     struct worker *worker = context;
+    wakes(worker);
     log_info("store_up", "acknowledge=%s", acknowledge_names[worker->settings->acknowledge]);
     worker->trouble[0] = '\0';
     judging_store_up(worker->judging, worker->store);
@@ -291,6 +302,7 @@ static void store_up(void *context) {
 
 static void store_down(void *context, enum redis_class class, const char *reason) {
     struct worker *worker = context;
+    wakes(worker);
     log_warning("store_down", "class=%s reason=%s", redis_class_name(class), reason);
     trouble(worker, class, reason);
     worker->serving = false;
@@ -322,6 +334,7 @@ static void job_came(struct worker *worker, uint32_t broker, const struct messag
 static void broker_said(void *context, struct bus_peer peer, const char *user, struct bytes bytes) {
     struct connection *connection = context;
     struct worker *worker = connection->worker;
+    wakes(worker);
     (void)peer;
     (void)user;
     struct frame *frame = malloc(sizeof *frame + bytes.size);
@@ -353,6 +366,7 @@ static void broker_said(void *context, struct bus_peer peer, const char *user, s
 
 static void broker_up(void *context) {
     struct connection *connection = context;
+    wakes(connection->worker);
     log_info("broker_up", "endpoint=%s",
              connection->worker->settings->brokers.items[connection->number]);
     send_ready(connection->worker);
@@ -372,13 +386,15 @@ static void broker_refused(void *context, const struct bus_refusal *refusal) {
 
 static void stop(void *context, int signal) {
     (void)signal;
+    wakes(context);
     drain(context);
 }
 
 static void timer(void *context) {
     struct worker *worker = context;
+    wakes(worker);
     input(worker, (struct pipeline_input){.kind = PIPELINE_TICK});
-    if (clock_monotonic_ms() < worker->heartbeat_at_ms) return;
+    if (worker->now_ms < worker->heartbeat_at_ms) return;
     store_look_at_clock(worker->store);
     send_ready(worker);
 }
