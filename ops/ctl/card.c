@@ -1,7 +1,5 @@
 #include "ops/ctl/card.h"
 
-#include "worker/standards/standard.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +96,13 @@ static void add_standard(struct cell_standard *sum, const struct cell_standard *
     sum->coverage_sum += cell->coverage_sum;
 }
 
+static void add_severity(struct card *card, const json_t *standard, const uint32_t *verdicts) {
+    const char *severity = standard_text(standard, "severity");
+    for (int s = 0; s < SEVERITY_COUNT; s++)
+        for (int v = 0; strcmp(severity, severity_names[s]) == 0 && v < VERDICTS; v++)
+            card->severities[s][v] += verdicts[v];
+}
+
 static void add_total(struct cell *sum, const struct cell *cell) {
     sum->encounters += cell->encounters;
     sum->provisional += cell->provisional;
@@ -119,8 +124,10 @@ bool card_add(struct card *card, struct bytes bytes, const json_t *set) {
     }
     add_total(&card->total, &cell);
     for (size_t i = 0; i < cell.count; i++) {
-        struct card_row *row = row_of(card, json_array_get(items, i));
+        const json_t *standard = json_array_get(items, i);
+        struct card_row *row = row_of(card, standard);
         if (row) add_standard(&row->sum, &standards[i]);
+        if (!standard_shadow(standard)) add_severity(card, standard, standards[i].verdicts);
     }
     return true;
 }

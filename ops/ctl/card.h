@@ -2,7 +2,7 @@
 // The figures of a branch, added up over days and over the sets of standards that were in force.
 
 #include "ops/ctl/store_link.h"
-#include "worker/engine/verdict.h"
+#include "worker/standards/standard.h"
 #include "worker/store/calls.h"
 
 enum { CARD_STANDARDS_MAX = 1024 };
@@ -17,6 +17,7 @@ struct card {
     json_t *sets; // array of {hash, text}
     json_t *days; // array of texts, ascending
     struct cell total;
+    uint32_t severities[SEVERITY_COUNT][VERDICTS]; // of what counts, as grave as it was at the time
     size_t row_count;
     struct card_row *rows; // sorted by id; one that was on trial on some days only has two
 };

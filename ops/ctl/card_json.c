@@ -2,9 +2,6 @@
 
 #include "ops/ctl/card.h"
 #include "worker/engine/spread.h"
-#include "worker/standards/standard.h"
-
-#include <string.h>
 
 static void set_share(json_t *object, const uint32_t verdicts[VERDICTS]) {
     double low, high;
@@ -59,18 +56,8 @@ static json_t *dimension_json(const struct card *card, enum dimension dimension)
 }
 
 /// The verdicts of all standards of one severity: what must not drown in a mean.
-static json_t *severity_json(const struct card *card, enum severity severity) {
-    uint32_t verdicts[VERDICTS] = {0};
-    json_t *object = json_object();
-    for (size_t i = 0; i < card->row_count; i++) {
-        const struct card_row *row = &card->rows[i];
-        if (row->shadow ||
-            strcmp(standard_text(row->standard, "severity"), severity_names[severity]) != 0)
-            continue;
-        for (int v = 0; v < VERDICTS; v++)
-            verdicts[v] += row->sum.verdicts[v];
-    }
-    json_object_set_new(object, "verdicts", verdicts_json(verdicts));
+static json_t *severity_json(const uint32_t verdicts[VERDICTS]) {
+    json_t *object = json_pack("{s:o}", "verdicts", verdicts_json(verdicts));
     set_share(object, verdicts);
     return object;
 }
@@ -116,9 +103,9 @@ json_t *card_json(const char *branch, const struct card *card) {
     json_object_set_new(object, "dimensions", dimensions);
     json_object_set_new(object, "severities",
                         json_pack("{s:o, s:o}", severity_names[SEVERITY_CRITICAL],
-                                  severity_json(card, SEVERITY_CRITICAL),
+                                  severity_json(card->severities[SEVERITY_CRITICAL]),
                                   severity_names[SEVERITY_AUTO_FAIL],
-                                  severity_json(card, SEVERITY_AUTO_FAIL)));
+                                  severity_json(card->severities[SEVERITY_AUTO_FAIL])));
     json_object_set_new(object, "shadow", shadow_json(card));
     return object;
 }

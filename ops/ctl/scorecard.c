@@ -1,7 +1,6 @@
 // tresenctl scorecard BRANCH [--day DAY]
 
 #include "ops/ctl/card.h"
-#include "worker/standards/standard.h"
 
 #include <string.h>
 

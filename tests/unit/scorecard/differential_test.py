@@ -64,10 +64,12 @@ def random_encounter(r, standards, likely):
 
 
 def random_sets(r):
-    """The same standards, some of them on trial in one set and not in the next."""
+    """The same standards, some of them on trial or of another severity in the next set."""
     standards = random_standards(r)
     for _ in range(r.choice([1, 1, 2, 3])):
-        standards = [dict(one, shadow=one["shadow"] != (r.random() < 0.2)) for one in standards]
+        standards = [dict(one, shadow=one["shadow"] != (r.random() < 0.2),
+                          severity=r.choice([one["severity"]] * 4 + list(SEVERITIES)))
+                     for one in standards]
         likely = r.choice([
             [5, 2, 2, 1, 1, 1, 1, 1], [1] * 8, [1, 0, 1, 0, 0, 0, 0, 0], [4, 1, 1, 2, 0, 4, 0, 0],
             [0, 0, 0, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0, 0, 0]])
@@ -155,7 +157,7 @@ def mean(values):
 
 def card_of(sets, results):
     """The whole scorecard from every single verdict."""
-    scores, ends, rows = [], collections.Counter(), {}
+    scores, ends, rows, graves = [], collections.Counter(), {}, collections.defaultdict(list)
     for one, encounters in zip(sets, results):
         for encounter, (_, found_scores, now) in zip(one["encounters"], encounters):
             scores.append(found_scores)
@@ -163,6 +165,8 @@ def card_of(sets, results):
             for standard, found in zip(one["standards"], now):
                 row = rows.setdefault((standard["id"], standard["shadow"]), (standard, []))
                 row[1].append(found)
+                if not standard["shadow"]:
+                    graves[standard["severity"]].append(found)
 
     def row_json(standard, founds):
         return {"id": standard["id"], "norm": "n", "value": "v", "text": {},
@@ -173,35 +177,40 @@ def card_of(sets, results):
     counted = [row for (_, shadow), row in sorted(rows.items()) if not shadow]
     on_trial = [row for (_, shadow), row in sorted(rows.items()) if shadow]
 
-    def all_of(wanted):
-        return counts(found for standard, founds in counted if wanted(standard)
-                      for found in founds)
+    def all_of(dimension):
+        return counts(found for standard, founds in counted
+                      if standard["dimension"] == dimension for found in founds)
     return {
         "branch": "b", "days": [], "sets": [f"set-{i}" for i in range(len(sets))],
         "encounters": len(scores), "provisional": 0,
         "outcomes": {name: ends[name] for name in ENDS},
         "score": mean(one[0] for one in scores), "scored": sum(one[0] is not None for one in scores),
         "dimensions": [{
-            "dimension": name, **all_of(lambda standard, name=name: standard["dimension"] == name),
+            "dimension": name, **all_of(name),
             "score": mean(one[1 + i] for one in scores),
             "scored": sum(one[1 + i] is not None for one in scores),
             "standards": [row_json(*row) for row in counted if row[0]["dimension"] == name]}
             for i, name in enumerate(DIMENSIONS)],
-        "severities": {name: all_of(lambda standard, name=name: standard["severity"] == name)
-                       for name in ("critical", "auto_fail")},
+        "severities": {name: counts(graves[name]) for name in ("critical", "auto_fail")},
         "shadow": [dict(row_json(*row), dimension=row[0]["dimension"]) for row in on_trial]}
 
 
 # ---- comparison
 
-def same(a, b):
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list):
-        return isinstance(b, list) and len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, float) or isinstance(b, float):
-        return a is not None and b is not None and math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12)
-    return a == b
+def difference(want, got, path="scorecard"):
+    """Where they differ first, as a sentence; None: nowhere."""
+    if isinstance(want, dict) and isinstance(got, dict) and want.keys() == got.keys():
+        return next(filter(None, (difference(want[key], got[key], f"{path}.{key}")
+                                  for key in want)), None)
+    if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
+        return next(filter(None, (difference(*pair, f"{path}[{i}]")
+                                  for i, pair in enumerate(zip(want, got)))), None)
+    if isinstance(want, float) and isinstance(got, float):
+        if math.isclose(want, got, rel_tol=1e-12, abs_tol=1e-12):
+            return None
+    elif want == got:
+        return None
+    return f"{path}\nexpected {want}\ngot      {got}"
 
 
 def by_id(card):
@@ -241,8 +250,9 @@ def main():
         seen["scorecards with standards on trial"] += bool(want["shadow"])
         seen["dimensions without anything measured"] += \
             sum(one["score"] is None for one in want["dimensions"])
-        if not same(want, got):
-            sys.exit(f"seed {seed}\n{sets}\nexpected {want}\ngot      {got}")
+        wrong = difference(want, got)
+        if wrong:
+            sys.exit(f"seed {seed}\ncase     {line_of(sets)}\n{wrong}")
     if next(answers, None) is not None:
         sys.exit("more answers than cases")
     for what, number in seen.items():
