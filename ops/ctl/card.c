@@ -61,6 +61,19 @@ const char *standard_text(const json_t *standard, const char *key) {
     return text ? text : "";
 }
 
+json_t *standard_sentences(const json_t *standard, const char *offering) {
+    json_t *variant, *own;
+    const json_t *named;
+    size_t i, k;
+    json_array_foreach(json_object_get(standard, "variants"), i, variant) {
+        own = json_object_get(variant, "text");
+        json_array_foreach(json_object_get(variant, "offerings"), k, named) {
+            if (own && offering && strcmp(json_string_value(named), offering) == 0) return own;
+        }
+    }
+    return json_object_get(standard, "text");
+}
+
 bool standard_shadow(const json_t *standard) {
     return strcmp(standard_text(standard, "status"), status_names[STATUS_SHADOW]) == 0;
 }

@@ -40,6 +40,8 @@ json_t *card_sets(struct store_link *link, const char *branch);
 json_t *card_days(struct store_link *link, const char *branch, const char *day);
 
 const char *standard_text(const json_t *standard, const char *key); // "" if it is not there
+/// Its sentences as they hold for an offering: {de, en}; NULL: it has none.
+json_t *standard_sentences(const json_t *standard, const char *offering);
 bool standard_shadow(const json_t *standard);                       // NULL: false
 /// An object with all eight verdicts.
 json_t *verdicts_json(const uint32_t verdicts[VERDICTS]);

@@ -94,7 +94,8 @@ static json_t *found_json(const struct judgement *judgement) {
                      millionths_json(judgement->found.degree_millionths));
 }
 
-static json_t *verdict_json(const struct verdict_entry *entry, const json_t *set) {
+static json_t *verdict_json(const struct verdict_entry *entry, const json_t *set,
+                            const char *offering) {
     const struct judgement *judgement = &entry->judgement;
     const json_t *standard = find_by_id(json_object_get(set, "standards"), entry->standard.text);
     json_t *object = json_object();
@@ -113,7 +114,7 @@ static json_t *verdict_json(const struct verdict_entry *entry, const json_t *set
                             ? json_null()
                             : json_pack("{s:o, s:o}", "from", time_json(judgement->worst.from_ms),
                                         "to", time_json(judgement->worst.to_ms)));
-    json_object_set(object, "text", json_object_get(standard, "text"));
+    json_object_set(object, "text", standard_sentences(standard, offering));
     json_object_set_new(
         object, "norm",
         statement_json(json_object_get(set, "norms"), standard_text(standard, "norm")));
@@ -136,11 +137,12 @@ static void set_verdicts(json_t *object, struct bytes bytes, struct bytes decide
     json_t *verdicts = json_array();
     if (bytes.size > 0 && verdicts_read(&reader, &head) == ERR_NONE) {
         const json_t *set = set_of(sets, head.set);
+        const char *offering = json_string_value(json_object_get(object, "offering"));
         json_object_set_new(object, "set", json_string(head.set));
         json_object_set_new(object, "score", millionths_json(head.scores.overall));
         json_object_set_new(object, "coverage", millionths_json(head.scores.coverage_millionths));
         for (size_t i = 0; i < head.count && verdicts_next(&reader, &entry) == ERR_NONE; i++) {
-            json_t *verdict = verdict_json(&entry, set);
+            json_t *verdict = verdict_json(&entry, set, offering);
             json_object_set_new(verdict, "decisions",
                                 decisions_json(decisions, count, &entry.standard));
             json_array_append_new(verdicts, verdict);

@@ -1,5 +1,6 @@
 // tresenctl standards explain | trace | test
 
+#include "ops/ctl/card.h"
 #include "ops/ctl/sets.h"
 
 #include <string.h>
@@ -29,6 +30,7 @@ static json_t *explained(const struct catalogue *catalogue, const struct standar
         buffer_init(&lines, LINES_SIZE);
         standards_explain(catalogue->standards, place, id, strlen(id), &lines);
         struct bytes bytes = buffer_bytes(&lines);
+        json_object_set(item, "text", standard_sentences(item, place->offering));
         json_object_set_new(item, "chain", lines_json((const char *)bytes.data, bytes.size));
         buffer_fini(&lines);
     }

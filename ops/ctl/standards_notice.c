@@ -126,9 +126,22 @@ static void print_measured(const struct phrases *phrases, const struct standard 
     }
 }
 
+/// How the sentence reads for offerings that have figures of their own.
+static void print_variants(const char *language, const json_t *set, const json_t *item) {
+    const json_t *variant, *offering;
+    size_t i, k;
+    json_array_foreach(json_object_get(item, "variants"), i, variant) {
+        if (!json_object_get(variant, "text")) continue;
+        json_array_foreach(json_object_get(variant, "offerings"), k, offering)
+            printf("  - %s: %s\n", statement(set, "offerings", offering, language),
+                   text_of(variant, language));
+    }
+}
+
 static void print_standard(const struct phrases *phrases, const char *language, const json_t *set,
                            const json_t *item, const struct standard *standard) {
     printf("- %s\n", text_of(item, language));
+    print_variants(language, set, item);
     printf("  - %s: %s\n", phrases->norm,
            statement(set, "norms", json_object_get(item, "norm"), language));
     printf("  - %s: %s\n", phrases->value,

@@ -23,10 +23,13 @@ static void collect(const json_t *json, json_t *labels) {
         json_array_foreach(json_object_get(json, "labels"), i, item) {
             json_object_set_new(labels, json_string_value(item), json_true());
         }
-    if (json_is_array(json))
-        json_array_foreach(json, i, item) { collect(item, labels); }
+    if (json_is_array(json)) json_array_foreach(json, i, item) {
+            collect(item, labels);
+        }
     else if (json_is_object(json))
-        json_object_foreach((json_t *)json, key, item) { collect(item, labels); }
+        json_object_foreach((json_t *)json, key, item) {
+            collect(item, labels);
+        }
 }
 
 /// Of all sets that hold in the branch on the day or later: a new object with the labels as keys.
@@ -102,9 +105,10 @@ static void print_entries(const char *branch, const struct standard_set *set,
                           const json_t *entries) {
     const json_t *entry;
     size_t i;
-    printf("# Made by `tresenctl standards phrases %s` from the standards %.12s and those to come:\n"
-           "# the gateway listens for these phrases and for nothing else.\n",
-           branch, set->hash_text);
+    printf(
+        "# Made by `tresenctl standards phrases %s` from the standards %.12s and those to come:\n"
+        "# the gateway listens for these phrases and for nothing else.\n",
+        branch, set->hash_text);
     json_array_foreach(entries, i, entry) {
         char *text = json_dumps(entry, JSON_PRESERVE_ORDER);
         printf("- %s\n", text ? text : "");

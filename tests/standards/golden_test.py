@@ -111,9 +111,12 @@ def cases(tresenctl):
         add(config / "norms.yaml", "- {norm: quiet, value: calm, text: {de: Leise., en: Quietly.}}")
         smile = (config / "standards/all.yaml").read_text().split("- standard")[1]
         for old, new in (("proxemics.closest", "smile"), ("distance.client", "vision.smile"),
-                         ("unit: m", 'unit: "1"'), ("Never nearer than 45 cm", "A smile")):
+                         ("unit: m", 'unit: "1"'), ("Nie näher als {least}", "Zu 45 Prozent"),
+                         ("Never nearer than {least}", "Smiling")):
             smile = smile.replace(old, new)
         add(config / "standards/all.yaml", "- standard" + smile)
+        add(config / "overlays/all.yaml", "- {overlay: rom.smile, layer: branch, source: s, "
+            "where: {branches: [rom]}, standard: smile, bound: {least: 0.5}}")
         yield "check-warns", run(tresenctl, config, ["check", str(config)])
     yield "full", full(tresenctl)
     for broken in sorted((HERE / "broken").iterdir()):

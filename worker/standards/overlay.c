@@ -3,6 +3,7 @@
 #include "worker/standards/days.h"
 #include "worker/standards/figures.h"
 #include "worker/standards/scope.h"
+#include "worker/standards/sentence.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static bool requirement_read(struct reading *reading, const struct node *node,
     overlay->bound = moved.bound;
     overlay->degree_count = moved.degree_count;
     memcpy(overlay->degree, moved.degree, sizeof moved.degree);
+    if (good) sentence_check_moved(reading, rule, overlay);
     bool constrains = overlay->layer == LAYER_LAW || overlay->layer == LAYER_AGREEMENT;
     if (good && !constrains && rule->standard.degree_count > 0 && moved.degree_count == 0) {
         node_problem(node, reading->problems, ERR_MISSING,

@@ -1,6 +1,6 @@
-#include "worker/standards/during_text.h"
-
 #include "worker/standards/days.h"
+#include "worker/standards/during_text.h"
+#include "worker/standards/figure_text.h"
 #include "worker/standards/layers.h"
 #include "worker/standards/scope.h"
 #include "worker/standards/set_text.h"
@@ -125,9 +125,9 @@ static void explain_spans(const struct standard *standard, struct buffer *out) {
     for (size_t i = 0; i < (composed ? standard->part_count : 1); i++) {
         const struct during *during = composed ? &standard->parts[i].during : &standard->during;
         if (during->phase != PHASE_SPAN) continue;
-        buffer_put(out, "during: ", strlen("during: "));
+        figure_text_words(out, "during: ");
         during_text_put(out, during, "en");
-        buffer_put(out, "\n", 1);
+        figure_text_words(out, "\n");
     }
 }
 

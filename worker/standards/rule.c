@@ -5,6 +5,7 @@
 #include "worker/standards/figures.h"
 #include "worker/standards/live.h"
 #include "worker/standards/scope.h"
+#include "worker/standards/sentence.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -206,7 +207,8 @@ bool rule_read(struct reading *reading, const struct node *node, struct rule *ru
     return checks_read(reading, node, standard) &&
            figures_read_adaptable(reading, node, standard, &rule->adaptable_least,
                                   &rule->adaptable_most) &&
-           live_read(reading, node, rule) && good;
+           live_read(reading, node, rule) && good &&
+           sentence_check(reading, node_find(node, "text"), rule);
 }
 
 void rule_free(struct rule *rule) {

@@ -1,6 +1,7 @@
 #include "worker/standards/set_text.h"
 
 #include "worker/standards/layers.h"
+#include "worker/standards/sentence.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 // a missing piece makes the whole NULL.
 
 /// Twelve digits write 45 steps of 0.01 as 0.45.
-enum { DIGITS = 12 };
+enum { DIGITS = 12, SENTENCE_SIZE = 8 * TEXT_SIZE_MAX };
 
 static json_t *figure(int64_t steps, double step) {
     return json_real((double)steps * step);
@@ -17,6 +18,22 @@ static json_t *figure(int64_t steps, double step) {
 
 static json_t *words_json(const struct words *text) {
     return json_pack("{s:s, s:s}", "de", text->de, "en", text->en);
+}
+
+/// A sentence with the standard's figures in it.
+static json_t *sentence_json(const char *sentence, const struct standard *standard,
+                             const char *language) {
+    struct buffer text;
+    buffer_init(&text, SENTENCE_SIZE);
+    sentence_put(&text, sentence, standard, language);
+    json_t *json = text.failed ? NULL : json_stringn((const char *)text.data, text.size);
+    buffer_fini(&text);
+    return json;
+}
+
+static json_t *sentences_json(const struct rule *rule, const struct standard *standard) {
+    return json_pack("{s:o, s:o}", "de", sentence_json(rule->text.de, standard, "de"), "en",
+                     sentence_json(rule->text.en, standard, "en"));
 }
 
 /// Put value under key; on a NULL value or no memory the object is given back and NULL.
@@ -193,8 +210,13 @@ static json_t *excuses_json(const struct standard *standard, const struct rule *
     return array;
 }
 
+static bool same_bound(const struct standard *one, const struct standard *other) {
+    return one->bound.least == other->bound.least && one->bound.most == other->bound.most;
+}
+
 /// What the layers make of a standard for some offerings.
-static json_t *variants_json(const struct standard_set *set, const struct standard *standard) {
+static json_t *variants_json(const struct standard_set *set, const struct standard *standard,
+                             const struct rule *rule) {
     json_t *array = json_array();
     for (size_t i = 0; i < standard->variant_count; i++) {
         const struct standard *variant = &standard->variants[i];
@@ -207,6 +229,8 @@ static json_t *variants_json(const struct standard_set *set, const struct standa
         if (variant->checks.count == 0)
             object = with(object, "bound", bounds_json(&variant->bound, variant->step));
         if (variant->degree_count > 0) object = with(object, "degree", degree_json(variant));
+        if (!same_bound(variant, standard))
+            object = with(object, "text", sentences_json(rule, variant));
         array = append(array, object);
     }
     return array;
@@ -221,11 +245,11 @@ static json_t *rule_json(const struct standard_set *set, const struct standard *
         severity_names[standard->severity], "attribution", attribution_names[standard->attribution],
         "weight", (int)standard->weight, "permitted", (int)standard->permitted, "live",
         (int)standard->live, "source", rule->source);
-    object = with(object, "text", words_json(&rule->text));
+    object = with(object, "text", sentences_json(rule, standard));
     object = with(object, "applies", applies_json(set, rule));
     if (standard->excuse_count > 0) object = with(object, "excuses", excuses_json(standard, rule));
     if (standard->variant_count > 0)
-        object = with(object, "variants", variants_json(set, standard));
+        object = with(object, "variants", variants_json(set, standard, rule));
     if (standard->checks.count == 0) return figure_json(object, standard);
     return with(object, "checks", check_json(standard, standard->checks.items));
 }

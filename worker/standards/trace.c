@@ -1,5 +1,6 @@
 #include "worker/standards/during_text.h"
-#include "worker/standards/model.h"
+#include "worker/standards/figure_text.h"
+#include "worker/standards/sentence.h"
 
 #include <string.h>
 
@@ -19,11 +20,16 @@ bool standards_trace(const struct standards *standards, const char *id, size_t s
         if (strlen(standard->id.text) != size || memcmp(standard->id.text, id, size) != 0) continue;
         const struct statement *norm = statements_find(&standards->norms, &standard->norm);
         const struct statement *value = statements_find(&standards->values, &standard->value);
-        line(out, "standard ", standard->id.text, &rule->text, language);
+        figure_text_words(out, "standard ");
+        figure_text_words(out, standard->id.text);
+        figure_text_words(out, ": ");
+        sentence_put(out, strcmp(language, "de") == 0 ? rule->text.de : rule->text.en, standard,
+                     language);
+        figure_text_words(out, "\n");
         if (standard->checks.count == 0 && standard->during.phase == PHASE_SPAN) {
-            buffer_put(out, "during: ", strlen("during: "));
+            figure_text_words(out, "during: ");
             during_text_put(out, &standard->during, language);
-            buffer_put(out, "\n", 1);
+            figure_text_words(out, "\n");
         }
         line(out, "norm ", norm->id.text, &norm->text, language);
         line(out, "value ", value->id.text, &value->text, language);
