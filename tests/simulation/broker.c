@@ -61,9 +61,13 @@ static void give_job(struct simulation *s, struct broker *broker,
         job.has_spool = slot->message.has_spool;
         job.body = slot->message.body;
     }
-    trace(s, "broker: %s job %llu of branch %u gateway %u number %llu to worker %u",
-          job_kind_name(action->what), (unsigned long long)action->job, action->branch,
-          action->gateway, (unsigned long long)job.position.number, action->worker);
+    if (action->what == JOB_SETTLE)
+        trace(s, "broker: settle job %llu of branch %u to worker %u",
+              (unsigned long long)action->job, action->branch, action->worker);
+    else
+        trace(s, "broker: %s job %llu of branch %u gateway %u number %llu to worker %u",
+              job_kind_name(action->what), (unsigned long long)action->job, action->branch,
+              action->gateway, (unsigned long long)job.position.number, action->worker);
     struct dispatch_worker_view view = dispatch_worker(broker->dispatch, action->worker);
     if (view.assigned > view.credit)
         wrong(s, "worker %u got %u jobs although its credit is %u", action->worker, view.assigned,

@@ -114,20 +114,41 @@ void faults_end(struct simulation *s) {
     network_changed(s);
 }
 
-static struct process *any_process(struct simulation *s) {
-    size_t all = s->world->gateway_count + s->broker_count + s->worker_count;
-    size_t at = chance_below(&s->chance, (uint32_t)all);
-    if (at < s->world->gateway_count) return &s->gateways[at].process;
-    at -= s->world->gateway_count;
-    if (at < s->broker_count) return &s->brokers[at].process;
-    return &s->workers[at - s->broker_count].process;
-}
-
 /// How long something takes.
 static uint32_t duration_ms(struct simulation *s, uint32_t shortest, uint32_t longest) {
     uint32_t times = s->world->pace->faults_most;
     uint32_t once_ms = chance_range(&s->chance, shortest, longest);
     return times > 1 ? once_ms * chance_range(&s->chance, 1, times) : once_ms;
+}
+
+/// Some process, its kind and number.
+static struct process *any_process(struct simulation *s, const char **kind, size_t *number) {
+    size_t all = s->world->gateway_count + s->broker_count + s->worker_count;
+    *number = chance_below(&s->chance, (uint32_t)all);
+    *kind = "gateway";
+    if (*number < s->world->gateway_count) return &s->gateways[*number].process;
+    *number -= s->world->gateway_count;
+    *kind = "broker";
+    if (*number < s->broker_count) return &s->brokers[*number].process;
+    *number -= s->broker_count;
+    *kind = "worker";
+    return &s->workers[*number].process;
+}
+
+static void freeze(struct simulation *s) {
+    const char *kind;
+    size_t number;
+    struct process *process = any_process(s, &kind, &number);
+    process->frozen_until_ms = s->now_ms + duration_ms(s, 100, 5000);
+    trace(s, "%s %zu freezes until %.3f s", kind, number, (double)process->frozen_until_ms / 1000);
+}
+
+static void reset(struct simulation *s) {
+    struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
+    link->broken_until_ms = s->now_ms + duration_ms(s, 60, 600);
+    trace(s, "the connection of %s %u and broker %u breaks",
+          link->end == END_GATEWAY ? "gateway" : "worker", link->client, link->broker);
+    network_changed(s);
 }
 
 static void start_again(struct simulation *s, enum event_kind kind, size_t subject) {
@@ -140,6 +161,7 @@ static void break_gateway(struct simulation *s, enum fault fault) {
     size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
     struct gateway *g = &s->gateways[at];
     if (!g->process.alive) return;
+    trace(s, "%s of gateway %zu", names[fault], at);
     gateway_kill(s, at);
     if (fault == FAULT_POWER_LOSS) g->spool.disk = g->spool.synced;
     if (fault == FAULT_OLD_SPOOL && g->has_copy) spool_copy(&g->spool, &g->copy);
@@ -154,6 +176,7 @@ static struct gateway *clone(struct simulation *s, bool renew) {
     size_t to = s->world->gateway_count;
     struct gateway *twin = &s->gateways[to];
     if (twin->process.alive || twin->clone) return NULL;
+    trace(s, "gateway %zu is cloned%s", at, renew ? ", with a new spool" : "");
     twin->renew = renew;
     twin->identity = s->gateways[at].identity;
     twin->clone = true;
@@ -184,6 +207,12 @@ static void partition(struct simulation *s) {
     struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
     uint64_t until_ms = s->now_ms + duration_ms(s, 200, 6000);
     uint32_t ways = chance_range(&s->chance, 1, 3);
+    trace(s, "%s %u and broker %u are cut off for %.1f s%s",
+          link->end == END_GATEWAY ? "gateway" : "worker", link->client, link->broker,
+          (double)(until_ms - s->now_ms) / 1000,
+          ways == 3   ? ""
+          : ways == 1 ? ", to the broker only"
+                      : ", from the broker only");
     link->blocked_since_ms = s->now_ms;
     if (ways & 1) link->blocked_until_ms[0] = until_ms;
     if (ways & 2) link->blocked_until_ms[1] = until_ms;
@@ -193,6 +222,7 @@ static void partition(struct simulation *s) {
 static void redis_trouble(struct simulation *s, enum fault fault) {
     uint64_t until_ms = s->now_ms + duration_ms(s, 100, 6000);
     if (until_ms > s->last_fault_ms) until_ms = s->last_fault_ms;
+    trace(s, "%s until %.3f s", names[fault], (double)until_ms / 1000);
     if (fault == FAULT_REDIS_AWAY) redis_go_away(s, until_ms);
     if (fault == FAULT_REDIS_SLOW) s->redis.slow_until_ms = until_ms;
     if (fault == FAULT_REDIS_LATER) s->redis.later_until_ms = until_ms;
@@ -221,24 +251,23 @@ static void operate(struct simulation *s, enum fault fault) {
 void fault_happen(struct simulation *s, enum fault fault) {
     size_t worker = chance_below(&s->chance, (uint32_t)s->worker_count);
     size_t broker = chance_below(&s->chance, (uint32_t)s->broker_count);
-    trace(s, "fault: %s", names[fault]);
     s->faults[fault]++;
     switch (fault) {
     case FAULT_WORKER_CRASH:
+        trace(s, "worker %zu dies", worker);
         worker_kill(s, worker);
         start_again(s, EVENT_START_WORKER, worker);
         break;
     case FAULT_BROKER_CRASH:
+        trace(s, "broker %zu dies", broker);
         broker_kill(s, broker);
         start_again(s, EVENT_START_BROKER, broker);
         break;
     case FAULT_FREEZE:
-        any_process(s)->frozen_until_ms = s->now_ms + duration_ms(s, 100, 5000);
+        freeze(s);
         break;
     case FAULT_RESET:
-        s->links[chance_below(&s->chance, (uint32_t)s->link_count)].broken_until_ms =
-            s->now_ms + duration_ms(s, 60, 600);
-        network_changed(s);
+        reset(s);
         break;
     case FAULT_PARTITION:
         partition(s);

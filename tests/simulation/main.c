@@ -1,5 +1,6 @@
 // simulate: run seeds, say what was found. simulate --first SEED --seeds 1 --trace shows one.
 
+#include "tests/simulation/kept.h"
 #include "tests/simulation/simulation.h"
 
 #include <inttypes.h>
@@ -34,6 +35,7 @@ const char *plant_name(enum plant plant) {
 
 struct options {
     uint64_t first, seeds;
+    const char *kept;   // a file of seeds
     bool trace, plants; // plants: every one of them must be found
     enum plant plant;
 };
@@ -42,6 +44,7 @@ static int usage(void) {
     fprintf(
         stderr,
         "usage: simulate [--first SEED] [--seeds COUNT] [--trace] [--plant NAME] [--plants]\n"
+        "       simulate --kept FILE\n"
         "  --trace   tell every step\n"
         "Of 32 seeds, 24 squeeze many encounters and faults into 45 seconds, at the smallest\n"
         "settings; 8 go on for two hours at the shipped ones: encounters of 5 to 30 minutes\n"
@@ -78,6 +81,8 @@ static bool read_options(int count, char **arguments, struct options *options) {
         bool good = false;
         if (!strcmp(arguments[i], "--trace"))
             good = options->trace = true;
+        else if (!strcmp(arguments[i], "--kept"))
+            good = *(options->kept = value) && ++i;
         else if (!strcmp(arguments[i], "--plants"))
             good = options->plants = true;
         else if (!strcmp(arguments[i], "--first"))
@@ -117,7 +122,24 @@ static void print_tally(const struct tally *tally) {
     printf("\n");
 }
 
-static bool run_seed(struct stage *stage, uint64_t seed, const struct options *options,
+static struct finding run_seed(const struct stage *stage, uint64_t seed, enum plant plant,
+                               enum telling telling) {
+    return simulate_run(&(struct run){.seed = seed,
+                                      .world = &stage->world,
+                                      .expected = &stage->expected,
+                                      .plant = plant,
+                                      .telling = telling});
+}
+
+/// What is wrong, and how to see all that led to it.
+static void tell_failure(const struct finding *finding, uint64_t seed, enum plant plant) {
+    printf("seed %" PRIu64 " %s\n    simulate --first %" PRIu64 " --seeds 1 --trace", seed,
+           finding->failure, seed);
+    if (plant) printf(" --plant %s", plant_name(plant));
+    printf("\n");
+}
+
+static bool try_seed(struct stage *stage, uint64_t seed, const struct options *options,
                      struct tally *tally) {
     double begin_ms = core_ms();
     if (!stage_make(stage, seed)) {
@@ -125,11 +147,8 @@ static bool run_seed(struct stage *stage, uint64_t seed, const struct options *o
         return false;
     }
     double staged_ms = core_ms();
-    struct finding outcome = simulate_run(&(struct run){.seed = seed,
-                                                        .world = &stage->world,
-                                                        .expected = &stage->expected,
-                                                        .plant = options->plant,
-                                                        .trace = options->trace});
+    struct finding outcome =
+        run_seed(stage, seed, options->plant, options->trace ? TELL_ALL : TELL_NOTHING);
     double end_ms = core_ms();
     tally->core_ms += end_ms - begin_ms;
     if (end_ms - staged_ms > tally->slowest_ms) tally->slowest_ms = end_ms - staged_ms;
@@ -143,12 +162,43 @@ static bool run_seed(struct stage *stage, uint64_t seed, const struct options *o
         tally->faults[i] += outcome.faults[i];
     if (outcome.clean) return true;
     tally->failed++;
-    printf("seed %" PRIu64 " %s\n    simulate --first %" PRIu64 " --seeds 1 --trace", seed,
-           outcome.failure, seed);
-    if (options->plant) printf(" --plant %s", plant_name(options->plant));
-    printf("\n");
+    if (!options->trace && !options->plants) // once more, with the last of what led to it
+        (void)run_seed(stage, seed, options->plant, TELL_LAST);
+    tell_failure(&outcome, seed, options->plant);
     return false;
 }
+
+// Kept seeds -------------------------------------------------------------------------------------
+
+struct keeping {
+    struct stage stage;
+    size_t total, same; // same: still of the world for which they were kept
+};
+
+static bool try_kept(void *context, const struct kept *kept) {
+    struct keeping *keeping = context;
+    if (!stage_make(&keeping->stage, kept->seed)) return false;
+    struct finding outcome = run_seed(&keeping->stage, kept->seed, PLANT_NONE, TELL_NOTHING);
+    keeping->total++;
+    keeping->same += outcome.plan == kept->plan;
+    if (outcome.plan != kept->plan)
+        printf("seed %" PRIu64 " draws %016" PRIx64 ", no longer %016" PRIx64 ": %s\n", kept->seed,
+               outcome.plan, kept->plan, kept->what);
+    if (outcome.clean) return true;
+    (void)run_seed(&keeping->stage, kept->seed, PLANT_NONE, TELL_LAST);
+    tell_failure(&outcome, kept->seed, PLANT_NONE);
+    return false;
+}
+
+static int run_kept(const char *path) {
+    static struct keeping keeping;
+    bool fine = kept_each(path, try_kept, &keeping);
+    printf("simulate: %zu kept seeds, %zu of them as when they were kept; %s\n", keeping.total,
+           keeping.same, fine ? "all clean" : "FAILED");
+    return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+// Planted bugs -----------------------------------------------------------------------------------
 
 /// A planted bug must be found; the first seed that does is enough.
 static int run_plants(struct stage *stage, struct options options) {
@@ -157,7 +207,7 @@ static int run_plants(struct stage *stage, struct options options) {
         struct tally tally = {0};
         options.plant = (enum plant)i;
         uint64_t seed = options.first;
-        while (seed < options.first + options.seeds && run_seed(stage, seed, &options, &tally))
+        while (seed < options.first + options.seeds && try_seed(stage, seed, &options, &tally))
             seed++;
         bool found = tally.failed > 0;
         printf("plant %s: %s after %" PRIu64 " seeds\n", plant_name(options.plant),
@@ -172,10 +222,11 @@ int main(int count, char **arguments) {
     static struct stage stage;
     if (!read_options(count, arguments, &options)) return usage();
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (options.kept) return run_kept(options.kept);
     if (options.plants) return run_plants(&stage, options);
     struct tally tally = {0};
     for (uint64_t seed = options.first; seed < options.first + options.seeds; seed++)
-        if (!run_seed(&stage, seed, &options, &tally) && tally.failed >= 40) break;
+        if (!try_seed(&stage, seed, &options, &tally) && tally.failed >= 40) break;
     print_tally(&tally);
     return tally.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

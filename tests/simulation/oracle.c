@@ -4,35 +4,9 @@
 #include "tests/simulation/simulation.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void say(const struct simulation *s, const char *format, va_list arguments) {
-    printf("%6llu ms  ", (unsigned long long)s->now_ms);
-    vprintf(format, arguments);
-    printf("\n");
-}
-
-void trace(struct simulation *s, const char *format, ...) {
-    if (!s->trace) return;
-    va_list arguments;
-    va_start(arguments, format);
-    say(s, format, arguments);
-    va_end(arguments);
-}
-
-void wrong(struct simulation *s, const char *format, ...) {
-    if (s->failure[0]) return;
-    va_list arguments;
-    va_start(arguments, format);
-    int size =
-        snprintf(s->failure, sizeof s->failure, "at %llu ms: ", (unsigned long long)s->now_ms);
-    vsnprintf(s->failure + size, sizeof s->failure - (size_t)size, format, arguments);
-    va_end(arguments);
-    if (s->trace) printf("WRONG %s\n", s->failure);
-}
 
 // Positions --------------------------------------------------------------------------------------
 

@@ -56,6 +56,37 @@ static void set_up(struct simulation *s) {
     network_look(s);
 }
 
+static void plan(struct simulation *s, uint64_t value) {
+    s->plan = (s->plan ^ value) * UINT64_C(0x100000001b3);
+}
+
+/// What the seed has drawn so far: a seed that draws otherwise is another one.
+static void sum_up_plan(struct simulation *s) {
+    for (size_t i = 0; i < s->world->gateway_count; i++) {
+        const struct recording *recording = &s->world->gateways[i].recording;
+        for (size_t k = 0; k < recording->count; k++) {
+            plan(s, recording->items[k].seen_ms);
+            plan(s, recording->items[k].kind);
+        }
+    }
+    for (size_t i = 0; i < s->event_count; i++) {
+        plan(s, s->events[i].at_ms);
+        plan(s, (uint64_t)s->events[i].kind << 32 | s->events[i].subject);
+    }
+    trace(s, "%zu branches, %zu gateways, %zu brokers, %zu workers; window %u, %u jobs a worker%s",
+          s->world->branch_count, s->world->gateway_count, s->broker_count, s->worker_count,
+          s->window, s->jobs_max, s->world->poisoned ? "; some batch kills" : "");
+    for (size_t i = 0; i < FAULT_COUNT; i++) {
+        size_t times = 0;
+        for (size_t k = 0; k < s->event_count; k++)
+            times += s->events[k].kind == EVENT_FAULT && s->events[k].subject == i;
+        if (times) trace(s, "planned: %zu times %s", times, fault_name((enum fault)i));
+    }
+    if (s->delay_permille || s->loss_permille || s->duplicate_permille || s->reorder)
+        trace(s, "of 1,000 messages %u are delayed, %u lost, %u come twice%s", s->delay_permille,
+              s->loss_permille, s->duplicate_permille, s->reorder ? ", in any order" : "");
+}
+
 static void event_free(struct event *event) {
     free(event->data);
     if (event->call) call_free(event->call);
@@ -182,7 +213,11 @@ static void start(struct simulation *s, const struct event *event) {
     if (event->kind == EVENT_START_GATEWAY && !s->gateways[at].process.alive) gateway_start(s, at);
     if (event->kind == EVENT_START_WORKER) worker_start(s, at);
     if (event->kind == EVENT_START_BROKER && !s->brokers[at].process.alive) broker_start(s, at);
-    trace(s, "start of kind %d number %zu", (int)event->kind, at);
+    trace(s, "%s %zu is there again",
+          event->kind == EVENT_START_GATEWAY  ? "gateway"
+          : event->kind == EVENT_START_WORKER ? "worker"
+                                              : "broker",
+          at);
 }
 
 static void snapshot(struct simulation *s) {
@@ -336,15 +371,17 @@ struct finding simulate_run(const struct run *run) {
     s->faulty = run->expected != NULL;
     s->shadow = run->shadow;
     s->plant = run->plant;
-    s->trace = run->trace;
+    s->telling = run->telling;
     s->chance = chance_of(run->seed, 2);
     s->now_ms = 1;
     set_up(s);
+    sum_up_plan(s);
     go(s);
     struct finding outcome = {.clean = !s->failure[0],
                               .simulated_ms = s->now_ms,
                               .steps = s->steps,
                               .hash = s->hash,
+                              .plan = s->plan,
                               .most_bytes = s->most_bytes};
     for (size_t i = 0; i < s->world->branch_count; i++)
         outcome.encounters += s->world->encounters[i];

@@ -6,6 +6,7 @@
 //   broker.c   dispatch                               redis.c    the store model, calls and replies
 //   worker.c   pipeline                               faults.c   what breaks, and when
 //   oracle.c   what must hold                         run.c      one run from its seed to its end
+//   trace.c    what is told of it
 
 #include "common/base/chance.h"
 #include "sensors-gw/core/batching.h"
@@ -239,6 +240,10 @@ struct expectation {
     size_t counts[WORLD_BRANCHES];
 };
 
+/// TELL_LAST: the last lines, and only if it fails.
+enum telling { TELL_NOTHING, TELL_LAST, TELL_ALL };
+enum { TRACE_LINES = 24, TRACE_LINE = 200 };
+
 /// A second store that is told every call, too, and must answer the same.
 struct store_shadow {
     void *context;
@@ -252,7 +257,8 @@ struct store_shadow {
 struct simulation {
     uint64_t seed;
     const struct store_shadow *shadow; // NULL: none, or not any more
-    bool faulty, trace;
+    bool faulty;
+    enum telling telling;
     enum plant plant;
     struct chance chance; // of the network and the processes
     uint64_t now_ms, order, steps;
@@ -287,9 +293,10 @@ struct simulation {
     size_t truth_count[GATEWAYS];
     const struct expectation *expected; // NULL: this is the run without faults
     struct expectation *become;
-    uint64_t hash;       // of all that happened
+    uint64_t hash, plan; // of all that happened, and of all that was planned
     uint64_t most_bytes; // that any branch ever took
-    char failure[512];
+    char failure[512], last_lines[TRACE_LINES][TRACE_LINE];
+    size_t line_count;
 };
 
 // network.c
@@ -357,10 +364,12 @@ void faults_plan(struct simulation *s);
 void faults_end(struct simulation *s);
 void fault_happen(struct simulation *s, enum fault fault);
 
-// oracle.c
+// trace.c
 void trace(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);
 /// The first one is the run's failure.
 void wrong(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);
+
+// oracle.c
 void oracle_store_changed(struct simulation *s, size_t branch);
 void oracle_position_taken(struct simulation *s, const struct gateway *g, struct position position);
 void oracle_before(struct simulation *s, const struct store_call *call);
@@ -375,7 +384,7 @@ void oracle_end(struct simulation *s);
 struct finding {
     bool clean;
     char failure[512];
-    uint64_t simulated_ms, steps, hash, most_bytes, encounters, batches;
+    uint64_t simulated_ms, steps, hash, plan, most_bytes, encounters, batches;
     uint64_t faults[FAULT_COUNT];
 };
 /// What is not needed is NULL or 0.
@@ -386,7 +395,7 @@ struct run {
     struct expectation *become;         // then the cells go there
     const struct store_shadow *shadow;
     enum plant plant;
-    bool trace;
+    enum telling telling;
 };
 struct finding simulate_run(const struct run *run);
 

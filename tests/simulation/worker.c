@@ -283,6 +283,7 @@ void worker_connected(struct simulation *s, size_t number, size_t broker, bool u
 void worker_drain(struct simulation *s, size_t number) {
     struct worker *worker = &s->workers[number];
     if (worker->draining) return;
+    trace(s, "worker %zu is to stop", number);
     worker->draining = true;
     input(s, worker, (struct pipeline_input){.kind = PIPELINE_DRAIN});
     send_ready(s, worker);
