@@ -73,7 +73,9 @@ class Rule:
         if any(encounter.get(what) not in self.applies.get(f"{what}s", [encounter.get(what)])
                for what in ("offering", "outcome")):
             return NOTHING
-        span = self._span(encounter)
+        span, unseen = self._span(encounter, said)
+        if unseen is not None:
+            return "insufficient_evidence", None, unseen
         if span[0] is None:
             return NOTHING
         if self.statistic == "duration":
@@ -95,9 +97,32 @@ class Rule:
         return recompute.judge_one(words, dict(phase, issued=first),
                                    {(None, encounter["counter"]): members}, said.watched(*key))
 
-    def _span(self, encounter):
+    def _span(self, encounter, said):
+        """(begin, end), and None or how much was watched of what could not tell them."""
         if isinstance(self.during, dict):
-            return encounter[self.during["from"]], encounter[self.during["to"]]
+            ends = [self._end(self.during[name], encounter, said) for name in ("from", "to")]
+            return [at for at, _ in ends], next((share for _, share in ends if share is not None),
+                                                None)
+        return self._phase(encounter), None
+
+    def _end(self, end, encounter, said):
+        """A time of the encounter, or of the first event of some labels in its service."""
+        if isinstance(end, str):
+            return encounter[end], None
+        started, ended = encounter["started"], encounter["ended"]
+        if started is None or started >= ended:
+            return None, None
+        key = end["first"], encounter["counter"]
+        at = next((at for at, label, confidence in said.members(*key, started, ended)
+                   if label in end["labels"] and confidence >= self.confidence), None)
+        length = (ended if at is None else at) - started
+        watched = sum(max(0, min(stop, started + length) - max(start, started))
+                      for start, stop in said.watched(*key))
+        if length and (watched == 0 or watched < self.words["coverage"] * length):
+            return None, watched * MILLION // length
+        return at, None
+
+    def _phase(self, encounter):
         started, ended = encounter["started"], encounter["ended"]
         if self.during == "waiting":
             return encounter["issued"], started
