@@ -20,6 +20,7 @@ extern const struct setting ctl_settings[];
 struct ctl {
     struct ctl_settings settings;
     bool json;             // --json
+    bool published;        // --published
     const char *day;       // --day, or NULL
     const char *from;      // --from, or NULL
     const char *dir;       // --dir, or NULL

@@ -60,28 +60,33 @@ const struct ctl_command ctl_commands[] = {
      "Make the key pair of broker, worker.NAME or gateway.BRANCH.NAME.", 1, 1, ctl_keys_new},
     {"standards check", "[CONFIG_DIR]", "Check a configuration folder; says what is wrong, where.",
      0, 1, ctl_standards_check},
-    {"standards list", "[BRANCH]", "The standards, their norms and values.", 0, 1,
-     ctl_standards_list},
-    {"standards explain", "BRANCH [OFFERING] [--day YYYY-MM-DD]",
+    {"standards list", "[BRANCH] [--published] [--day YYYY-MM-DD]",
+     "The standards, their norms and values.", 0, 1, ctl_standards_list},
+    {"standards explain", "BRANCH [OFFERING] [--published] [--day YYYY-MM-DD]",
      "Which layer set each figure that holds there, and where it is written.", 1, 2,
      ctl_standards_explain},
-    {"standards trace", "STANDARD [--lang de|en]", "Why there is this standard: norm and value.", 1,
-     1, ctl_standards_trace},
+    {"standards trace", "[STANDARD] [--published] [--day YYYY-MM-DD] [--lang de|en]",
+     "Why there is this standard: norm and value. Without one: all values, their norms and "
+     "standards, and what no standard serves.",
+     0, 1, ctl_standards_trace},
     {"standards test", "[CONFIG_DIR]",
      "Run the examples that stand with the standards; says how many there are of each verdict.", 0,
      1, ctl_standards_test},
-    {"standards diff", "CONFIG_DIR CONFIG_DIR [--day YYYY-MM-DD]",
-     "What changes in which branches from the first folder to the second.", 2, 2,
-     ctl_standards_diff},
+    {"standards diff", "CONFIG_DIR CONFIG_DIR | --published [CONFIG_DIR] [--day YYYY-MM-DD]",
+     "What changes in which branches from the first folder to the second; or from the newest "
+     "edition that is published (with --day: the one in force then) to the folder: what publish "
+     "would change.",
+     0, 2, ctl_standards_diff},
     {"standards try", "FILE | CONFIG_DIR --recording SPOOL",
      "Judge what gateways have spooled (a copy of a spool, or a folder of them) by the standards "
      "as "
      "they are and with this file in place of the one of its name; print what would be judged "
      "otherwise. Nothing is activated.",
      1, 1, ctl_standards_try},
-    {"standards notice", "BRANCH [--day YYYY-MM-DD] [--lang de|en]",
-     "A notice for those who work there: what is measured, judged, and not judged. Markdown.", 1, 1,
-     ctl_standards_notice},
+    {"standards notice", "BRANCH [--published] [--day YYYY-MM-DD] [--lang de|en]",
+     "A notice for those who work there: what is measured and judged, for what purpose, how long "
+     "it is kept, and what is not judged. Markdown.",
+     1, 1, ctl_standards_notice},
     {"standards publish", "[CONFIG_DIR | HASH] [--from YYYY-MM-DD]",
      "Check a folder (or take what was published before) and let all workers whose `standards` is "
      "published judge by it, from that local day of each branch on (default: the first day that "
@@ -90,7 +95,7 @@ const struct ctl_command ctl_commands[] = {
      0, 1, ctl_standards_publish},
     {"standards published", "", "What is published, from when on, since when, by whom.", 0, 0,
      ctl_standards_published},
-    {"standards phrases", "BRANCH [--day YYYY-MM-DD]",
+    {"standards phrases", "BRANCH [--published] [--day YYYY-MM-DD]",
      "The list for the driver `phrases`: of phrases.yaml what the branch's standards ask for, and "
      "nothing else.",
      1, 1, ctl_standards_phrases},
@@ -157,9 +162,12 @@ static int run(struct ctl *ctl, int count, char **arguments) {
 int main(int argc, char **argv) {
     static struct command_line line;
     static struct ctl ctl;
-    const char *json = NULL;
+    const char *json = NULL, *published = NULL;
     const struct command_option options[] = {
         {"--json", NULL, &json, "Print for machines."},
+        {"--published", NULL, &published,
+         "standards list, explain, trace, diff, notice, phrases: of what is published, not of "
+         "config_dir."},
         {"--day", "YYYY-MM-DD", &ctl.day, "Only this day, in the branch's time zone."},
         {"--from", "YYYY-MM-DD", &ctl.from, "standards publish, rebuild: from this day on."},
         {"--recording", "SPOOL", &ctl.recording,
@@ -183,6 +191,7 @@ int main(int argc, char **argv) {
     if (step == COMMAND_GO) step = command_checked(&line);
     if (step != COMMAND_GO) return command_exit(&line, step);
     ctl.json = json != NULL;
+    ctl.published = published != NULL;
     int status = run(&ctl, line.rest_count, line.rest);
     command_exit(&line, step);
     return status;

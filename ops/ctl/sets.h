@@ -17,5 +17,9 @@ bool sets_day(const struct ctl *ctl, const struct branch *branch, int32_t *day);
 /// "de" or "en" of --lang; NULL: another language, told.
 const char *sets_language(const struct ctl *ctl);
 
+/// All standards by id, each once and the latest of its versions, as the branches' sets have them:
+/// a new array. Only one branch's if named.
+json_t *sets_all(const struct catalogue *catalogue, const char *branch);
+
 /// The standards of a set, in its order: a new array of its JSON.
 json_t *sets_standards(const struct standard_set *set);

@@ -1,7 +1,6 @@
 // tresenctl standards check | list
 
-#include "ops/ctl/ctl.h"
-#include "worker/catalogue/catalogue.h"
+#include "ops/ctl/shown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,41 +34,6 @@ int ctl_standards_check(struct ctl *ctl) {
     return fine ? CTL_OK : CTL_FAILED;
 }
 
-static void collect_set(const struct standard_set *set, json_t *found) {
-    json_t *text = json_loadb(set->json, set->json_size, 0, NULL), *item;
-    size_t i;
-    json_array_foreach(json_object_get(text, "standards"), i, item) {
-        json_object_set(found, json_string_value(json_object_get(item, "id")), item);
-    }
-    json_decref(text);
-}
-
-/// All standards, each once and the latest of its versions, as the branches' sets have them; only
-/// one branch's if named.
-static json_t *collect(const struct catalogue *catalogue, const char *branch) {
-    json_t *found = json_object();
-    for (size_t i = 0; i < catalogue->branches.count; i++) {
-        if (branch && strcmp(catalogue->branches.items[i].id.text, branch) != 0) continue;
-        const struct standards_plan *plan = &catalogue->plans[i];
-        for (size_t k = 0; k < plan->count; k++)
-            collect_set(plan->sets[k].set, found);
-    }
-    return found;
-}
-
-/// In the order of their ids.
-static json_t *sorted(json_t *found) {
-    json_t *array = json_array();
-    char *text = json_dumps(found, JSON_SORT_KEYS);
-    json_t *again = text ? json_loads(text, 0, NULL) : NULL, *item;
-    const char *key;
-    json_object_foreach(again, key, item) json_array_append(array, item);
-    json_decref(again);
-    json_decref(found);
-    free(text);
-    return array;
-}
-
 static void print_list(const json_t *array) {
     const json_t *item;
     size_t i;
@@ -83,27 +47,31 @@ static void print_list(const json_t *array) {
     }
 }
 
-int ctl_standards_list(struct ctl *ctl) {
-    static struct problems problems;
-    struct catalogue catalogue;
-    const char *branch = ctl->count > 0 ? ctl->arguments[0] : NULL;
-    struct id id;
-    int status = CTL_FAILED;
-    if (!catalogue_load(ctl->settings.config_dir, &catalogue, &problems)) {
-        problems_print(&problems, stderr);
-    } else if (branch &&
-               (!id_set(&id, branch, strlen(branch)) || !branches_find(&catalogue.branches, &id))) {
-        ctl_fail("there is no branch %s in %s/branches", branch, ctl->settings.config_dir);
-    } else {
-        json_t *array = sorted(collect(&catalogue, branch));
-        status = CTL_OK;
-        if (ctl->json) {
-            ctl_print_json(array);
-        } else {
-            print_list(array);
-            json_decref(array);
-        }
+/// Each says of which documents it is.
+static void sign(json_t *array, const struct shown *shown) {
+    json_t *item;
+    size_t i;
+    json_array_foreach(array, i, item) {
+        json_object_set_new(item, "documents", json_string(shown->hash));
     }
-    catalogue_free(&catalogue);
-    return status;
+}
+
+int ctl_standards_list(struct ctl *ctl) {
+    struct shown shown;
+    const char *branch = ctl->count > 0 ? ctl->arguments[0] : NULL;
+    size_t place;
+    bool done = shown_open(ctl, branch, SHOWN_IN_FORCE, &shown) &&
+                (!branch || sets_branch(&shown.catalogue, branch, &place));
+    json_t *array = done ? sets_all(&shown.catalogue, branch) : NULL;
+    if (done) sign(array, &shown);
+    if (done && ctl->json) ctl_print_json(json_incref(array));
+    if (done && !ctl->json) {
+        print_list(array);
+        fputs("of ", stdout);
+        shown_print(&shown, stdout);
+        putchar('\n');
+    }
+    json_decref(array);
+    shown_close(&shown);
+    return done ? CTL_OK : CTL_FAILED;
 }

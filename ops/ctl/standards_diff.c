@@ -1,6 +1,7 @@
-// tresenctl standards diff: what changes for whom between two configuration folders.
+// tresenctl standards diff: what changes for whom between two configuration folders, or from what
+// is published to a folder.
 
-#include "ops/ctl/sets.h"
+#include "ops/ctl/shown.h"
 
 #include <string.h>
 
@@ -108,22 +109,52 @@ static void print_differences(const json_t *found) {
     if (json_object_size(found) == 0) puts("no difference");
 }
 
-int ctl_standards_diff(struct ctl *ctl) {
-    struct catalogue before, after;
+/// Two folders, or what is published and a folder. false: told.
+static bool open_both(const struct ctl *ctl, struct shown *before, struct shown *after) {
+    const char *folder = ctl->count > 0 ? ctl->arguments[ctl->count - 1] : ctl->settings.config_dir;
+    if (ctl->count != 2 && !ctl->published)
+        return ctl_fail("diff takes two folders, or --published and one or none") == CTL_OK;
+    if (ctl->count == 2 && ctl->published)
+        return ctl_fail("--published takes the place of the first folder; name one or none") ==
+               CTL_OK;
+    bool good = ctl->published ? shown_open(ctl, NULL, SHOWN_NEWEST, before)
+                               : shown_open_folder(ctl->arguments[0], before);
+    return shown_open_folder(folder, after) && good;
+}
+
+static json_t *differences(const struct ctl *ctl, const struct catalogue *before,
+                           const struct catalogue *after) {
     json_t *found = json_object();
-    bool good = sets_load(ctl->arguments[0], &before);
-    good &= sets_load(ctl->arguments[1], &after);
-    for (size_t i = 0; good && i < before.branches.count; i++)
-        good = compare_branch(ctl, found, before.branches.items[i].id.text, &before, &after);
-    for (size_t i = 0; good && i < after.branches.count; i++)
-        if (!branches_find(&before.branches, &after.branches.items[i].id))
-            good = compare_branch(ctl, found, after.branches.items[i].id.text, &before, &after);
-    if (good && ctl->json)
-        ctl_print_json(json_incref(found));
-    else if (good)
-        print_differences(found);
+    bool good = true;
+    for (size_t i = 0; good && i < before->branches.count; i++)
+        good = compare_branch(ctl, found, before->branches.items[i].id.text, before, after);
+    for (size_t i = 0; good && i < after->branches.count; i++)
+        if (!branches_find(&before->branches, &after->branches.items[i].id))
+            good = compare_branch(ctl, found, after->branches.items[i].id.text, before, after);
+    if (good) return found;
     json_decref(found);
-    catalogue_free(&before);
-    catalogue_free(&after);
-    return good ? CTL_OK : CTL_FAILED;
+    return NULL;
+}
+
+int ctl_standards_diff(struct ctl *ctl) {
+    struct shown before = {0}, after = {0};
+    json_t *found = open_both(ctl, &before, &after)
+                        ? differences(ctl, &before.catalogue, &after.catalogue)
+                        : NULL;
+    if (found && ctl->json) {
+        ctl_print_json(json_pack("{s:o, s:o, s:O}", "before", shown_json(&before), "after",
+                                 shown_json(&after), "differences", found));
+    } else if (found) {
+        print_differences(found);
+        fputs("from ", stdout);
+        shown_print(&before, stdout);
+        fputs(" to ", stdout);
+        shown_print(&after, stdout);
+        putchar('\n');
+    }
+    int status = found ? CTL_OK : CTL_FAILED;
+    json_decref(found);
+    shown_close(&before);
+    shown_close(&after);
+    return status;
 }

@@ -1,7 +1,7 @@
-// tresenctl standards explain | trace | test
+// tresenctl standards explain | test
 
 #include "ops/ctl/card.h"
-#include "ops/ctl/sets.h"
+#include "ops/ctl/shown.h"
 
 #include <string.h>
 
@@ -59,57 +59,42 @@ static bool offering_known(const struct standard_set *set, const char *offering)
     return false;
 }
 
-int ctl_standards_explain(struct ctl *ctl) {
-    struct catalogue catalogue;
-    const char *offering = ctl->count > 1 ? ctl->arguments[1] : NULL;
-    size_t at;
-    int status = CTL_FAILED;
-    if (sets_load(ctl->settings.config_dir, &catalogue) &&
-        sets_branch(&catalogue, ctl->arguments[0], &at)) {
-        const struct branch *branch = &catalogue.branches.items[at];
-        const struct standards_plan *plan = &catalogue.plans[at];
-        struct standards_place place = {.branch = branch->id.text,
-                                        .region = branch->region.text,
-                                        .country = branch->country,
-                                        .offering = offering};
-        if (sets_day(ctl, branch, &place.day)) {
-            const struct standard_set *set = standards_plan_at(plan, place.day);
-            if (!offering || offering_known(set, offering)) {
-                json_t *array = explained(&catalogue, set, &place);
-                if (!ctl->json) print_explained(array);
-                status = CTL_OK;
-                if (ctl->json)
-                    ctl_print_json(array);
-                else
-                    json_decref(array);
-            }
-        }
-    }
-    catalogue_free(&catalogue);
-    return status;
+/// The set of the place on the day, with what each layer says.
+static json_t *explained_json(const struct ctl *ctl, const struct shown *shown, size_t at) {
+    const struct catalogue *catalogue = &shown->catalogue;
+    const struct branch *branch = &catalogue->branches.items[at];
+    struct standards_place place = {.branch = branch->id.text,
+                                    .region = branch->region.text,
+                                    .country = branch->country,
+                                    .offering = ctl->count > 1 ? ctl->arguments[1] : NULL};
+    char day[DAY_TEXT_SIZE];
+    if (!sets_day(ctl, branch, &place.day)) return NULL;
+    const struct standard_set *set = standards_plan_at(&catalogue->plans[at], place.day);
+    if (place.offering && !offering_known(set, place.offering)) return NULL;
+    day_text(place.day, day);
+    return json_pack("{s:o, s:s, s:s?, s:s, s:s, s:o}", "documents", shown_json(shown), "branch",
+                     place.branch, "offering", place.offering, "day", day, "set", set->hash_text,
+                     "standards", explained(catalogue, set, &place));
 }
 
-int ctl_standards_trace(struct ctl *ctl) {
-    struct catalogue catalogue;
-    const char *id = ctl->arguments[0], *language = sets_language(ctl);
-    int status = CTL_FAILED;
-    if (!language) return CTL_FAILED;
-    if (sets_load(ctl->settings.config_dir, &catalogue)) {
-        struct buffer lines;
-        buffer_init(&lines, LINES_SIZE);
-        if (!standards_trace(catalogue.standards, id, strlen(id), language, &lines)) {
-            ctl_fail("there is no standard %s in %s", id, ctl->settings.config_dir);
-        } else {
-            struct bytes bytes = buffer_bytes(&lines);
-            status = CTL_OK;
-            if (ctl->json)
-                ctl_print_json(lines_json((const char *)bytes.data, bytes.size));
-            else
-                fwrite(bytes.data, 1, bytes.size, stdout);
-        }
-        buffer_fini(&lines);
+int ctl_standards_explain(struct ctl *ctl) {
+    struct shown shown;
+    size_t at;
+    json_t *json = NULL;
+    if (shown_open(ctl, ctl->arguments[0], SHOWN_IN_FORCE, &shown) &&
+        sets_branch(&shown.catalogue, ctl->arguments[0], &at))
+        json = explained_json(ctl, &shown, at);
+    if (json && ctl->json) ctl_print_json(json_incref(json));
+    if (json && !ctl->json) {
+        print_explained(json_object_get(json, "standards"));
+        printf("set %.12s on %s, of ", json_string_value(json_object_get(json, "set")),
+               json_string_value(json_object_get(json, "day")));
+        shown_print(&shown, stdout);
+        putchar('\n');
     }
-    catalogue_free(&catalogue);
+    int status = json ? CTL_OK : CTL_FAILED;
+    json_decref(json);
+    shown_close(&shown);
     return status;
 }
 

@@ -1,6 +1,6 @@
 // tresenctl standards notice: what is measured and judged in a branch, for those who work there.
 
-#include "ops/ctl/sets.h"
+#include "ops/ctl/notice_json.h"
 #include "worker/standards/during_text.h"
 #include "worker/standards/figure_text.h"
 
@@ -11,7 +11,8 @@ enum { FIGURE_SIZE = 128, DURING_SIZE = 1024 };
 /// The sentences around the standards' own, in one language.
 struct phrases {
     const char *title, *judged, *trial, *idle, *norm, *value, *bound, *least, *most, *watched,
-        *clock, *when, *several, *evidence, *attribution, *none;
+        *clock, *when, *several, *evidence, *attribution, *none, *kept, *spooled, *settled, *never,
+        *origin;
     const char *dimensions[DIMENSION_COUNT], *attributions[ATTRIBUTION_COUNT];
     const char *idle_reasons[REASON_COUNT];
 };
@@ -33,6 +34,12 @@ static const struct phrases german = {
     .evidence = "Beurteilt nur, wenn der Sensor mindestens %.0f %% der Zeit beobachtet hat",
     .attribution = "Beeinflussbar durch",
     .none = "nichts",
+    .kept = "Wie lange etwas aufbewahrt wird",
+    .spooled =
+        "Messwerte: %llu Tage im Gerät der Filiale; sonst, bis der Vorgang abgeschlossen ist",
+    .settled = "Einzelne Vorgänge und ihre Beurteilung: %llu Tage; danach bleiben nur Summen",
+    .never = "Bilder und Tonaufnahmen: gar nicht",
+    .origin = "Stand",
     .dimensions = {"Mimik und Gestik", "Wortwahl", "Abstand", "Erscheinung", "Zeit", "Sicherheit"},
     .attributions = {"Mitarbeiter", "Team", "Organisation und Technik", "Kunden"},
     .idle_reasons = {[REASON_AGREEMENT] = "keine Vereinbarung erlaubt es",
@@ -57,6 +64,13 @@ static const struct phrases english = {
     .evidence = "Judged only if the sensor watched at least %.0f %% of the time",
     .attribution = "Can be influenced by",
     .none = "nothing",
+    .kept = "How long it is kept",
+    .spooled =
+        "Measured values: %llu days in the branch's device; elsewhere until the encounter is "
+        "final",
+    .settled = "Single encounters and how they were judged: %llu days; then only sums stay",
+    .never = "Pictures and sound: not at all",
+    .origin = "As of",
     .dimensions = {"Expression", "Wording", "Distance", "Appearance", "Time", "Safety"},
     .attributions = {"employees", "the team", "organisation and machines", "clients"},
     .idle_reasons = {[REASON_AGREEMENT] = "no agreement permits it",
@@ -170,17 +184,10 @@ static void print_judged(const struct phrases *phrases, const char *language, co
     }
 }
 
-static void print_notice(const struct phrases *phrases, const char *language, const char *branch,
-                         const struct standard_set *set) {
-    json_t *text = json_loadb(set->json, set->json_size, 0, NULL);
-    const json_t *items = json_object_get(text, "standards");
-    printf("# ");
-    printf(phrases->title, branch);
-    putchar('\n');
-    print_judged(phrases, language, text, set, phrases->judged, STATUS_ACTIVE);
-    print_judged(phrases, language, text, set, phrases->trial, STATUS_SHADOW);
-    printf("\n## %s\n\n", phrases->idle);
+static void print_idle(const struct phrases *phrases, const char *language, const json_t *items,
+                       const struct standard_set *set) {
     size_t idle = 0;
+    printf("\n## %s\n\n", phrases->idle);
     for (size_t i = 0; i < set->count; i++) {
         const struct standard *standard = &set->items[i];
         if (standard->permitted) continue;
@@ -189,24 +196,52 @@ static void print_notice(const struct phrases *phrases, const char *language, co
         idle++;
     }
     if (idle == 0) printf("- %s\n", phrases->none);
+}
+
+static void print_kept(const struct phrases *phrases, const struct ctl_settings *settings) {
+    printf("\n## %s\n\n- ", phrases->kept);
+    printf(phrases->spooled, (unsigned long long)settings->spool_days);
+    printf("\n- ");
+    printf(phrases->settled, (unsigned long long)settings->retention_days);
+    printf("\n- %s\n", phrases->never);
+}
+
+static void print_notice(const struct phrases *phrases, const struct notice *notice) {
+    json_t *text = json_loadb(notice->set->json, notice->set->json_size, 0, NULL);
+    printf("# ");
+    printf(phrases->title, notice->branch);
+    putchar('\n');
+    print_judged(phrases, notice->language, text, notice->set, phrases->judged, STATUS_ACTIVE);
+    print_judged(phrases, notice->language, text, notice->set, phrases->trial, STATUS_SHADOW);
+    print_idle(phrases, notice->language, json_object_get(text, "standards"), notice->set);
+    print_kept(phrases, notice->settings);
+    printf("\n%s %s: ", phrases->origin, notice->day);
+    shown_print(notice->shown, stdout);
+    putchar('\n');
     json_decref(text);
 }
 
 int ctl_standards_notice(struct ctl *ctl) {
-    struct catalogue catalogue;
-    const char *language = sets_language(ctl);
+    struct shown shown;
+    const char *language = sets_language(ctl), *branch = ctl->arguments[0];
     size_t at;
     int32_t day;
-    int status = CTL_FAILED;
     if (!language) return CTL_FAILED;
-    if (sets_load(ctl->settings.config_dir, &catalogue) &&
-        sets_branch(&catalogue, ctl->arguments[0], &at) &&
-        sets_day(ctl, &catalogue.branches.items[at], &day)) {
-        const struct standard_set *set = standards_plan_at(&catalogue.plans[at], day);
-        print_notice(strcmp(language, "de") == 0 ? &german : &english, language, ctl->arguments[0],
-                     set);
-        status = CTL_OK;
+    bool done = shown_open(ctl, branch, SHOWN_IN_FORCE, &shown) &&
+                sets_branch(&shown.catalogue, branch, &at) &&
+                sets_day(ctl, &shown.catalogue.branches.items[at], &day);
+    if (done) {
+        struct notice notice = {.shown = &shown,
+                                .settings = &ctl->settings,
+                                .branch = branch,
+                                .language = language,
+                                .set = standards_plan_at(&shown.catalogue.plans[at], day)};
+        day_text(day, notice.day);
+        if (ctl->json)
+            ctl_print_json(notice_json(&notice));
+        else
+            print_notice(strcmp(language, "de") == 0 ? &german : &english, &notice);
     }
-    catalogue_free(&catalogue);
-    return status;
+    shown_close(&shown);
+    return done ? CTL_OK : CTL_FAILED;
 }

@@ -1,7 +1,7 @@
 // tresenctl standards phrases: what a recogniser of a branch has to listen for, and nothing else.
 
 #include "common/settings/file.h"
-#include "ops/ctl/sets.h"
+#include "ops/ctl/shown.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,25 +117,27 @@ static void print_entries(const char *branch, const struct standard_set *set,
 }
 
 int ctl_standards_phrases(struct ctl *ctl) {
-    struct catalogue catalogue;
+    struct shown shown;
     char path[PATH_SIZE];
     const char *branch = ctl->arguments[0];
     int32_t day;
     size_t at;
     json_t *entries = NULL;
     snprintf(path, sizeof path, "%.*s/phrases.yaml", PATH_SIZE - 16, ctl->settings.config_dir);
-    if (sets_load(ctl->settings.config_dir, &catalogue) && sets_branch(&catalogue, branch, &at) &&
-        sets_day(ctl, &catalogue.branches.items[at], &day)) {
-        json_t *labels = labels_of(&catalogue.plans[at], day);
+    if (shown_open(ctl, branch, SHOWN_IN_FORCE, &shown) &&
+        sets_branch(&shown.catalogue, branch, &at) &&
+        sets_day(ctl, &shown.catalogue.branches.items[at], &day)) {
+        const struct standards_plan *plan = &shown.catalogue.plans[at];
+        json_t *labels = labels_of(plan, day);
         entries = read_phrases(path, labels);
         json_decref(labels);
         if (entries && ctl->json)
             ctl_print_json(json_incref(entries));
         else if (entries)
-            print_entries(branch, standards_plan_at(&catalogue.plans[at], day), entries);
+            print_entries(branch, standards_plan_at(plan, day), entries);
     }
     int status = entries ? CTL_OK : CTL_FAILED;
     json_decref(entries);
-    catalogue_free(&catalogue);
+    shown_close(&shown);
     return status;
 }

@@ -145,6 +145,40 @@ class Published(Cases):
             self.assertRegex(self.log(name), rf"event=standards standards={self.out['standards']} "
                              rf"before=\w+ from={self.out['hash'][:12]}")
 
+    def shown(self, *words):
+        return self.cluster.json("standards", *words)
+
+    def test_1_what_is_in_force_can_be_asked_for(self):
+        first, second, third = [one["hash"] for one in self.shown("published")["editions"]]
+        for day, severity, hash_ in ((None, "critical", second), ("2024-11-24", "normal", first),
+                                     ("2099-01-01", "auto_fail", third)):
+            on = ["--published", *(["--day", day] if day else [])]
+            wait = next(one for one in self.shown("list", *on) if one["id"] == "timing.wait")
+            self.assertEqual((wait["severity"], wait["documents"]), (severity, hash_))
+            explained = self.shown("explain", BRANCH, *on)
+            self.assertIn((wait["id"], severity), [(one["id"], one["severity"])
+                                                   for one in explained["standards"]])
+            for document in (explained["documents"], self.shown("notice", BRANCH, *on)["documents"],
+                             self.shown("trace", "timing.wait", *on)["documents"]):
+                self.assertEqual((document["published"], document["hash"]), (True, hash_))
+        self.assertIn(f"edition {second[:12]}, published, holds from 2024-11-25 on",
+                      self.cluster.ctl("standards", "explain", BRANCH, "--published"))
+        # The folder's are shown without it; equal documents have an equal hash.
+        self.assertEqual({one["documents"] for one in self.shown("list")}, {first})
+        self.assertFalse(self.shown("trace", "timing.wait")["documents"]["published"])
+
+    def test_1_what_publishing_would_change_can_be_asked_before(self):
+        change = 'timing.wait.severity: "{}" -> "{}"'
+        compared = self.shown("diff", "--published", self.second)
+        self.assertEqual((compared["before"]["hash"], compared["after"]["folder"]),
+                         (self.out["hash"], str(self.second)))
+        self.assertIn(BRANCH, compared["differences"][change.format("auto_fail", "critical")])
+        then = self.shown("diff", "--published", "--day", "2024-11-24", self.third)
+        self.assertIn(BRANCH, then["differences"][change.format("normal", "auto_fail")])
+        self.assertEqual(self.shown("diff", "--published", self.third)["differences"], {})
+        done = self.cluster.ctl_run("standards", "diff", "--published", self.second, self.third)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+
     def test_2_the_past_is_not_changed(self):
         before, sets = self.stored(), self.sets()
         done = self.cluster.ctl_run(*self.PUBLISH, self.third, "--from", "2024-11-25")
@@ -253,6 +287,11 @@ class Reloaded(Cases):
         self.standards.write_text(self.shipped)
         self.reload()
         until(lambda: self.sets()["w1"] == before, "back again")
+
+    def test_nothing_is_published_where_the_folder_is_judged_by(self):
+        done = self.cluster.ctl_run("standards", "list", "--published")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("nothing is published", done.stderr)
 
     def test_branches_need_a_restart(self):
         path = self.cluster.config / "branches" / f"{BRANCH}.yaml"

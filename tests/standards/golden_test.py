@@ -8,6 +8,7 @@ usage: golden_test.py TRESENCTL [--write]
 """
 
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -31,29 +32,34 @@ EXCEPTIONS = {
 }
 COMMANDS = {
     "check": ["check", "CONFIG"],
-    "explain-berlin": ["explain", "berlin"],
+    "explain-berlin": ["explain", "berlin", "--day", "2026-11-30"],
     "explain-rom-advice": ["explain", "rom", "advice", "--day", "2026-11-30"],
     "explain-rom-suspended": ["explain", "rom", "--day", "2026-12-20"],
     "explain-nowhere": ["explain", "hamburg"],
     "trace-de": ["trace", "wording.greeting", "--lang", "de"],
     "trace-span": ["trace", "wording.hello_first", "--lang", "de"],
+    "trace-all": ["trace"],
+    "list": ["list"],
+    "list-nowhere": ["list", "hamburg"],
+    "diff-one": ["diff", "CONFIG"],
     "trace-unknown": ["trace", "wording.greting"],
     "trace-language": ["trace", "wording.greeting", "--lang", "fr"],
     "test": ["test"],
     "diff-same": ["diff", "CONFIG", "CONFIG"],
     "diff": ["diff", "CONFIG", "OTHER"],
-    "notice-de": ["notice", "berlin", "--lang", "de"],
+    "notice-de": ["notice", "berlin", "--lang", "de", "--day", "2026-11-30"],
     "notice-suspended": ["notice", "rom", "--day", "2026-12-01"],
     "phrases": ["phrases", "berlin"],
 }
 
 
 def run(tresenctl, folder, arguments):
-    """Its output and exit status; the folder has no name in it."""
+    """Its output and exit status; neither the folder's name nor the hash of all is in it."""
     said = subprocess.run([tresenctl, "standards", *arguments, "--set", f"config_dir={folder}"],
                           capture_output=True, text=True, check=False)
     text = f"exit {said.returncode}\n{said.stdout}{said.stderr}"
-    return text.replace(str(folder), "CONFIG")
+    text = re.sub(r"\b(set|documents) [0-9a-f]{12}\b", r"\1 HASH", text)
+    return text.replace(str(folder), "CONFIG").replace(str(folder.parent), "ELSEWHERE")
 
 
 def lay(broken, config):

@@ -73,6 +73,37 @@ bool catalogue_edition(const char *config_dir, struct edition *edition, struct p
     return done;
 }
 
+static bool read_measures(const struct standards_file *file, struct measure_catalogue *out,
+                          struct problems *problems) {
+    struct document *document = document_parse(file->name, file->text, problems);
+    if (!document) return false;
+    bool done = measures_read(document_root(document), out, problems);
+    document_free(document);
+    return done;
+}
+
+bool edition_standards(const struct edition *edition, struct measure_catalogue *measures,
+                       struct standards **standards, struct problems *problems) {
+    struct standards_file *files = calloc(edition->file_count + 1, sizeof *files);
+    size_t count = 0;
+    bool measured = false, good = files != NULL;
+    if (!good) problems_add(problems, ERR_NOMEM, NULL, "out of memory");
+    for (size_t i = 0; good && i < edition->file_count; i++) {
+        if (strcmp(edition->files[i].name, "measures.yaml") != 0) {
+            files[count++] = edition->files[i];
+            continue;
+        }
+        measured = good = read_measures(&edition->files[i], measures, problems);
+    }
+    if (good && !measured)
+        problems_add(problems, ERR_MISSING, "measures.yaml",
+                     "is not among the documents; publish it with them");
+    good = measured &&
+           standards_read(files, count, &measures->measures, standards, problems) == ERR_NONE;
+    free(files);
+    return good;
+}
+
 bool catalogue_plan(const struct standards *standards, const struct branch *branch,
                     struct standards_plan *plan, struct problems *problems) {
     struct standards_place where = {
@@ -130,6 +161,18 @@ bool catalogue_registry(const char *config_dir, char text[PLANS_HASH_SIZE],
     return done;
 }
 
+static bool plan_all(struct catalogue *catalogue, struct problems *problems) {
+    size_t count = catalogue->branches.count;
+    catalogue->plans = calloc(count ? count : 1, sizeof catalogue->plans[0]);
+    if (!catalogue->plans) problems_add(problems, ERR_NOMEM, NULL, "out of memory");
+    bool done = catalogue->plans != NULL;
+    for (size_t i = 0; done && i < count; i++)
+        done = catalogue_plan(catalogue->standards, &catalogue->branches.items[i],
+                              &catalogue->plans[i], problems);
+    if (done) plans_hash(catalogue->plans, count, catalogue->hash_text);
+    return done;
+}
+
 bool catalogue_load(const char *config_dir, struct catalogue *catalogue,
                     struct problems *problems) {
     return catalogue_load_instead(config_dir, NULL, catalogue, problems);
@@ -148,18 +191,17 @@ bool catalogue_load_instead(const char *config_dir, const struct standards_file 
     done = load_standards(config_dir, instead, measured, catalogue, problems) && done;
     if (!done || !reaches(catalogue, problems)) return false;
 
-    size_t count = catalogue->branches.count;
-    catalogue->plans = calloc(count ? count : 1, sizeof catalogue->plans[0]);
-    if (!catalogue->plans) {
-        problems_add(problems, ERR_NOMEM, config_dir, "out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (!catalogue_plan(catalogue->standards, &catalogue->branches.items[i],
-                            &catalogue->plans[i], problems))
-            return false;
-    plans_hash(catalogue->plans, count, catalogue->hash_text);
-    return true;
+    return plan_all(catalogue, problems);
+}
+
+bool catalogue_load_edition(const char *config_dir, const struct edition *edition,
+                            struct catalogue *catalogue, struct problems *problems) {
+    char branches[512];
+    *catalogue = (struct catalogue){0};
+    return path_join(config_dir, "branches", branches, sizeof branches, problems) &&
+           branches_load(branches, &catalogue->branches, problems) &&
+           edition_standards(edition, &catalogue->measures, &catalogue->standards, problems) &&
+           plan_all(catalogue, problems);
 }
 
 void catalogue_free(struct catalogue *catalogue) {

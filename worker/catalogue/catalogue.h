@@ -20,8 +20,14 @@ bool catalogue_load(const char *config_dir, struct catalogue *catalogue, struct 
 /// The same, with one document in place of the folder's of that name, or besides all others.
 bool catalogue_load_instead(const char *config_dir, const struct standards_file *instead,
                             struct catalogue *catalogue, struct problems *problems);
+/// The same of what was published: its documents, and the folder's branches.
+bool catalogue_load_edition(const char *config_dir, const struct edition *edition,
+                            struct catalogue *catalogue, struct problems *problems);
 void catalogue_free(struct catalogue *catalogue);
 
+/// Measures and standards of the documents of an edition. false: reported; free both anyway.
+bool edition_standards(const struct edition *edition, struct measure_catalogue *measures,
+                       struct standards **standards, struct problems *problems);
 /// The sets of a branch, as these standards make them. false: reported.
 bool catalogue_plan(const struct standards *standards, const struct branch *branch,
                     struct standards_plan *plan, struct problems *problems);

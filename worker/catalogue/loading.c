@@ -71,34 +71,10 @@ static bool measures_agree(const struct measures *own, const struct measures *ot
     return problems->count == before;
 }
 
-static bool read_measures(const struct standards_file *file, struct measure_catalogue *out,
-                          struct problems *problems) {
-    struct document *document = document_parse(file->name, file->text, problems);
-    if (!document) return false;
-    bool done = measures_read(document_root(document), out, problems);
-    document_free(document);
-    return done;
-}
-
 static bool read_documents(struct loading *loading, struct problems *problems) {
     const struct edition *edition = &loading->editions->items[loading->edition];
-    struct standards_file *files = calloc(edition->file_count + 1, sizeof *files);
-    size_t count = 0;
-    bool measures = false, good = files != NULL;
-    for (size_t i = 0; good && i < edition->file_count; i++) {
-        if (strcmp(edition->files[i].name, "measures.yaml") != 0) {
-            files[count++] = edition->files[i];
-            continue;
-        }
-        measures = true;
-        good = read_measures(&edition->files[i], &loading->measures, problems);
-    }
-    if (good && !measures)
-        problems_add(problems, ERR_MISSING, "measures.yaml", "is not among the documents; publish it with them");
-    good = good && measures && measures_agree(loading->own, &loading->measures.measures, problems);
-    loading->read = good && standards_read(files, count, &loading->measures.measures,
-                                           &loading->standards, problems) == ERR_NONE;
-    free(files);
+    loading->read = edition_standards(edition, &loading->measures, &loading->standards, problems) &&
+                    measures_agree(loading->own, &loading->measures.measures, problems);
     return loading->read;
 }
 
