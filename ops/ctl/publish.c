@@ -1,6 +1,7 @@
 // tresenctl standards publish: what all workers of all branches judge by from some day on. Never in
 // the past: what encounters that have begun are judged by stays.
 
+#include "ops/ctl/edition_days.h"
 #include "ops/ctl/published.h"
 #include "worker/store/calls.h"
 
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 enum {
-    AHEAD_MS = 600000, // workers need a while to take a publication up
     DIFFERENCES_SHOWN = 20,
     HASH_PREFIX_LEAST = 6,
 };
@@ -29,38 +29,14 @@ struct publication {
 
 // The days
 
-static int32_t local_day(const struct branch *branch, int64_t at_ms) {
-    struct local_time local = zone_local(&branch->zone, at_ms);
-    return local.year * 10000 + local.month * 100 + local.day;
-}
-
-/// On which some encounter may have begun when the last worker has taken it up.
-static int32_t today_in(const struct publication *publication, size_t branch) {
-    return local_day(&publication->catalogue.branches.items[branch],
-                     publication->before.now_ms + AHEAD_MS);
-}
-
-/// The first day that has begun nowhere.
 static int32_t first_free_day(const struct publication *publication) {
-    int32_t day = 0;
-    for (size_t i = 0; i < publication->catalogue.branches.count; i++) {
-        const struct branch *branch = &publication->catalogue.branches.items[i];
-        int32_t next = local_day(branch, publication->before.now_ms + AHEAD_MS + DAY_MS);
-        if (next > day) day = next;
-    }
-    return day;
+    return edition_first_day(&publication->catalogue.branches, publication->before.now_ms);
 }
 
 /// What nobody asks for any more: older than the retention everywhere.
 static int32_t oldest_day(const struct publication *publication) {
-    int32_t day = INT32_MAX;
-    int64_t at_ms =
-        publication->before.now_ms - (int64_t)publication->ctl->settings.retention_days * DAY_MS;
-    for (size_t i = 0; i < publication->catalogue.branches.count; i++) {
-        int32_t here = local_day(&publication->catalogue.branches.items[i], at_ms);
-        if (here < day) day = here;
-    }
-    return day;
+    return edition_oldest_day(&publication->catalogue.branches, publication->before.now_ms,
+                              publication->ctl->settings.retention_days);
 }
 
 static bool choose_day(struct publication *publication) {
@@ -187,9 +163,9 @@ static bool never_in_the_past(const struct publication *publication) {
     char day[DAY_TEXT_SIZE];
     if (!publication->old) return true;
     for (size_t i = 0; i < publication->new->count; i++) {
-        int32_t first =
-            standards_plan_change(&publication->old->items[i], &publication->new->items[i], oldest,
-                                  today_in(publication, i));
+        int32_t first = edition_past_change(
+            &publication->old->items[i], &publication->new->items[i],
+            &publication->catalogue.branches.items[i], publication->before.now_ms, oldest);
         if (first == INT32_MAX) continue;
         if (changed == 0) ctl_fail("refused: encounters that have begun would be judged otherwise");
         if (changed++ < DIFFERENCES_SHOWN) show_change(publication, i, first);

@@ -278,12 +278,9 @@ static void something_is_published(struct judging *judging, const struct edition
     }
 }
 
-static void answered(void *context, enum redis_class class, struct bytes bytes,
-                     const char *reason) {
-    struct judging *judging = context;
+static void take_answer(struct judging *judging, enum redis_class class, struct bytes bytes,
+                        const char *reason) {
     struct editions_reply reply;
-    judging->asking = false;
-    ask_later(judging);
     if (class != REDIS_CLASS_OK || editions_reply_read(bytes, &reply)) {
         log_warning("standards_not_asked", "class=%s reason=%s", redis_class_name(class), reason);
         return;
@@ -298,6 +295,14 @@ static void answered(void *context, enum redis_class class, struct bytes bytes,
         judging->trouble[0] = '\0'; // what it kept is what is published again
         judging->handlers.changed(judging->handlers.context);
     }
+}
+
+static void answered(void *context, enum redis_class class, struct bytes bytes,
+                     const char *reason) {
+    struct judging *judging = context;
+    judging->asking = false;
+    take_answer(judging, class, bytes, reason);
+    ask_later(judging);
 }
 
 static void ask(struct judging *judging) {
