@@ -164,9 +164,11 @@ enum err listener_next(struct listener *listener, struct driver_turn *turn, stru
     }
 }
 
-void listener_mark(const struct listener *listener, struct driver_turn *turn, uint64_t second) {
+void listener_mark(const struct listener *listener, struct driver_turn *turn, uint64_t second,
+                   uint32_t late_s) {
     if (listener->begin_ms == TIME_NONE) return;
-    batching_watermark(turn->source, listener_second_ms(listener, second));
+    batching_watermark(turn->source,
+                       listener_second_ms(listener, second) - (int64_t)late_s * SECOND_MS);
     if (listener->live) return;
     turn->cursor.size = 8;
     for (size_t i = 0; i < 8; i++)

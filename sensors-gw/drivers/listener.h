@@ -79,8 +79,10 @@ void listener_close(struct listener *listener); // also after a failed open
 MUST_CHECK enum err listener_next(struct listener *listener, struct driver_turn *turn,
                                   struct second *second, struct problem *problem);
 
-/// Everything before this second has been handed over: moves the turn's cursor and the watermark.
-void listener_mark(const struct listener *listener, struct driver_turn *turn, uint64_t second);
+/// Everything before this second has been handed over, but for events that are known up to late_s
+/// later: moves the turn's cursor and the watermark.
+void listener_mark(const struct listener *listener, struct driver_turn *turn, uint64_t second,
+                   uint32_t late_s);
 /// When a second begins; live: one not before the last gap.
 int64_t listener_second_ms(const struct listener *listener, uint64_t second);
 

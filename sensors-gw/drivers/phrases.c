@@ -189,7 +189,7 @@ static enum err hear(struct phrases *phrases, const struct second *second, struc
 static void mark(const struct phrases *phrases, struct driver_turn *turn) {
     if (phrases->listener.second < phrases->listener.from) return;
     listener_mark(&phrases->listener, turn,
-                  phrases->frames > 0 ? phrases->first : phrases->listener.second);
+                  phrases->frames > 0 ? phrases->first : phrases->listener.second, 0);
     if (turn->cursor.size > 0) turn->cursor.bytes[turn->cursor.size++] = phrases->speech;
 }
 

@@ -9,12 +9,11 @@
 #include <string.h>
 
 enum {
-    FRAMES_A_SECOND = 64,
     WINDOW_MS = 64,
     STEADY_LAG = 6,  // frames
     HANGOVER = 13,   // frames
     PEAKS_MAX = 256, // a bin is at least 7.8 Hz wide, so no more than 244 fit into the band
-    MEMORY = VOICE_MEMORY_S * FRAMES_A_SECOND,
+    MEMORY = VOICE_MEMORY_S * VOICE_FRAMES_A_SECOND,
 };
 static const double band_from_hz = 100, band_to_hz = 3900;
 static const double least_db = -60, above_floor_db = 8, flat_from = 0.3, loud_db = 15,
@@ -49,6 +48,7 @@ struct voice {
     double levels_db[MEMORY];           // of frame i at i % MEMORY
     uint32_t since_voiced;              // frames
     struct steadiness before;           // of the second before
+    struct voice_frames last;
 };
 
 struct voice *voice_new(uint32_t rate_hz) {
@@ -172,16 +172,17 @@ static bool is_music(struct steadiness now, struct steadiness before) {
 }
 
 double voice_second(struct voice *voice, const float *values, size_t count) {
-    struct frame frames[FRAMES_A_SECOND];
+    struct frame frames[VOICE_FRAMES_A_SECOND];
     size_t frame_count = 0, speech = 0;
     assert(count <= voice->rate_hz);
     memcpy(voice->sound + voice->window, values, count * sizeof *values);
-    for (; frame_count < FRAMES_A_SECOND; frame_count++) {
-        size_t end = (frame_count + 1) * voice->rate_hz / FRAMES_A_SECOND;
+    for (; frame_count < VOICE_FRAMES_A_SECOND; frame_count++) {
+        size_t end = (frame_count + 1) * voice->rate_hz / VOICE_FRAMES_A_SECOND;
         if (end > count) break;
         frames[frame_count] = hear_frame(voice, voice->sound + end);
     }
     memmove(voice->sound, voice->sound + count, voice->window * sizeof *values);
+    voice->last = (struct voice_frames){.count = frame_count};
     if (frame_count == 0) return 0;
     double from_db = threshold_db(voice);
     struct steadiness now = steadiness(frames, frame_count);
@@ -189,6 +190,8 @@ double voice_second(struct voice *voice, const float *values, size_t count) {
     voice->before = now;
     for (size_t i = 0; i < frame_count; i++) {
         bool voiced = !music && frames[i].level_db > from_db && frames[i].flatness < flat_from;
+        voice->last.level_db[i] = frames[i].level_db;
+        voice->last.voiced |= (uint64_t)voiced << i;
         if (voiced)
             voice->since_voiced = 0;
         else if (voice->since_voiced <= HANGOVER)
@@ -196,4 +199,8 @@ double voice_second(struct voice *voice, const float *values, size_t count) {
         speech += !music && voice->since_voiced <= HANGOVER;
     }
     return (double)speech / (double)frame_count;
+}
+
+const struct voice_frames *voice_last(const struct voice *voice) {
+    return &voice->last;
 }

@@ -18,10 +18,21 @@
 // The figures were chosen on recordings: over two seconds, telephone prompts in English and German
 // and acted German sentences are at most 14 % steady, guitar music on hold at least 29 %.
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VOICE_MEMORY_S = 10 }; // what was heard earlier changes nothing
+enum {
+    VOICE_MEMORY_S = 10, // what was heard earlier changes nothing
+    VOICE_FRAMES_A_SECOND = 64,
+};
+
+/// A second by its frames.
+struct voice_frames {
+    size_t count;    // VOICE_FRAMES_A_SECOND; less in the last second
+    uint64_t voiced; // bit i: frame i is, and it is no music
+    double level_db[VOICE_FRAMES_A_SECOND];
+};
 
 struct voice;
 
@@ -29,3 +40,5 @@ struct voice *voice_new(uint32_t rate_hz); // NULL: out of memory
 void voice_free(struct voice *voice);      // accepts NULL
 /// The share of this second that is speech, 0..1. count: rate_hz; less in the last, which is cut.
 double voice_second(struct voice *voice, const float *values, size_t count);
+/// The second that voice_second was last given.
+const struct voice_frames *voice_last(const struct voice *voice);
