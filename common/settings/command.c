@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { SHORT_SET_SIZE = 256 };
+
 static const char *const shared_options[] = {"--config", "--set",     "--check",
                                              "--help",   "--version", "--help-yaml"};
 
@@ -14,6 +16,7 @@ struct arguments {
     char **texts;
     size_t set_count;
     const char *sets[COMMAND_SETS_MAX];
+    char short_set[SHORT_SET_SIZE]; // one of them; empty: none
     bool help, help_yaml, version;
 };
 
@@ -39,6 +42,14 @@ static const char *option_value(const struct command *command, struct arguments 
     return NULL;
 }
 
+static bool add_set(const struct command *command, struct arguments *arguments, const char *name,
+                    const char *set) {
+    if (arguments->set_count == COMMAND_SETS_MAX)
+        return usage_error(command, "too many; use a file instead of", name);
+    arguments->sets[arguments->set_count++] = set;
+    return true;
+}
+
 static bool take_shared(const struct command *command, struct arguments *arguments,
                         struct command_line *line, const char *name) {
     bool *flag = strcmp(name, "--help") == 0        ? &arguments->help
@@ -58,10 +69,21 @@ static bool take_shared(const struct command *command, struct arguments *argumen
         line->config = value;
         return true;
     }
-    if (arguments->set_count == COMMAND_SETS_MAX)
-        return usage_error(command, "too many; use a file instead of", name);
-    arguments->sets[arguments->set_count++] = value;
-    return true;
+    return add_set(command, arguments, name, value);
+}
+
+/// An option that is short for a --set.
+static bool take_short(const struct command *command, struct arguments *arguments,
+                       const struct command_short *option) {
+    const char *value = option_value(command, arguments, option->name);
+    if (!value) return false;
+    if (arguments->short_set[0]) return usage_error(command, "a second one follows", option->name);
+    const char *field = strstr(option->set, "%s");
+    int size = snprintf(arguments->short_set, sizeof arguments->short_set, "%.*s%s%s",
+                        (int)(field - option->set), option->set, value, field + strlen("%s"));
+    if (size < 0 || (size_t)size >= sizeof arguments->short_set)
+        return usage_error(command, "too long a value follows", option->name);
+    return add_set(command, arguments, option->name, arguments->short_set);
 }
 
 static bool take_option(const struct command *command, struct arguments *arguments,
@@ -84,6 +106,11 @@ static bool take_option(const struct command *command, struct arguments *argumen
             return (*own->value = option_value(command, arguments, own->name)) != NULL;
         *own->value = own->name;
         return !strchr(argument, '=') || usage_error(command, "no value may follow", own->name);
+    }
+    for (const struct command_short *own = command->shorts; own && own->name; own++) {
+        assert(count + 1 < sizeof names / sizeof *names);
+        names[count++] = own->name;
+        if (is_option(argument, own->name)) return take_short(command, arguments, own);
     }
     names[count] = NULL;
     const char *nearest = nearest_name(argument, names);
@@ -129,6 +156,8 @@ static void print_help(const struct command *command) {
         print_option("--help-yaml", NULL, "print all settings as a YAML file with comments");
     }
     for (const struct command_option *own = command->options; own && own->name; own++)
+        print_option(own->name, own->value_name, own->help);
+    for (const struct command_short *own = command->shorts; own && own->name; own++)
         print_option(own->name, own->value_name, own->help);
     print_option("--help", NULL, "print this");
     print_option("--version", NULL, "print the version");

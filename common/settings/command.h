@@ -19,12 +19,20 @@ struct command_option {
     const char *help;
 };
 
+/// An option that is short for a --set.
+struct command_short {
+    const char *name, *value_name; // "--driver", "NAME"
+    const char *set;               // "drivers=[{driver: %s}]"
+    const char *help;
+};
+
 struct command {
     const char *name;                     // "tresen-broker"
     const char *summary;                  // one sentence
     const char *rest;                     // "COMMAND [ARGUMENT]..."; NULL: takes none
     const struct setting *settings;       // NULL: has no settings (no --config, --set, --check)
     const struct command_option *options; // ended by a NULL name; may be NULL
+    const struct command_short *shorts;   // the same
     /// Prints what --help or --help-yaml should say besides; may be NULL.
     void (*more)(FILE *out, bool yaml);
 };

@@ -164,6 +164,11 @@ void driver_entries_free(struct driver_entries *entries) {
     entries->count = 0;
 }
 
+const struct command_short driver_shorts[] = {
+    {"--driver", "NAME", "drivers=[{driver: %s}]",
+     "short for a file with this one driver; its settings are drivers.0.KEY"},
+    {0}};
+
 void driver_entries_help(FILE *out, bool yaml) {
     const struct driver *driver;
     for (size_t i = 0; (driver = driver_at(i)); i++) {

@@ -1,7 +1,7 @@
 #pragma once
 // The settings of a gateway, and its list of drivers with theirs.
 
-#include "common/settings/settings.h"
+#include "common/settings/command.h"
 #include "sensors-gw/drivers/driver.h"
 
 struct gateway_settings {
@@ -48,5 +48,7 @@ struct driver_entries {
 bool driver_entries_read(const struct node *drivers, struct driver_entries *entries,
                          struct problems *problems);
 void driver_entries_free(struct driver_entries *entries);
+/// --driver NAME, short for a file with this one driver. Ended by a NULL name.
+extern const struct command_short driver_shorts[];
 /// What --help says of the drivers.
 void driver_entries_help(FILE *out, bool yaml);

@@ -53,6 +53,7 @@ static int gateway_main(int argc, char **argv) {
                                                "drivers, probe, check-peer.",
                                     .settings = gateway_settings,
                                     .options = options,
+                                    .shorts = driver_shorts,
                                     .more = driver_entries_help};
 
     enum command_step step = command_read(&command, argc, argv, &settings, &line);
@@ -70,23 +71,9 @@ static int gateway_main(int argc, char **argv) {
     return step == COMMAND_GO ? status : shared;
 }
 
-/// --driver NAME is short for a list of this one driver, whose settings are drivers.0.KEY: it
-/// becomes a --set, so that all tools understand it.
-static void expand_driver(int argc, char **argv) {
-    static char set[SETTING_TEXT_SIZE], option[] = "--set";
-    for (int i = 1; i + 1 < argc; i++) {
-        if (strcmp(argv[i], "--driver") != 0) continue;
-        snprintf(set, sizeof set, "drivers=[{driver: %s}]", argv[i + 1]);
-        argv[i] = option;
-        argv[i + 1] = set;
-        return;
-    }
-}
-
 int main(int argc, char **argv) {
     loop_signals_early();
     umask(077); // spool and key are nobody else's
-    expand_driver(argc, argv);
     for (size_t i = 0; argc > 1 && i < sizeof tools / sizeof *tools; i++)
         if (strcmp(argv[1], tools[i].name) == 0) return tools[i].run(argc - 1, argv + 1);
     return gateway_main(argc, argv);

@@ -282,7 +282,8 @@ int probe(int argc, char **argv) {
                    "what this file, pipe or port holds, and which driver reads it, by its form.",
         .rest = "[PATH]",
         .settings = gateway_settings,
-        .options = options};
+        .options = options,
+        .shorts = driver_shorts};
     enum command_step step = command_read(&command, argc, argv, &settings, &line);
     const char *path = step == COMMAND_GO && line.rest_count == 1 ? line.rest[0] : NULL;
     if (path) { // needs no gateway's file: what is missing of one is no problem

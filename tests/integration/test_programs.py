@@ -35,6 +35,11 @@ class Programs(unittest.TestCase):
                 self.assertIn(program, done.stdout)
                 self.assertIn("config_dir", done.stdout)
 
+    def test_the_gateways_help_tells_of_driver(self):
+        for words in ([], ["probe"]):
+            self.assertRegex(run("tresen-gateway", *words, "--help").stdout,
+                             r"--driver NAME +short for")
+
     def test_version_is_the_projects(self):
         version = re.search(r"project\(tresen VERSION (\S+)",
                             (ROOT / "CMakeLists.txt").read_text()).group(1)

@@ -192,6 +192,12 @@ static const struct command_option options[] = {
     {"--dir", "FOLDER", &folder, "where keys are"},
     {0},
 };
+static const struct command_short shorts[] = {
+    {"--name", "GATEWAY", "gateway=%s", "short for --set gateway=GATEWAY"},
+    {0},
+};
+static const struct command with_short = {
+    .name = "tresen-test", .summary = "A test.", .settings = sample_rows, .shorts = shorts};
 static const struct command with_rest = {.name = "tresen-test",
                                          .summary = "A test.",
                                          .rest = "COMMAND...",
@@ -228,6 +234,32 @@ Test(command, options_and_arguments_may_stand_in_any_order) {
     cr_assert(eq(str, settings.gateway.text, "desk"));
     cr_assert(eq(dbl, settings.speed, 4));
     cr_assert(eq(int, command_exit(&line, COMMAND_GO), 0));
+}
+
+// It stands in the order of the others: what follows may build on it.
+Test(command, an_option_may_be_short_for_a_set) {
+    cr_assert(eq(int, RUN(&with_short, "--set", "gateway=door", "--name", "desk"), COMMAND_GO));
+    cr_assert(eq(str, settings.gateway.text, "desk"));
+    command_exit(&line, COMMAND_GO);
+    cr_assert(eq(int, RUN(&with_short, "--name=door", "--set", "gateway=ear"), COMMAND_GO));
+    cr_assert(eq(str, settings.gateway.text, "ear"));
+    command_exit(&line, COMMAND_GO);
+}
+
+Test(command, a_short_option_used_wrongly_is_told, .init = cr_redirect_stderr) {
+    char long_value[400];
+    memset(long_value, 'a', sizeof long_value - 1);
+    long_value[sizeof long_value - 1] = '\0';
+    cr_assert(eq(int, RUN(&with_short, "--name"), COMMAND_FAILED));
+    cr_assert(eq(int, RUN(&with_short, "--name=a", "--name", "b"), COMMAND_FAILED));
+    cr_assert(eq(int, RUN(&with_short, "--name", long_value), COMMAND_FAILED));
+    cr_assert(eq(int, RUN(&with_short, "--nane", "a"), COMMAND_FAILED));
+    fflush(stderr);
+    cr_assert_stderr_eq_str(
+        "tresen-test: a value is missing after '--name'; see tresen-test --help\n"
+        "tresen-test: a second one follows '--name'; see tresen-test --help\n"
+        "tresen-test: too long a value follows '--name'; see tresen-test --help\n"
+        "tresen-test: unknown option '--nane'; did you mean '--name'?\n");
 }
 
 Test(command, wrong_use_is_told_with_the_way_out, .init = cr_redirect_stderr) {
