@@ -48,10 +48,11 @@ const struct ctl_command ctl_commands[] = {
      "Apply one, after the reason has been mended; it is then no dead letter any more.", 2, 2,
      ctl_dead_replay},
     {"dead drop", "BRANCH ENTRY", "Remove one for good; it stays counted.", 2, 2, ctl_dead_drop},
-    {"seal", "BRANCH... [--day YYYY-MM-DD]",
+    {"seal", "[BRANCH...] [--day YYYY-MM-DD]",
      "Remove what is known of single encounters up to this day, or older than retention_days; the "
-     "sums stay. To be run daily.",
-     1, 1000, ctl_seal},
+     "sums stay. Without a branch: of all in the configuration. To be run daily "
+     "(ops/systemd/tresen-seal.timer).",
+     0, 1000, ctl_seal},
     {"rebuild", "BRANCH [--from YYYY-MM-DD]",
      "Empty a branch from this day on (default: as far back as spool_days), so that its gateways "
      "send all that their spools hold again. Sums of sealed days stay.",

@@ -1,4 +1,4 @@
-// tresenctl seal BRANCH... [--day DAY]: what is older than the retention goes, its sums stay.
+// tresenctl seal [BRANCH...] [--day DAY]: what is older than the retention goes, its sums stay.
 
 #include "common/io/clock.h"
 #include "ops/ctl/card.h"
@@ -22,16 +22,15 @@ static bool last_day(const struct ctl *ctl, char day[DAY_TEXT_SIZE]) {
     return true;
 }
 
-/// 0: not configured; said so.
-static uint64_t configuration_of(struct store_link *link, const char *branch) {
-    uint64_t configuration = 0;
+/// What calls must name; 0: nothing has come from the branch yet. false: said why not.
+static bool configuration_of(struct store_link *link, const char *branch, uint64_t *out) {
     redisReply *reply = store_key_ask(link, "GET", branch, "state");
-    if (!reply) return 0;
+    if (!reply) return false;
     struct reader reader = reader_of(reply_bytes(reply));
-    configuration = reader_u64(&reader);
-    if (reader.failed) ctl_fail("branch %s is not configured in the store", branch);
+    *out = reader_u64(&reader);
+    if (reader.failed) *out = 0;
     freeReplyObject(reply);
-    return configuration;
+    return true;
 }
 
 /// A branch that is not configured any more may have been anywhere: there the day ends last.
@@ -65,8 +64,12 @@ static bool seal_branch(struct store_link *link, const struct branches *branches
     struct id id;
     bool named = id_set(&id, branch, strlen(branch));
     const struct branch *configured = named ? branches_find(branches, &id) : NULL;
-    uint64_t configuration = configuration_of(link, branch);
-    json_t *days = configuration ? card_days(link, branch, NULL) : NULL;
+    uint64_t configuration;
+    if (!configuration_of(link, branch, &configuration)) return false;
+    if (configuration == 0)
+        return configured || ctl_fail("branch %s is neither in the configuration nor in the store",
+                                      branch) == CTL_OK;
+    json_t *days = card_days(link, branch, NULL);
     const json_t *item;
     size_t i;
     bool fine = days != NULL;
@@ -104,6 +107,18 @@ static void print(const json_t *out) {
     if (json_array_size(out) == 0) printf("nothing is old enough\n");
 }
 
+/// Those named, or all of the configuration; one that fails keeps no other from being sealed.
+static bool seal_all(const struct ctl *ctl, struct store_link *link,
+                     const struct branches *branches, const char *last, json_t *out) {
+    size_t count = ctl->count > 0 ? (size_t)ctl->count : branches->count;
+    bool fine = true;
+    for (size_t i = 0; i < count; i++) {
+        const char *branch = ctl->count > 0 ? ctl->arguments[i] : branches->items[i].id.text;
+        fine &= seal_branch(link, branches, branch, last, out);
+    }
+    return fine;
+}
+
 int ctl_seal(struct ctl *ctl) {
     char last[DAY_TEXT_SIZE];
     if (!last_day(ctl, last)) return ctl_fail("%s is no day: YYYY-MM-DD", ctl->day);
@@ -114,9 +129,7 @@ int ctl_seal(struct ctl *ctl) {
     if (!local_branches(ctl, &branches)) return CTL_FAILED;
     struct store_link *link = store_link_open(ctl);
     json_t *out = json_array();
-    bool fine = link != NULL;
-    for (int i = 0; i < ctl->count && fine; i++)
-        fine = seal_branch(link, &branches, ctl->arguments[i], last, out);
+    bool fine = link && seal_all(ctl, link, &branches, last, out);
     store_link_close(link);
     branches_free(&branches);
     if (ctl->json) {

@@ -43,7 +43,7 @@ CALLS = {
     "withdraw": [BRANCH, "A0", STANDARD, *SAID],
     "dead replay": [BRANCH, "clients:1:900002"],
     "dead drop": [BRANCH, "clients:1:900001"],
-    "seal": [BRANCH, "--day", "2024-11-25"],
+    "seal": ["--day", "2024-11-25"],
     "rebuild": [BRANCH, "--from", "2024-11-26", "--set", "spool_days=3650"],
     "keys new": ["worker.other", "--dir", "{keys}"],
     "drain": ["w1"],
