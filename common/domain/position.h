@@ -6,8 +6,11 @@
 
 #define NUMBER_MAX ((UINT64_C(1) << 53) - 1) // numbers, epochs, sessions: exact in a Lua double
 
+/// Of one batch: the mark of the batch that it follows, then its own, which is random. So batches
+/// are a chain: one can only be applied behind the very batch that its spool has before it.
+enum { TAG_MARK = 4 };
 struct tag {
-    uint8_t bytes[8]; // of one batch: see tag_mark; all zero before the first batch
+    uint8_t bytes[2 * TAG_MARK];
 };
 struct spool_id {
     uint8_t bytes[16]; // random, one a spool
@@ -18,11 +21,12 @@ struct position {
     struct tag tag;  // of that batch
 };
 
+/// What batch 1 follows: its mark is the beginning of the spool's id.
+struct tag tag_start(const struct spool_id *spool);
+/// The same batch: behind a gap it may follow another one.
 bool tag_equal(struct tag a, struct tag b);
-
-/// A tag begins with the first bytes of its spool's id, and is random behind them: so a batch shows
-/// without a byte more on the wire which spool wrote it.
-enum { TAG_SPOOL_SIZE = 4 };
-void tag_mark(struct tag *tag, const struct spool_id *spool);
-bool tag_of_spool(struct tag tag, const struct spool_id *spool);
-bool tag_same_spool(struct tag a, struct tag b);
+bool tag_follows(struct tag tag, struct tag before);
+/// The same batch, following this one.
+struct tag tag_behind(struct tag tag, struct tag before);
+/// Of a batch of which only what follows it is known.
+struct tag tag_before(struct tag tag);

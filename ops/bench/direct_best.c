@@ -201,9 +201,10 @@ static void site_init(struct direct *direct, struct site *site, const struct bra
         reply = pipe_reply(&direct->pipe);
         if (ask_reply_read(pipe_text(reply), &asked)) give_up("an ask");
         freeReplyObject(reply);
-        site->envelopes[i] =
-            (struct envelope){.gateway = (uint8_t)i, .epoch = asked.position.epoch};
-        tag_mark(&site->envelopes[i].tag, &ask.spool);
+        struct tag tag = tag_start(&ask.spool);
+        site->envelopes[i] = (struct envelope){.gateway = (uint8_t)i,
+                                               .epoch = asked.position.epoch,
+                                               .tag = tag_behind(tag, tag)}; // so each follows
         if (stream_init(&site->streams[i], &direct->bench->workload, branch, &branch->gateways[i],
                         take_batch, direct))
             give_up("no memory, or a gateway without a measure");

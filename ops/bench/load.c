@@ -23,6 +23,7 @@ struct gateway {
     struct session session;
     struct bus_socket *socket;
     struct spool_id id;
+    struct tag tag; // of the newest batch
     uint64_t epoch, applied;
     char as[KEY_NAME_SIZE];
     bool asked;  // the store has said where it stands
@@ -169,21 +170,20 @@ static void feed(struct gateway *g, struct session_input in) {
 // ------------------------------------------------------------------ batches into the spool
 
 /// Drawn for many batches at once: this one process does for all gateways.
-static struct tag next_tag(struct load *load, const struct spool_id *spool) {
+static struct tag next_tag(struct gateway *g) {
+    struct load *load = g->load;
     if (load->tag_count == 0) {
         load->tag_count = sizeof load->tags / sizeof load->tags[0];
         random_fill(load->tags, sizeof load->tags);
     }
-    struct tag tag = load->tags[--load->tag_count];
-    tag_mark(&tag, spool);
-    return tag;
+    g->tag = tag_behind(load->tags[--load->tag_count], g->tag);
+    return g->tag;
 }
 
 static void take_batch(void *context, const struct batch *batch) {
     struct gateway *g = context;
     struct problem problem = {0};
-    check(g, gateway_log_append(&g->log, next_tag(g->load, &g->id), batch, bench_now_ns(), &problem),
-          &problem);
+    check(g, gateway_log_append(&g->log, next_tag(g), batch, bench_now_ns(), &problem), &problem);
     g->load->result.batches++;
 }
 
@@ -351,6 +351,7 @@ static enum err log_init(struct gateway *g, struct problem *problem) {
         snprintf(file, sizeof file, "%s/%s.spool", settings->spool_dir, g->as);
     enum err err = gateway_log_init(&g->log, capacity, file, problem);
     if (!err) g->id = gateway_log_id(&g->log);
+    g->tag = tag_start(&g->id);
     return err;
 }
 

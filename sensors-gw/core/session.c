@@ -70,12 +70,18 @@ static void proceed(struct session *s, uint64_t now_ms, struct session_actions *
         uint64_t from = lost ? s->first : s->next;
         uint64_t unanswered = s->next - (s->applied + 1); // what is lost takes no place
         if (from <= s->last && unanswered < s->window) {
+            if (lost && !s->asked) { // only a question tells behind what the gap is
+                ask(s, now_ms, out);
+                return;
+            }
             struct session_action *send = act(s, out, SESSION_SEND);
+            send->position = (struct position){s->epoch, s->applied, s->tag};
             send->from = from;
             send->to = min_u64(s->last, from + (s->window - unanswered) - 1);
             send->lost = lost;
             if (!sent_unanswered(s)) s->deadline_ms = now_ms + s->limits.answer_timeout_ms;
             s->next = send->to + 1;
+            s->asked = false;
         }
     }
 
@@ -107,6 +113,8 @@ static void position_take(struct session *s, const struct session_input *in,
         rewound->to = s->applied;
     }
     s->applied = in->position.number;
+    s->tag = in->position.tag;
+    s->asked = s->state == SESSION_ASKING;
     act(s, out, SESSION_POSITION)->position = in->position;
 }
 

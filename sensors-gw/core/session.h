@@ -54,13 +54,13 @@ struct session_input {
     enum answer_status status;
     struct position position;
     uint32_t window, wait_ms;
-    bool own_held; // the spool still holds the batch of position.number, and its tag is own_tag
+    bool own_held; // the spool still knows the batch of position.number, and its tag is own_tag
     struct tag own_tag;
 };
 
 enum session_action_kind {
     SESSION_ASK,      // send ask
-    SESSION_SEND,     // send batches from..to; lost goes into the first
+    SESSION_SEND,     // send batches from..to; lost goes into the first, which follows position
     SESSION_EPOCH,    // write the epoch down, before anything is sent under it
     SESSION_POSITION, // the store stands here: retention counts from now
     SESSION_REWOUND,  // for the log: the store went back to `from` - 1, from `to`
@@ -71,7 +71,7 @@ struct session_action {
     enum session_action_kind kind;
     uint64_t session;
     uint64_t from, to, lost;  // SEND, REWOUND
-    struct position position; // EPOCH, POSITION
+    struct position position; // EPOCH, POSITION, SEND
     enum session_stop stop;
 };
 
@@ -90,6 +90,8 @@ struct session {
     uint64_t epoch;       // 0: none granted yet
     uint64_t first, last; // held by the spool
     uint64_t applied;     // the store's position, as last answered
+    struct tag tag;       // ditto
+    bool asked;           // and nothing was sent since the ask that it answered
     uint64_t next;        // next batch to send
     uint32_t window;
     uint32_t tries;              // questions and waits without progress, for the back-off

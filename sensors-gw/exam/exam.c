@@ -99,7 +99,7 @@ static void apply(struct exam *e) {
 
 static void grant(struct exam *e, uint64_t window) {
     if (!e->asked) return;
-    if (!e->position.epoch) e->position.epoch = EPOCH;
+    if (!e->position.epoch) e->position = position_at(e, 0);
     e->witness.epoch = EPOCH;
     e->asked = false;
     e->first = true;
@@ -204,7 +204,7 @@ static void carry_out(struct exam *e, enum exam_act what) {
         break;
     case ACT_OTHER_TAG: // a number behind which it has more to send
         there = position_at(e, older(e));
-        there.tag.bytes[0] ^= 0xff;
+        there.tag.bytes[TAG_MARK] ^= 0xff;
         answer_as(e, e->session, ANSWER_APPLIED, there, WINDOW, 0);
         break;
     case ACT_FENCE:

@@ -7,8 +7,8 @@
 #include "common/wire/arena.h"
 #include "common/wire/message.h"
 
-/// Rule 0 is the form of messages and bodies, and what each status asks for; 1 .. 13 as numbered.
-enum { EXAM_RULES = 14, EXAM_REASON_SIZE = 256 };
+/// Rule 0 is the form of messages and bodies, and what each status asks for; 1 .. 14 as numbered.
+enum { EXAM_RULES = 15, EXAM_REASON_SIZE = 256 };
 
 enum exam_mark { EXAM_NOT_SEEN, EXAM_PASSED, EXAM_FAILED };
 
@@ -52,5 +52,5 @@ void witness_ask(struct witness *witness, const struct message *ask);
 /// expected: the number that is due; first: of its session; run: which start of the program.
 void witness_batch(struct witness *witness, const struct message *batch, uint64_t expected,
                    bool first, uint32_t run);
-/// The tag under which a number was sent; all zero: not remembered.
+/// The tag under which a number was sent, or what number 1 follows; all zero: not remembered.
 struct tag witness_tag(const struct witness *witness, uint64_t number);

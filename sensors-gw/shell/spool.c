@@ -20,6 +20,7 @@ struct spool {
     uint64_t clock_ms;   // monotonic time at which run_ms was right; 0: not set in this run
     size_t uncommitted;  // batches in the open transaction
     uint64_t next;       // number of the next append
+    struct tag next_tag; // what it follows
     uint64_t next_bytes; // bytes of what is uncommitted
 };
 
@@ -101,6 +102,7 @@ enum err spool_commit(struct spool *s, uint64_t now_ms, struct problem *problem)
     if (err) return err;
     run_on(s, now_ms);
     s->state.last = s->next - 1;
+    s->state.tag = s->next_tag;
     s->state.bytes += s->next_bytes;
     s->state.held_bytes += s->next_bytes;
     s->next_bytes = 0;
@@ -122,10 +124,11 @@ enum err spool_append(struct spool *s, struct bytes body, struct span times, int
     assert(s->next <= NUMBER_MAX);
     struct spool_batch batch = {.number = s->next, .body = body, .times = times};
     random_fill(batch.tag.bytes, sizeof batch.tag.bytes);
-    tag_mark(&batch.tag, &s->state.id);
+    batch.tag = tag_behind(batch.tag, s->next_tag);
     err = rows_append(&s->database, &batch, problem);
     if (err) return database_fail(&s->database, err);
     s->next++;
+    s->next_tag = batch.tag;
     s->next_bytes += body.size;
     s->uncommitted++;
     s->state.watermark_ms = watermark_ms;
@@ -209,8 +212,12 @@ enum err spool_read(struct spool *s, uint64_t from, uint64_t to,
 }
 
 enum err spool_tag(struct spool *s, uint64_t number, struct tag *tag, struct problem *problem) {
-    if (number < s->state.first || number > s->state.last) return ERR_MISSING;
-    return rows_tag(&s->database, number, tag, problem);
+    *tag = s->state.tag;
+    if (number > 0 && number == s->state.last) return ERR_NONE;
+    if (number == 0 || number + 1 < s->state.first || number > s->state.last) return ERR_MISSING;
+    enum err err = rows_tag(&s->database, number + 1, tag, problem);
+    *tag = tag_before(*tag);
+    return err;
 }
 
 static bool take_from_ms(void *context, const struct spool_batch *batch) {
@@ -242,6 +249,7 @@ uint64_t spool_unapplied(const struct spool *s) {
 
 static void new_identity(struct spool *s) {
     random_fill(s->state.id.bytes, sizeof s->state.id.bytes);
+    s->state.tag = tag_start(&s->state.id);
     s->state.epoch = 0;
     s->state.fenced = false;
     s->state.applied = 0;
@@ -281,7 +289,7 @@ static enum err figures_load(struct spool *s, struct problem *problem) {
 static enum err renew_spool(struct spool *s, uint64_t *damaged, struct problem *problem) {
     new_identity(s);
     enum err err = database_begin(&s->database, problem);
-    if (!err) err = rows_renew(&s->database, &s->state.id, &s->state.last, damaged, problem);
+    if (!err) err = rows_renew(&s->database, &s->state.last, &s->state.tag, damaged, problem);
     if (!err) err = rows_keep_state(&s->database, &s->state, problem);
     return err ? err : database_commit(&s->database, problem);
 }
@@ -309,6 +317,7 @@ enum err spool_open(const char *path, const struct spool_limits *limits, bool re
         return err;
     }
     s->next = s->state.last + 1;
+    s->next_tag = s->state.tag;
     *spool_out = s;
     return ERR_NONE;
 }

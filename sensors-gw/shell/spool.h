@@ -25,6 +25,7 @@ struct spool_state {
     uint64_t epoch;       // 0: none granted yet
     bool fenced;          // a newer spool has taken over
     uint64_t first, last; // numbers held; first = last + 1: none
+    struct tag tag;       // of the last, also when it is not held any more
     uint64_t applied;     // the store's position, as last heard
     uint64_t dropped;     // never applied, dropped because the spool was full
     uint64_t left_out;    // never written for the same reason: they have no number
@@ -93,7 +94,8 @@ struct spool_batch {
 MUST_CHECK enum err spool_read(struct spool *spool, uint64_t from, uint64_t to,
                                bool (*each)(void *context, const struct spool_batch *batch),
                                void *context, struct problem *problem);
-/// ERR_MISSING: not held (any more).
+/// The one before the first that is held is known by what follows it. ERR_MISSING: not known (any
+/// more).
 MUST_CHECK enum err spool_tag(struct spool *spool, uint64_t number, struct tag *tag,
                               struct problem *problem);
 /// Event time of the oldest batch that is not applied; TIME_NONE: all are.

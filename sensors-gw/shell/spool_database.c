@@ -5,7 +5,7 @@
 
 enum {
     APPLICATION_ID = 0x54525350, // "TRSP"
-    SCHEMA_VERSION = 1,
+    SCHEMA_VERSION = 2,
 };
 
 static const char *const texts[STATEMENT_COUNT] = {

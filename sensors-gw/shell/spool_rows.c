@@ -125,8 +125,8 @@ enum err rows_measure(struct database *d, uint64_t from, uint64_t to, struct row
     return ERR_NONE;
 }
 
-enum err rows_renew(struct database *d, const struct spool_id *id, uint64_t *last,
-                    uint64_t *damaged, struct problem *problem) {
+enum err rows_renew(struct database *d, uint64_t *last, struct tag *tag, uint64_t *damaged,
+                    struct problem *problem) {
     enum err err = database_execute(d, "ALTER TABLE batch RENAME TO old", problem);
     if (!err) err = database_execute(d, TABLE_BATCH "DELETE FROM applied", problem);
     if (err) return err;
@@ -145,7 +145,7 @@ enum err rows_renew(struct database *d, const struct spool_id *id, uint64_t *las
             continue;
         }
         batch.number = next++;
-        tag_mark(&batch.tag, id);
+        batch.tag = *tag = tag_behind(batch.tag, *tag);
         err = rows_append(d, &batch, problem);
     }
     if (!err && code != SQLITE_DONE) ++*damaged; // torn pages: what comes behind cannot be reached
@@ -161,6 +161,7 @@ static void put_state(const struct spool_state *state, struct buffer *out) {
     buffer_put_u64(out, state->epoch);
     buffer_put_u8(out, state->fenced);
     buffer_put_u64(out, state->last);
+    buffer_put(out, state->tag.bytes, sizeof state->tag.bytes);
     buffer_put_u64(out, state->applied);
     buffer_put_u64(out, state->dropped);
     buffer_put_u64(out, state->left_out);
@@ -181,6 +182,9 @@ static bool get_state(struct bytes bytes, struct spool_state *state) {
     state->epoch = reader_u64(&reader);
     state->fenced = reader_u8(&reader);
     state->last = reader_u64(&reader);
+    struct bytes tag = reader_take(&reader, sizeof state->tag.bytes);
+    if (reader.failed) return false;
+    memcpy(state->tag.bytes, tag.data, tag.size);
     state->applied = reader_u64(&reader);
     state->dropped = reader_u64(&reader);
     state->left_out = reader_u64(&reader);

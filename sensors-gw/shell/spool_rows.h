@@ -25,9 +25,9 @@ struct rows_figures {
 /// Of the batches from..to.
 MUST_CHECK enum err rows_measure(struct database *d, uint64_t from, uint64_t to,
                                  struct rows_figures *figures, struct problem *problem);
-/// Everything intact once more, numbered from 1 to *last, marked as of this spool; what is damaged
-/// is left out and counted. Into the transaction.
-MUST_CHECK enum err rows_renew(struct database *d, const struct spool_id *id, uint64_t *last,
+/// Everything intact once more, numbered from 1 to *last, as a chain behind *tag, which becomes the
+/// last one's; what is damaged is left out and counted. Into the transaction.
+MUST_CHECK enum err rows_renew(struct database *d, uint64_t *last, struct tag *tag,
                                uint64_t *damaged, struct problem *problem);
 
 // The state: all but `first`, `bytes` and `held_bytes`, which follow from the batches.

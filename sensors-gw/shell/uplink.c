@@ -91,10 +91,12 @@ static bool send_batch(void *context, const struct spool_batch *batch) {
     struct sending *sending = context;
     struct uplink *u = sending->u;
     const struct session_action *action = sending->action;
+    uint64_t lost = batch->number == action->from ? action->lost : 0;
+    struct tag tag = lost ? tag_behind(batch->tag, action->position.tag) : batch->tag;
     struct message message = {.type = MESSAGE_BATCH,
                               .session = action->session,
-                              .position = {spool_state(u->spool)->epoch, batch->number, batch->tag},
-                              .lost = batch->number == action->from ? action->lost : 0,
+                              .position = {spool_state(u->spool)->epoch, batch->number, tag},
+                              .lost = lost,
                               .body = batch->body,
                               .as = as_of(u)};
     enum err err = message_encode(&message, &u->frame);
@@ -128,7 +130,8 @@ static void stop_session(struct uplink *u, enum session_stop reason) {
         [STOP_FENCED] = "a newer spool of this gateway has taken over; if this is the one to keep, "
                         "start once with --new-spool",
         [STOP_CLONE] = "the store has another batch under one of our numbers: this spool runs on "
-                       "two machines; end one of them and start once with --new-spool",
+                       "two machines, or was put back from an old copy; end the other one and "
+                       "start once with --new-spool",
         [STOP_ROLLED_BACK] = "the store has applied more than this spool holds: it was put back "
                              "from an old copy; start once with --new-spool",
     };

@@ -17,7 +17,7 @@ from test_examples import EXAMPLES, node_gateway  # noqa: E402
 
 BEGIN_MS, READINGS = 1795420800000, 150
 SILENCE_S, QUIET_MS, PATIENCE_MS = 0.9 * PATIENCE, 400 * PATIENCE, 5000 * PATIENCE
-RULES = range(14)
+RULES = range(15)
 PYTHON = "/usr/bin/python3"
 ARGUMENTS = ["{broker}", "{keys}", "{branch}", "{gateway}", "info", "queue.length", "READINGS",
              "{dir}/spool", str(SILENCE_S)]
@@ -27,20 +27,21 @@ WRONG = {
     0: ('"v": 1', '"v": 2'),
     1: ("sqlite3.connect(SPOOL,", 'sqlite3.connect(":memory:",'),
     2: ("number := number + 1", "number := number + 2",
-        '{"lost": sent + 1} if number > sent + 1 else {}', "{}"),
+        '{"lost": sent + 1, "tag": there + tag[4:]} if number > sent + 1 else {}', "{}"),
     3: ("asked, window, tries, ask_at = True, 0,", "asked, window, tries, ask_at = True, 1,"),
     4: ('one_row("UPDATE self SET epoch = ?", epoch := answer["epoch"])',
         'epoch = answer["epoch"]'),
     5: (' or answer["session"] != session', ""),
     6: ("number if asked else max(sent, number)", "max(sent, number)"),
     7: ("time.time() - 7 * 86400", "time.time() + 1"),
-    8: (' or number > last or held and held[0] != answer["tag"]', ""),
+    8: (" or number > last or held and held[0] != there", ""),
     9: ("sent - applied < window", "sent - applied < window + 3"),
     10: ("False, 0, time.monotonic() + silence", "False, 0, time.monotonic() + 3600"),
     11: ('body = {"watermark": at + 1,', 'body = {"watermark": at + 1 - 5000 * (number % 2),'),
-    12: ("tag=tag, body=body",
-         'tag=tag, body=msgpack.packb(msgpack.unpackb(body) | {"clock_error_ms": time.time_ns() % 999})'),
+    12: ('"body": body}',
+         '"body": msgpack.packb(msgpack.unpackb(body) | {"clock_error_ms": time.time_ns() % 999})}'),
     13: ('body = {"watermark"', 'body = {"name": "Erika Mustermann", "watermark"'),
+    14: ("(mark := os.urandom(4))", "os.urandom(4)"),
 }
 
 

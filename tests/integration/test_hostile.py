@@ -127,7 +127,8 @@ class Hostile(unittest.TestCase):
         lie = {"as": "gateway.good.g", "branch": "good", "gateway": "g"}
         body = msgpack.packb({"watermark": WATERMARK_MS, "series": [], "branch": "good", "facts": [
             {"fact": "birth", "measures": [], "counters": [COUNTER]}]})
-        self.bad.send("batch", number=1, tag=self.bad.spool[:4] + bytes(4), body=body, **lie)
+        self.bad.send("batch", number=1, tag=self.bad.mark(0) + self.bad.mark(1),
+                      body=body, **lie)
         self.receive_until(lambda: self.bad.position == 1)
         self.assertEqual(self.audit("bad")[0]["applied"], 1)
         # A worker's and an operator's words, and a name of its own for the ROUTER.

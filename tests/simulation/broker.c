@@ -114,7 +114,7 @@ static void worker_lost(struct simulation *s, const struct dispatch_action *acti
     // has no room for.
     bool explained = s->faults[FAULT_LOSS] || s->faults[FAULT_PARTITION] ||
                      s->faults[FAULT_DUPLICATE] || s->faults[FAULT_REORDER] ||
-                     s->faults[FAULT_FREEZE] ||
+                     s->faults[FAULT_PUT_BACK] || s->faults[FAULT_FREEZE] ||
                      s->now_ms < s->redis.trouble_ms + s->world->pace->job_ms;
     if (action->reason == REASON_OVERDUE && !explained)
         wrong(s, "worker %u is said to have lost a job, but nothing was lost on the way",

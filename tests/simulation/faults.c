@@ -3,6 +3,8 @@
 
 #include "tests/simulation/simulation.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROOMY = 1 << 20 }; // bytes of a branch that no world needs
@@ -36,6 +38,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_SMALL_SPOOL] = "small_spool",
     [FAULT_REBUILD] = "rebuild",
     [FAULT_SEAL] = "seal",
+    [FAULT_PUT_BACK] = "put_back",
 };
 
 const char *fault_name(enum fault fault) {
@@ -68,17 +71,29 @@ static const uint8_t most[FAULT_COUNT] = {
     [FAULT_SEAL] = 4,
 };
 
+/// With chances of its own, so that the other faults of a seed stay what they were.
+static void plan_put_back(struct simulation *s) {
+    struct chance chance = chance_of(s->seed, 7);
+    uint32_t until_ms = (uint32_t)(s->world->pace->length_ms + FAULTS_LATE_MS);
+    for (size_t k = chance_permille(&chance, 300) ? chance_range(&chance, 1, 2) : 0; k > 0; k--)
+        event_push(s, (struct event){.at_ms = chance_range(&chance, 300, until_ms),
+                                     .kind = EVENT_FAULT,
+                                     .subject = FAULT_PUT_BACK});
+}
+
 void faults_plan(struct simulation *s) {
     struct chance chance = chance_of(s->seed, 3);
     uint32_t share = chance_range(&chance, 50, 500); // some seeds are calm, some are wild
     bool on[FAULT_COUNT];
-    for (size_t i = 0; i < FAULT_COUNT; i++)
+    for (size_t i = 0; i < FAULT_PUT_BACK; i++)
         on[i] = chance_permille(&chance, share);
     // A branch without room, to which a gateway sends all it has once more, lets nobody go on: the
     // store counts what came twice as often.
     if (s->world->policy.branch_bytes_max < ROOMY)
         on[FAULT_POWER_LOSS] = on[FAULT_OLD_SPOOL] = on[FAULT_LOST_SPOOL] = on[FAULT_CLONE] =
             on[FAULT_LOST_GRANT] = false;
+    else
+        plan_put_back(s);
     s->last_fault_ms = s->world->pace->length_ms + FAULTS_LATE_MS;
     s->spool_rows_max = ROWS;
     if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
@@ -91,7 +106,7 @@ void faults_plan(struct simulation *s) {
     s->reorder = on[FAULT_REORDER];
     s->faults[FAULT_DELAY] = on[FAULT_DELAY];
     s->faults[FAULT_REORDER] = on[FAULT_REORDER];
-    for (size_t i = 0; i < FAULT_COUNT; i++)
+    for (size_t i = 0; i < FAULT_PUT_BACK; i++)
         for (size_t k = on[i] && most[i] ? chance_range(&chance, 1, most[i]) : 0; k > 0; k--)
             event_push(
                 s, (struct event){.at_ms = chance_range(&chance, 300, (uint32_t)s->last_fault_ms),
@@ -203,6 +218,83 @@ static void lose_grant(struct simulation *s) {
                                  .subject = FAULT_REDIS_FALLBACK});
 }
 
+/// What the gateway sends for a while reaches a worker, but no answer comes back.
+static void begin_put_back(struct simulation *s) {
+    size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
+    struct gateway *g = &s->gateways[at];
+    if (!g->process.alive || g->stopped || !g->spool.disk.epoch) return;
+    uint64_t until_ms = s->now_ms + chance_range(&s->chance, 300, 1400);
+    struct link *link = network_link(s, END_GATEWAY, at, 0);
+    link->blocked_since_ms = s->now_ms;
+    link->blocked_until_ms[0] = link->blocked_until_ms[1] = until_ms;
+    network_changed(s);
+    g->copy = g->spool;
+    g->has_copy = true;
+    event_push(s,
+               (struct event){.at_ms = until_ms, .kind = EVENT_PUT_BACK, .subject = (uint32_t)at});
+}
+
+/// What a worker has, which its broker took for dead, and goes on with.
+static void still_there(struct simulation *s, struct gateway *g, uint64_t from, uint64_t to) {
+    struct link *link =
+        network_link(s, END_WORKER, chance_below(&s->chance, (uint32_t)s->worker_count),
+                     chance_below(&s->chance, (uint32_t)s->broker_count));
+    size_t branch = s->world->gateways[g->identity].branch;
+    struct buffer frame;
+    buffer_init(&frame, FRAME_MAX);
+    for (uint64_t n = from; n <= to; n++) {
+        const struct row *row = &g->spool.rows[n - 1];
+        const struct message job = {
+            .type = MESSAGE_JOB,
+            .job = chance_u64(&s->chance) >> 16, // as of another life of the broker
+            .what = JOB_BATCH,
+            .branch = s->world->branches[branch].id,
+            .gateway =
+                s->world->branches[branch].gateways[s->world->gateways[g->identity].place].id,
+            .session = g->session.number,
+            .position = {g->spool.disk.epoch, n, row->tag},
+            .body = {row->body, row->size}};
+        enum err err = row->poison ? ERR_NONE : message_encode(&job, &frame);
+        assert(!err);
+    }
+    free(g->old.data);
+    g->old = (struct event){.kind = EVENT_FRAME_TO_CLIENT,
+                            .subject = (uint32_t)(link - s->links),
+                            .peer = link->peer,
+                            .data = frame.data, // goes with the event
+                            .size = frame.size};
+}
+
+/// Now that it knows the store's position and goes on from there: that moves by what is old, and
+/// the answers that would tell are lost.
+void put_back_over(struct simulation *s, struct gateway *g) {
+    if (!g->old.data) return;
+    struct link *link = network_link(s, END_GATEWAY, (size_t)(g - s->gateways), 0);
+    link->blocked_since_ms = s->now_ms;
+    link->blocked_until_ms[1] = s->now_ms + chance_range(&s->chance, 1, 60);
+    network_changed(s);
+    g->old.at_ms = s->now_ms + chance_range(&s->chance, 1, 6);
+    event_push(s, g->old);
+    g->old = (struct event){0};
+}
+
+void put_back(struct simulation *s, size_t at) {
+    struct gateway *g = &s->gateways[at];
+    uint64_t from = g->copy.disk.last + 1, to = g->session.next - 1;
+    bool same = g->process.alive && !g->stopped &&
+                !memcmp(&g->copy.disk.id, &g->spool.disk.id, sizeof g->copy.disk.id);
+    if (!same || to < from || to > g->spool.disk.last) return;
+    trace(s, "the spool of gateway %u is put back to %llu", g->identity,
+          (unsigned long long)g->copy.disk.last);
+    gateway_kill(s, at);
+    still_there(s, g, from, to);
+    g->spool = g->copy;
+    s->tampered[g->identity] = true;
+    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 20, 100),
+                                 .kind = EVENT_START_GATEWAY,
+                                 .subject = (uint32_t)at});
+}
+
 static void partition(struct simulation *s) {
     struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
     uint64_t until_ms = s->now_ms + duration_ms(s, 200, 6000);
@@ -285,6 +377,9 @@ void fault_happen(struct simulation *s, enum fault fault) {
         break;
     case FAULT_LOST_GRANT:
         lose_grant(s);
+        break;
+    case FAULT_PUT_BACK:
+        begin_put_back(s);
         break;
     case FAULT_GATEWAY_CRASH:
     case FAULT_POWER_LOSS:

@@ -33,6 +33,7 @@ static const struct branch_gateway *registered(const struct simulation *s,
 void spool_make(struct simulation *s, struct gateway *g) {
     g->spool.disk = (struct spool_head){.first = 1, .watermark_ms = TIME_NONE, .session = 1};
     chance_fill(&s->chance, g->spool.disk.id.bytes, sizeof g->spool.disk.id.bytes);
+    g->spool.disk.tag = tag_start(&g->spool.disk.id);
     g->spool.synced = g->spool.disk;
 }
 
@@ -53,8 +54,9 @@ static void spool_renew(struct simulation *s, struct gateway *g) {
     disk->epoch = disk->applied = 0;
     disk->fenced = false;
     chance_fill(&s->chance, disk->id.bytes, sizeof disk->id.bytes);
+    disk->tag = tag_start(&disk->id);
     for (size_t i = 0; i < kept; i++)
-        tag_mark(&g->spool.rows[i].tag, &disk->id);
+        disk->tag = g->spool.rows[i].tag = tag_behind(g->spool.rows[i].tag, disk->tag);
     g->spool.synced = *disk;
 }
 
@@ -68,7 +70,7 @@ static void spool_append(struct simulation *s, struct gateway *g, struct bytes b
     *row = (struct row){.body = data, .size = body.size, .from = g->items_cut, .to = to};
     row->poison = poison;
     chance_fill(&s->chance, row->tag.bytes, sizeof row->tag.bytes);
-    tag_mark(&row->tag, &g->spool.disk.id);
+    g->head.tag = row->tag = tag_behind(row->tag, g->head.tag);
     g->items_cut = to;
 }
 
@@ -220,10 +222,12 @@ static uint64_t send_batches(struct simulation *s, struct gateway *g, struct lin
     buffer_clear(&s->argument);
     for (uint64_t n = action->from; n <= action->to; n++) {
         const struct row *row = &g->spool.rows[n - 1];
+        uint64_t lost = n == action->from ? action->lost : 0;
+        struct tag tag = lost ? tag_behind(row->tag, action->position.tag) : row->tag;
         struct message message = {.type = MESSAGE_BATCH,
                                   .session = action->session,
-                                  .position = {g->head.epoch, n, row->tag},
-                                  .lost = n == action->from ? action->lost : 0,
+                                  .position = {g->head.epoch, n, tag},
+                                  .lost = lost,
                                   .body = {row->body, row->size}};
         enum err err = message_encode(&message, &s->argument);
         assert(!err);
@@ -258,6 +262,7 @@ static void act(struct simulation *s, struct gateway *g, const struct session_ac
               (unsigned long long)action->from, (unsigned long long)action->to,
               (unsigned long long)action->lost, (unsigned long long)action->session);
         *unsent = send_batches(s, g, link, action);
+        put_back_over(s, g);
         break;
     case SESSION_EPOCH:
         g->head.epoch = action->position.epoch;
@@ -298,6 +303,13 @@ static void feed(struct simulation *s, struct gateway *g, struct session_input i
         feed(s, g, (struct session_input){.kind = SESSION_INPUT_UNSENT, .number = unsent});
 }
 
+/// As spool_tag.
+static bool known(const struct spool *spool, uint64_t number, struct tag *tag) {
+    if (number == 0 || number + 1 < spool->disk.first || number > spool->disk.last) return false;
+    *tag = number == spool->disk.last ? spool->disk.tag : tag_before(spool->rows[number].tag);
+    return true;
+}
+
 static void answered(struct simulation *s, struct gateway *g, const struct message *message) {
     struct session_input in = {.kind = SESSION_INPUT_ANSWER,
                                .session = message->session,
@@ -305,9 +317,7 @@ static void answered(struct simulation *s, struct gateway *g, const struct messa
                                .position = message->position,
                                .window = message->window,
                                .wait_ms = message->wait_ms};
-    uint64_t n = message->position.number;
-    in.own_held = n >= g->spool.disk.first && n <= g->spool.disk.last;
-    if (in.own_held) in.own_tag = g->spool.rows[n - 1].tag;
+    in.own_held = known(&g->spool, message->position.number, &in.own_tag);
     if (s->plant == PLANT_OLD_SESSION) in.session = g->session.number;
     feed(s, g, in);
 }

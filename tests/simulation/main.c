@@ -23,6 +23,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_TRIM_ON_ANSWER] = "trim-on-answer",
     [PLANT_BLIND_EPOCH] = "blind-epoch",
     [PLANT_DRIVER_RESTART] = "driver-restart",
+    [PLANT_SKIP_CHAIN] = "skip-chain",
     [PLANT_DEAF_FINAL] = "deaf-final",
     [PLANT_REBUILD_KEEPS] = "rebuild-keeps",
     [PLANT_HASTY_SEAL] = "hasty-seal",

@@ -99,11 +99,8 @@ static void check_ingest(struct simulation *s, const struct store_call *call,
         uint8_t place = reader_u8(&in);
         reader_take(&in, 1 + 4);
         uint64_t epoch = reader_u64(&in), first = reader_u64(&in), last = reader_u64(&in);
-        struct tag tag;
-        struct spool_id owner;
-        memcpy(tag.bytes, reader_take(&in, sizeof tag.bytes).data, sizeof tag.bytes);
-        memcpy(owner.bytes, before.gateways[place].spool, sizeof owner.bytes);
-        reader_take(&in, 8);
+        struct bytes behind = reader_take(&in, TAG_MARK);
+        reader_take(&in, sizeof(struct tag) + 8);
         uint64_t batches = reader_u32(&in);
         batches += reader_u32(&in);
         uint64_t lost = reader_u64(&in);
@@ -116,9 +113,9 @@ static void check_ingest(struct simulation *s, const struct store_call *call,
                   call->branch, place, (unsigned long long)was->number,
                   (unsigned long long)is->number, (unsigned long long)batches,
                   (unsigned long long)lost);
-        if (!tag_of_spool(tag, &owner))
-            wrong(s, "branch %zu gateway %u: batch %llu of another spool than that of the epoch",
-                  call->branch, place, (unsigned long long)last);
+        if (memcmp(behind.data, was->tag + TAG_MARK, TAG_MARK) != 0)
+            wrong(s, "branch %zu gateway %u: batch %llu follows another one than the store's",
+                  call->branch, place, (unsigned long long)first);
         if (lost && !s->lossy)
             wrong(s, "branch %zu gateway %u: %llu batches are called lost, but nobody dropped any",
                   call->branch, place, (unsigned long long)lost);
@@ -252,7 +249,7 @@ static bool stands_at_end(const struct simulation *s, size_t gateway) {
     const struct spool_head *head = &s->gateways[gateway].head;
     const struct row *last = &s->gateways[gateway].spool.rows[head->last - 1];
     return stands && stands->number == head->last && stands->epoch == head->epoch &&
-           memcmp(stands->tag, last->tag.bytes, sizeof stands->tag) == 0;
+           tag_equal(position_of(stands).tag, last->tag);
 }
 
 bool oracle_drained(struct simulation *s, char *why, size_t size) {

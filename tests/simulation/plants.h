@@ -16,10 +16,11 @@ enum plant {
     PLANT_TRIM_ON_ANSWER,       // gateway: delete what is acknowledged
     PLANT_BLIND_EPOCH,          // store: take whatever epoch a spool shows
     PLANT_DRIVER_RESTART,       // gateway: after a restart, read the recording from its start
-    PLANT_DEAF_FINAL,           // store: a decision about a final encounter is kept, not judged
-    PLANT_REBUILD_KEEPS,        // store: a rebuild leaves in the cells what it removes
-    PLANT_HASTY_SEAL,           // store: a day is sealed although more of it may come
-    PLANT_SILENT_GAP,           // worker: lost numbers are counted, but no gap says which
+    PLANT_SKIP_CHAIN,    // store: apply what follows the position's number, whatever batch that is
+    PLANT_DEAF_FINAL,    // store: a decision about a final encounter is kept, not judged
+    PLANT_REBUILD_KEEPS, // store: a rebuild leaves in the cells what it removes
+    PLANT_HASTY_SEAL,    // store: a day is sealed although more of it may come
+    PLANT_SILENT_GAP,    // worker: lost numbers are counted, but no gap says which
     PLANT_COUNT
 };
 

@@ -104,6 +104,8 @@ static void tear_down(struct simulation *s) {
         event_free(&event);
     for (size_t i = 0; i < GATEWAYS; i++)
         free(s->truths[i]);
+    for (size_t i = 0; i < PROCESSES; i++)
+        free(s->gateways[i].old.data);
     free(s->events);
     free(s->gateways);
     free(s->bodies);
@@ -271,6 +273,9 @@ static void happen(struct simulation *s, struct event *event, int actor) {
     case EVENT_START_WORKER:
     case EVENT_START_BROKER:
         start(s, event);
+        break;
+    case EVENT_PUT_BACK:
+        put_back(s, event->subject);
         break;
     case EVENT_END_CLONE:
         gateway_kill(s, event->subject);

@@ -52,8 +52,9 @@ enum fault {
     FAULT_LOST_GRANT, // two spools replace one, and the store forgets the first one's epoch
     FAULT_POISON,     // a batch that kills its workers
     FAULT_SMALL_SPOOL,
-    FAULT_REBUILD, // an operator empties a branch: its gateways bring all again
-    FAULT_SEAL,    // ... or seals a day
+    FAULT_REBUILD,  // an operator empties a branch: its gateways bring all again
+    FAULT_SEAL,     // ... or seals a day
+    FAULT_PUT_BACK, // as FAULT_OLD_SPOOL, while a worker still has what was sent since
     FAULT_COUNT
 };
 const char *fault_name(enum fault fault);
@@ -87,6 +88,7 @@ enum event_kind {
     EVENT_START_WORKER,
     EVENT_START_BROKER,
     EVENT_END_CLONE,
+    EVENT_PUT_BACK,           // a gateway's spool
     EVENT_QUIET,              // those from here on change no process
     EVENT_CALL = EVENT_QUIET, // reaches Redis
     EVENT_NETWORK,            // look at the links
@@ -123,7 +125,8 @@ struct row {
 struct spool_head {
     struct spool_id id;
     uint64_t epoch, first, last, applied, session, dropped;
-    size_t cursor; // items of the recording read
+    struct tag tag; // of the last
+    size_t cursor;  // items of the recording read
     int64_t watermark_ms;
     bool birth, departed, fenced;
 };
@@ -142,6 +145,7 @@ struct gateway {
     enum session_stop stop;
     struct spool spool, copy; // copy: for FAULT_OLD_SPOOL
     bool has_copy;
+    struct event old;       // FAULT_PUT_BACK: what a worker still has of it, until it sends again
     struct spool_head head; // with what is not committed yet
     struct session session;
     uint64_t session_since_ms; // when the current session number began
@@ -363,6 +367,8 @@ void call_free(struct store_call *call);
 void faults_plan(struct simulation *s);
 void faults_end(struct simulation *s);
 void fault_happen(struct simulation *s, enum fault fault);
+void put_back(struct simulation *s, size_t gateway); // what FAULT_PUT_BACK began
+void put_back_over(struct simulation *s, struct gateway *g);
 
 // trace.c
 void trace(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);

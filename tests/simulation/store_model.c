@@ -300,6 +300,13 @@ void model_put_position(const struct model_gateway *g, struct buffer *out) {
     buffer_put(out, g->tag, sizeof g->tag);
 }
 
+void model_begin_spool(struct model_gateway *g) {
+    g->number = 0;
+    memset(g->tag, 0, 4); // as if a batch had ended in the beginning of the spool's id
+    memcpy(g->tag + 4, g->spool, 4);
+    g->applied = g->dead = g->lost = g->reported = 0;
+}
+
 static const char *ask(struct model *m, struct reader *in, int64_t now, struct buffer *out) {
     size_t place = reader_u8(in);
     uint8_t spool[16] = {0};
@@ -318,10 +325,8 @@ static const char *ask(struct model *m, struct reader *in, int64_t now, struct b
     }
     if (granted) {
         g->epoch = granted;
-        g->number = 0;
-        memset(g->tag, 0, sizeof g->tag);
-        g->applied = g->dead = g->lost = g->reported = 0;
         memcpy(g->spool, spool, sizeof spool);
+        model_begin_spool(g);
         m->clock = m->clock_now;
     }
     model_put_head(m, status, now, out);

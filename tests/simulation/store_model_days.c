@@ -107,10 +107,8 @@ static void remove_minutes(struct model *m, size_t counter, int64_t from) {
 }
 
 static void rewind_gateway(struct model *m, struct model_gateway *g, int64_t from) {
-    g->number = 0;
-    memset(g->tag, 0, sizeof g->tag);
+    model_begin_spool(g);
     if (g->watermark > from) g->watermark = from;
-    g->applied = g->dead = g->lost = g->reported = 0;
     g->departed = false;
     g->heard = m->clock_now.active;
 }

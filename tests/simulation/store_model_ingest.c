@@ -9,7 +9,7 @@ enum { FOLD_FACTS = 2048, FOLD_CHUNKS = 2048, FOLD_DECISIONS = 256, LOG_ROOM = 1
 
 struct fold_part {
     size_t place;
-    uint8_t presence, tag[8];
+    uint8_t presence, behind[4], tag[8]; // behind: the second half of the tag before the first
     uint32_t clock_error, applied, dead;
     uint64_t epoch, first, last, lost;
     int64_t watermark;
@@ -59,6 +59,7 @@ static bool read_parts(const struct model *m, struct reader *in, struct argument
         part->epoch = reader_u64(in);
         part->first = reader_u64(in);
         part->last = reader_u64(in);
+        model_read_raw(in, part->behind, sizeof part->behind);
         model_read_raw(in, part->tag, sizeof part->tag);
         part->watermark = model_read_time(in);
         part->applied = reader_u32(in);
@@ -167,16 +168,12 @@ static bool read_decisions(const struct model *m, struct reader *in, struct argu
     return model_at_end(in);
 }
 
-static bool of_spool(const struct model *m, const struct fold_part *part) {
-    const struct model_gateway *g = &m->gateways[part->place];
-    return part->epoch != g->epoch || memcmp(part->tag, g->spool, TAG_SPOOL_SIZE) == 0;
-}
-
 static bool unfit(const struct model *m, const struct fold_part *part) {
     const struct model_gateway *g = &m->gateways[part->place];
-    if (!of_spool(m, part)) return true;
     if (m->plant == PLANT_SKIP_ORDER) return part->epoch != g->epoch || part->last <= g->number;
-    return part->epoch != g->epoch || part->first != g->number + 1;
+    if (part->epoch != g->epoch || part->first != g->number + 1) return true;
+    if (m->plant == PLANT_SKIP_CHAIN) return false;
+    return memcmp(part->behind, g->tag + 4, sizeof part->behind) != 0;
 }
 
 static bool ahead(const struct model *m, const struct argument *a, const struct fold_part *part) {
@@ -196,8 +193,7 @@ static void put_parts(const struct model *m, const struct argument *a, enum stat
     buffer_put_u8(out, (uint8_t)a->part_count);
     for (size_t i = 0; i < a->part_count; i++) {
         const struct fold_part *part = &a->parts[i];
-        uint8_t flags = status == UNFIT && !of_spool(m, part)  ? 4
-                        : status == UNFIT && unfit(m, part)    ? 1
+        uint8_t flags = status == UNFIT && unfit(m, part)      ? 1
                         : status == LATER && ahead(m, a, part) ? 2
                                                                : 0;
         buffer_put_u8(out, (uint8_t)part->place);

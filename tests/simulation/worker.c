@@ -251,8 +251,10 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
             killed = true;
         } else if (message.type == MESSAGE_JOB) {
             if (pipeline_held(worker->pipeline) >= s->jobs_max) {
-                // Credit is absolute: an older word of it that comes later may promise too much.
-                if (!s->faults[FAULT_DUPLICATE] && !s->faults[FAULT_REORDER])
+                // Credit is absolute: an older word of it that comes later, or was under way when
+                // the worker froze, may promise too much.
+                if (!s->faults[FAULT_DUPLICATE] && !s->faults[FAULT_REORDER] &&
+                    !s->faults[FAULT_FREEZE] && !s->faults[FAULT_PUT_BACK])
                     wrong(s, "worker %zu is given more jobs than it has credit for", number);
                 continue;
             }

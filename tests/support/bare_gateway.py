@@ -42,8 +42,11 @@ class BareGateway:
         self.sent = number or max(self.sent, self.position) + 1
         body = {"watermark": WATERMARK_MS + self.sent, "series": [],
                 "facts": [{"fact": "birth", "measures": [], "counters": [COUNTER]}]}
-        self.send("batch", number=self.sent, tag=self.spool[:4] + self.sent.to_bytes(4, "big"),
+        self.send("batch", number=self.sent, tag=self.mark(self.sent - 1) + self.mark(self.sent),
                   body=msgpack.packb(body))
+
+    def mark(self, number):
+        return number.to_bytes(4, "big") if number else self.spool[:4]
 
     def receive(self):
         """One frame of answers; those of this session are believed."""

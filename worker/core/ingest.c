@@ -121,7 +121,7 @@ static bool follows(struct ingest *ingest, const struct envelope *envelope) {
     const struct fold_gateway *gateway = find_gateway(ingest, envelope->gateway);
     return !gateway ||
            (gateway->epoch == envelope->epoch && gateway->last + 1 == first_number(envelope) &&
-            tag_same_spool(gateway->tag, envelope->tag));
+            tag_follows(envelope->tag, gateway->tag));
 }
 
 /// Nothing may fail from here on: the batch becomes the gateway's last.
@@ -135,6 +135,7 @@ static struct fold_gateway *append(struct ingest *ingest, const struct envelope 
             .gateway = envelope->gateway,
             .epoch = envelope->epoch,
             .first = first_number(envelope),
+            .behind = tag_before(envelope->tag),
             .watermark_ms = TIME_NONE,
         };
     }

@@ -202,14 +202,19 @@ static uint64_t first_number(const struct job *job) {
     return job->lost ? job->lost : job->position.number;
 }
 
+static bool follows(const struct job *job, const struct position *position) {
+    return job->position.epoch == position->epoch && first_number(job) == position->number + 1 &&
+           tag_follows(job->position.tag, position->tag);
+}
+
 /// Some batches do not follow their gateway's position: answer those, fold the others again.
 static void sort_out_unfit(struct pipeline *pipeline, uint32_t index,
                            const struct ingest_reply *reply) {
     struct lane *lane = &pipeline->lanes[index];
     struct job_list again = JOB_LIST_EMPTY;
-    uint64_t reached[BRANCH_GATEWAYS_MAX]; // the number that the jobs kept so far lead to
+    struct position reached[BRANCH_GATEWAYS_MAX]; // where the jobs kept so far lead to
     for (size_t i = 0; i < reply->position_count; i++)
-        reached[i] = reply->positions[i].position.number;
+        reached[i] = reply->positions[i].position;
 
     for (uint32_t at; (at = job_list_pop(&pipeline->jobs, &lane->called)) != JOB_NONE;) {
         struct job *job = pipeline_job(pipeline, at);
@@ -218,15 +223,14 @@ static void sort_out_unfit(struct pipeline *pipeline, uint32_t index,
             job_list_append(&pipeline->jobs, &again, at);
             continue;
         }
-        struct position position = stands->position;
-        uint64_t *number = &reached[stands - reply->positions];
-        if (stands->fenced || job->position.epoch < position.epoch) {
+        struct position position = stands->position, *next = &reached[stands - reply->positions];
+        if (job->position.epoch < position.epoch) {
             job_finish(pipeline, at, ANSWER_FENCED, position);
         } else if (job->position.epoch == position.epoch &&
                    job->position.number <= position.number) {
             job_finish(pipeline, at, ANSWER_APPLIED, position); // a duplicate
-        } else if (job->position.epoch == position.epoch && first_number(job) == *number + 1) {
-            *number = job->position.number;
+        } else if (follows(job, next)) {
+            *next = job->position;
             job_list_append(&pipeline->jobs, &again, at);
         } else {
             job_finish(pipeline, at, ANSWER_GAP, position);

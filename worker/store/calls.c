@@ -145,6 +145,7 @@ static void put_gateway(const struct fold_gateway *gateway, struct buffer *out) 
     buffer_put_u64(out, gateway->epoch);
     buffer_put_u64(out, gateway->first);
     buffer_put_u64(out, gateway->last);
+    buffer_put(out, gateway->behind.bytes + TAG_MARK, TAG_MARK);
     buffer_put(out, gateway->tag.bytes, sizeof gateway->tag.bytes);
     put_time(out, gateway->watermark_ms);
     buffer_put_u32(out, gateway->applied);
@@ -245,7 +246,7 @@ void call_ingest(const struct fold *fold, struct buffer *out) {
     put_rest(fold, out);
 }
 
-enum { FLAG_UNFIT = 1, FLAG_LATER = 2, FLAG_FENCED = 4 };
+enum { FLAG_UNFIT = 1, FLAG_LATER = 2 };
 
 enum err ingest_reply_read(struct bytes bytes, struct ingest_reply *reply) {
     struct reader reader = reader_of(bytes);
@@ -264,7 +265,6 @@ enum err ingest_reply_read(struct bytes bytes, struct ingest_reply *reply) {
         uint8_t flags = reader_u8(&reader);
         position->unfit = flags & FLAG_UNFIT;
         position->later = flags & FLAG_LATER;
-        position->fenced = flags & FLAG_FENCED;
         position->position = read_position(&reader);
     }
     return read_all(&reader);

@@ -97,6 +97,7 @@ struct fold_gateway {
     uint64_t
         first; // the number that must follow the position (the first lost one, if it begins so)
     uint64_t last;
+    struct tag behind;      // the batch that the first follows
     struct tag tag;         // of the last
     int64_t watermark_ms;   // largest; TIME_NONE: none
     uint32_t applied, dead; // batches
@@ -151,7 +152,6 @@ struct store_position {
     uint8_t gateway; // place in the branch's gateways
     bool unfit;      // STORE_UNFIT: this one does not follow
     bool later;      // STORE_LATER: this one is ahead
-    bool fenced;     // STORE_UNFIT: its epoch is another spool's
     struct position position;
 };
 struct ingest_reply {

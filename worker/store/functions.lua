@@ -25,7 +25,7 @@ local TICK, TICK_MAX = 1000, 60000 -- least and most ms by which a call moves th
 local COUNTER_FORMAT, COUNTER_SIZE = '<i8i8i8i8i8', 40
 local GATEWAY_FORMAT, GATEWAY_SIZE = '<I8I8c8c16i8I8I8I8I8BxI4', 86
 local STATE_HEAD, STATE_HEAD_SIZE = '<c8I8I8I8I8', 40
-local TAG_SPOOL_SIZE = 4
+local MARK_SIZE = 4 -- half of a tag
 local POSITION_SIZE = 24 -- a gateway begins with epoch, number, tag, as replies say them
 local POLICY = { 'grace', 'settle_after', 'settle_pause', 'lease', 'encounter_max', 'horizon',
                  'bytes_max', 'tries_max', 'dead_max', 'gaps_max' }
@@ -106,6 +106,9 @@ local function new_gateway(active)
   return { epoch = 0, number = 0, tag = NO_LEASE, spool = NO_SPOOL, watermark = NONE,
            heard = active, applied = 0, dead = 0, lost = 0, departed = 0, clock_error = 0 }
 end
+
+-- What the first batch of a spool follows: its mark is the beginning of the spool's id.
+local function start_tag(spool) return string.rep('\0', MARK_SIZE) .. string.sub(spool, 1, MARK_SIZE) end
 
 local function new_state()
   return { bytes = 0, active = 0, due_first = NEVER, counters = {}, gateways = {},

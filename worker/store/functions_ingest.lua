@@ -2,82 +2,85 @@
 
 -- configure: the registry of a branch; positions and marks of known names are kept ---------------
 
--- Names as they come, then those known before that are not named any more; with their records.
-local function carry_over(names, before, records, make)
-  local was, all, kept = {}, {}, {}
-  for i, name in ipairs(before) do was[name] = records[i] end
-  for _, name in ipairs(names) do
-    all[#all + 1], kept[#kept + 1] = name, was[name] or make()
-    was[name] = nil
+local configure
+do -- a function may have 200 locals: what only this one needs is not for all
+  -- Names as they come, then those known before that are not named any more; with their records.
+  local function carry_over(names, before, records, make)
+    local was, all, kept = {}, {}, {}
+    for i, name in ipairs(before) do was[name] = records[i] end
+    for _, name in ipairs(names) do
+      all[#all + 1], kept[#kept + 1] = name, was[name] or make()
+      was[name] = nil
+    end
+    for _, name in ipairs(before) do
+      if was[name] then all[#all + 1], kept[#kept + 1] = name, was[name] end
+    end
+    return all, kept
   end
-  for _, name in ipairs(before) do
-    if was[name] then all[#all + 1], kept[#kept + 1] = name, was[name] end
+
+  local function read_names(text, at, total)
+    local names, seen = {}, {}
+    for i = 1, total do
+      names[i], at = struct.unpack('<Bc0', text, at)
+      check(string.match(names[i], '^[a-z0-9-]+$') and not seen[names[i]], 'bad name ', names[i])
+      seen[names[i]] = true
+    end
+    return names, at
   end
-  return all, kept
-end
 
-local function read_names(text, at, total)
-  local names, seen = {}, {}
-  for i = 1, total do
-    names[i], at = struct.unpack('<Bc0', text, at)
-    check(string.match(names[i], '^[a-z0-9-]+$') and not seen[names[i]], 'bad name ', names[i])
-    seen[names[i]] = true
+  local function read_configuration(text)
+    local c, total, at = { serves = {} }, nil, nil
+    c.id, at = struct.unpack('<c8', text)
+    c.policy, at = struct.unpack('c' .. POLICY_SIZE, text, at)
+    total, at = struct.unpack('<I2', text, at)
+    check(total > 0, 'a branch has counters')
+    c.counters, at = read_names(text, at, total)
+    total, at = struct.unpack('<B', text, at)
+    c.gateways, at = read_names(text, at, total)
+    for i = 1, #c.gateways do
+      c.serves[i], at = struct.unpack('c' .. #c.counters, text, at)
+      check(string.match(c.serves[i], '^[01]*$'), 'bad counters of ', c.gateways[i])
+    end
+    check_end(text, at)
+    return c
   end
-  return names, at
-end
 
-local function read_configuration(text)
-  local c, total, at = { serves = {} }, nil, nil
-  c.id, at = struct.unpack('<c8', text)
-  c.policy, at = struct.unpack('c' .. POLICY_SIZE, text, at)
-  total, at = struct.unpack('<I2', text, at)
-  check(total > 0, 'a branch has counters')
-  c.counters, at = read_names(text, at, total)
-  total, at = struct.unpack('<B', text, at)
-  c.gateways, at = read_names(text, at, total)
-  for i = 1, #c.gateways do
-    c.serves[i], at = struct.unpack('c' .. #c.counters, text, at)
-    check(string.match(c.serves[i], '^[01]*$'), 'bad counters of ', c.gateways[i])
+  local function pack_registry(c, counters, gateways)
+    local parts = { struct.pack('<Bc8', 1, c.id), c.policy,
+                    struct.pack('<I2I2', #c.counters, #counters) }
+    for _, name in ipairs(counters) do parts[#parts + 1] = struct.pack('<Bc0', #name, name) end
+    parts[#parts + 1] = struct.pack('<BB', #c.gateways, #gateways)
+    for _, name in ipairs(gateways) do parts[#parts + 1] = struct.pack('<Bc0', #name, name) end
+    for _, text in ipairs(c.serves) do parts[#parts + 1] = text end
+    return table.concat(parts)
   end
-  check_end(text, at)
-  return c
-end
 
-local function pack_registry(c, counters, gateways)
-  local parts = { struct.pack('<Bc8', 1, c.id), c.policy,
-                  struct.pack('<I2I2', #c.counters, #counters) }
-  for _, name in ipairs(counters) do parts[#parts + 1] = struct.pack('<Bc0', #name, name) end
-  parts[#parts + 1] = struct.pack('<BB', #c.gateways, #gateways)
-  for _, name in ipairs(gateways) do parts[#parts + 1] = struct.pack('<Bc0', #name, name) end
-  for _, text in ipairs(c.serves) do parts[#parts + 1] = text end
-  return table.concat(parts)
-end
+  function configure(keys, args)
+    local prefix, c = prefix_of(keys), read_configuration(args[1])
+    local registry, state = redis.call('GET', prefix .. 'registry'), redis.call('GET', keys[1])
+    local r = { counters = {}, gateways = {}, gateway_count = 0 }
+    local s = new_state()
+    s.seen = now_ms()
+    if registry and state then
+      r = parse_registry(registry)
+      s = parse_state(state, r)
+      if r.configuration == c.id and s.configuration == c.id then return head(nil, OK) end
+    end
+    local n, counters, gateways = new_state(), nil, nil
+    n.configuration, n.bytes, n.active, n.seen = c.id, s.bytes, s.active, s.seen
+    n.due_first = s.due_first
+    -- One that is new in the registry, or was not in the last one, counts as heard now.
+    for i = r.gateway_count + 1, #r.gateways do s.gateways[i].heard = s.active end
+    counters, n.counters = carry_over(c.counters, r.counters, s.counters, new_counter)
+    gateways, n.gateways = carry_over(c.gateways, r.gateways, s.gateways,
+      function() return new_gateway(s.active) end)
+    check(#counters <= 4096 and #gateways <= 255, 'too many former counters or gateways')
+    registry, state = pack_registry(c, counters, gateways), pack_state(n)
 
-local function configure(keys, args)
-  local prefix, c = prefix_of(keys), read_configuration(args[1])
-  local registry, state = redis.call('GET', prefix .. 'registry'), redis.call('GET', keys[1])
-  local r = { counters = {}, gateways = {}, gateway_count = 0 }
-  local s = new_state()
-  s.seen = now_ms()
-  if registry and state then
-    r = parse_registry(registry)
-    s = parse_state(state, r)
-    if r.configuration == c.id and s.configuration == c.id then return head(nil, OK) end
+    redis.call('SET', prefix .. 'registry', registry)
+    redis.call('SET', keys[1], state)
+    return head(nil, OK)
   end
-  local n, counters, gateways = new_state(), nil, nil
-  n.configuration, n.bytes, n.active, n.seen = c.id, s.bytes, s.active, s.seen
-  n.due_first = s.due_first
-  -- One that is new in the registry, or was not in the last one, counts as heard now.
-  for i = r.gateway_count + 1, #r.gateways do s.gateways[i].heard = s.active end
-  counters, n.counters = carry_over(c.counters, r.counters, s.counters, new_counter)
-  gateways, n.gateways = carry_over(c.gateways, r.gateways, s.gateways,
-    function() return new_gateway(s.active) end)
-  check(#counters <= 4096 and #gateways <= 255, 'too many former counters or gateways')
-  registry, state = pack_registry(c, counters, gateways), pack_state(n)
-
-  redis.call('SET', prefix .. 'registry', registry)
-  redis.call('SET', keys[1], state)
-  return head(nil, OK)
 end
 
 -- As a reply says it: epoch, number, tag.
@@ -102,7 +105,7 @@ local function ask(keys, args)
   end
   if granted then
     check(granted < NEVER, 'the epoch is too large')
-    g.epoch, g.number, g.tag, g.spool = granted, 0, NO_LEASE, spool
+    g.epoch, g.number, g.tag, g.spool = granted, 0, start_tag(spool), spool
     g.applied, g.dead, g.lost = 0, 0, 0 -- what a spool wrote balances with what was done of it
     gateway_changed(b, place + 1)
     local text = pack_state(b)
@@ -116,9 +119,9 @@ end
 -- ingest: a fold of batches, whole or not at all ------------------------------------------------
 
 -- A gateway of the fold is an array; behind its record stands the branch's own gateway.
-local FOLD_FORMAT = '<BBI4I8I8I8c8i8I4I4I8'
-local PLACE, PRESENCE, CLOCK_ERROR, EPOCH, FIRST, LAST, TAG, WATERMARK, APPLIED, DEAD, LOST, GATEWAY =
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+local FOLD_FORMAT = '<BBI4I8I8I8c4c8i8I4I4I8'
+local PLACE, PRESENCE, CLOCK_ERROR, EPOCH, FIRST, LAST, BEHIND, TAG, WATERMARK, APPLIED, DEAD, LOST,
+  GATEWAY = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 local function read_gateways(b, text, at)
   local total, list, seen = nil, {}, {}
@@ -236,13 +239,13 @@ local function any(fold, flag)
   return false
 end
 
--- After a failover that lost the grant of an epoch, two spools may hold the same one: only the one
--- that the store knows goes on. A tag begins with the first bytes of its spool's id.
+-- What is behind another batch of the position's number is of a copy of the spool, or of what the
+-- spool held before it was put back; or of another spool, if a failover lost the grant of an epoch.
 local function unfit(f)
   local g = f[GATEWAY]
-  local own = string.sub(f[TAG], 1, TAG_SPOOL_SIZE) == string.sub(g.spool, 1, TAG_SPOOL_SIZE)
-  if f[EPOCH] == g.epoch and not own then return 4 end
-  return (f[EPOCH] ~= g.epoch or f[FIRST] ~= g.number + 1) and 1 or 0
+  local fits = f[EPOCH] == g.epoch and f[FIRST] == g.number + 1
+    and f[BEHIND] == string.sub(g.tag, MARK_SIZE + 1)
+  return fits and 0 or 1
 end
 
 -- Over the branch's bytes only its slowest gateway may go on; at twice as many, none.

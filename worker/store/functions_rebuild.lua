@@ -76,7 +76,7 @@ end
 -- holds back until it has spoken: also one that had said goodbye.
 local function rewind(b, from)
   for place, g in ipairs(b.gateways) do
-    g.number, g.tag, g.watermark = 0, NO_LEASE, math.min(g.watermark, from)
+    g.number, g.tag, g.watermark = 0, start_tag(g.spool), math.min(g.watermark, from)
     g.applied, g.dead, g.lost, g.departed, g.heard = 0, 0, 0, 0, b.active
     if place <= b.r.gateway_count then gateway_moved(b, place) else gateway_changed(b, place) end
   end

@@ -17,7 +17,7 @@ function keep(name, value) { // when it returns, the file is on disk, and whole
   fs.renameSync(`${SPOOL}/new`, `${SPOOL}/${name}`);
   fs.fsyncSync(folder);
 }
-let first = Math.min(...numbers, Infinity), last = Math.max(...numbers, 0), { watermark = 0, place = 0 } = read(last) ?? {};
+let first = Math.min(...numbers, Infinity), last = Math.max(...numbers, 0), { watermark = 0, place = 0, tag: newest } = read(last) ?? {};
 let self = read("self") ?? { id: randomBytes(16), epoch: 0, session: 0 };
 const change = (what) => keep("self", self = { ...self, ...what });
 
@@ -28,12 +28,13 @@ function readSensor() { // a batch and the place in the file behind it are one f
     const series = { measure: MEASURE, counter: COUNTER, from: watermark || at, to: at + 1, ...(values.length && { t0: at, values }) };
     const facts = last ? [] : [{ fact: "birth", measures: [MEASURE], counters: [COUNTER] }];
     [watermark, place] = [at + 1, place + line.length + 1];
-    keep(last + 1, { tag: Buffer.concat([self.id.subarray(0, 4), randomBytes(4)]), body: encode({ watermark, series: [series], facts }), watermark, place, made: Date.now() });
+    newest = Buffer.concat([newest?.subarray(4) ?? self.id.subarray(0, 4), randomBytes(4)]); // a chain
+    keep(last + 1, { tag: newest, body: encode({ watermark, series: [series], facts }), watermark, place, made: Date.now() });
     first = Math.min(first, ++last);
   }
 }
 
-async function talk(socket, silence = SILENCE_S * 1000, applied = 0, sent = 0, window = 0, askAt = 0, tries = 0, asked = true) {
+async function talk(socket, silence = SILENCE_S * 1000, applied = 0, sent = 0, there, window = 0, askAt = 0, tries = 0, asked = true) {
   const send = (type, more) => socket.send(encode({ v: 1, type, session: self.session, epoch: self.epoch, ...more }));
   for (;;) { // until the connection is lost: then send throws
     readSensor();
@@ -44,19 +45,20 @@ async function talk(socket, silence = SILENCE_S * 1000, applied = 0, sent = 0, w
     }
     for (let number; sent < last && sent - applied < window; sent = number) {
       number = Math.max(sent + 1, first);
-      const { tag, body } = read(number);
-      await send("batch", { number, tag, body, ...(number > sent + 1 && { lost: sent + 1 }) });
+      const { tag, body } = read(number), lost = number > sent + 1 && { lost: sent + 1, tag: Buffer.concat([there, tag.subarray(4)]) };
+      await send("batch", { number, tag, body, ...lost });
     }
     const frame = await socket.receive().then(([bytes]) => bytes, (error) => { if (error.code !== "EAGAIN") throw error; });
     for (const { type, session, epoch, status, number, tag, window: granted, wait_ms } of frame ? decodeMulti(frame) : []) {
       if (type !== "answer" || session !== self.session) continue;
       if (status === "later" || status === "refused") [window, askAt] = [0, performance.now() + (wait_ms ?? silence)];
-      else if (status === "fenced" || (self.epoch && epoch > self.epoch) || number > last || Buffer.compare(read(number)?.tag ?? tag, tag))
+      else if (status === "fenced" || (self.epoch && epoch > self.epoch) || number > last ||
+          Buffer.compare(read(number)?.tag.subarray(4) ?? read(number + 1)?.tag.subarray(0, 4) ?? tag.subarray(4), tag.subarray(4)))
         process.exit(console.error(`${status}, number ${number}: a newer spool took over, or this one is a copy or was rolled back`) ?? 1);
       else if (!asked && (status === "gap" || number < applied)) [window, askAt] = [0, 0];
       else {
         if (!self.epoch) change({ epoch });
-        [sent, applied, window] = [asked ? number : Math.max(sent, number), number, granted];
+        [sent, applied, window, there] = [asked ? number : Math.max(sent, number), number, granted, tag.subarray(4)];
         [asked, tries, askAt] = [false, 0, performance.now() + silence];
         while (first < applied && read(first).made < Date.now() - 7 * 86400e3) fs.unlinkSync(`${SPOOL}/${first++}`);
       }

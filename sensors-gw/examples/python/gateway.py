@@ -1,7 +1,7 @@
 """A whole gateway, from common/wire/PROTOCOL.md alone. It follows a file of readings, a line each:
 UTC milliseconds and a value, or the time alone: the sensor watched, and there was nothing.
 usage: gateway.py BROKER KEYS BRANCH NAME COUNTER MEASURE READINGS SPOOL [SILENCE_S]"""
-import msgpack, pathlib, random, sqlite3, sys, time, zmq
+import msgpack, os, pathlib, random, sqlite3, sys, time, zmq
 BROKER, KEYS, BRANCH, NAME, COUNTER, MEASURE, READINGS, SPOOL, SILENCE_S, *_ = sys.argv[1:] + ["10"]
 spool = sqlite3.connect(SPOOL, isolation_level=None)  # what a statement wrote is on disk
 spool.executescript("""CREATE TABLE IF NOT EXISTS batch (number INTEGER PRIMARY KEY, tag, body, watermark, place, made);
@@ -10,7 +10,7 @@ spool.executescript("""CREATE TABLE IF NOT EXISTS batch (number INTEGER PRIMARY 
 one_row = lambda query, *values: spool.execute(query, values).fetchone()
 
 def read_sensor():  # a batch and the place in the file behind it are one statement
-    number, watermark, place = one_row("SELECT ifnull(max(number), 0), ifnull(watermark, 0), ifnull(place, 0) FROM batch")
+    number, watermark, place, mark = one_row("SELECT ifnull(max(number), 0), ifnull(watermark, 0), ifnull(place, 0), ifnull(substr(tag, 5), substr(id, 1, 4)) FROM self LEFT JOIN batch")
     with open(READINGS, "rb") as file:
         file.seek(place)
         while (line := file.readline()).endswith(b"\n"):
@@ -19,7 +19,7 @@ def read_sensor():  # a batch and the place in the file behind it are one statem
             series = {"measure": MEASURE, "counter": COUNTER, "from": watermark or at, "to": at + 1}
             body = {"watermark": at + 1, "series": [series | ({"t0": at, "values": values} if values else {})],
                     "facts": [] if number else [{"fact": "birth", "measures": [MEASURE], "counters": [COUNTER]}]}
-            one_row("INSERT INTO batch VALUES (?, (SELECT CAST(substr(id, 1, 4) || randomblob(4) AS BLOB) FROM self), ?, ?, ?, ?)", number := number + 1,
+            one_row("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", number := number + 1, mark + (mark := os.urandom(4)),
                     msgpack.packb(body), watermark := at + 1, file.tell(), time.time())
     return number
 def talk(socket, connected, silence=float(SILENCE_S), applied=0, sent=0, window=0, ask_at=0, tries=0):  # until the connection is lost
@@ -32,16 +32,16 @@ def talk(socket, connected, silence=float(SILENCE_S), applied=0, sent=0, window=
             asked, window, tries, ask_at = True, 0, tries + 1, time.monotonic() + silence * 2 ** min(tries, 3)
         while sent < last and sent - applied < window:
             number, tag, body = one_row("SELECT number, tag, body FROM batch WHERE number > ?", sent)
-            send("batch", number=number, tag=tag, body=body, **{"lost": sent + 1} if number > sent + 1 else {})
+            send("batch", **{"number": number, "tag": tag, "body": body} | ({"lost": sent + 1, "tag": there + tag[4:]} if number > sent + 1 else {}))
             sent = number
         (messages := msgpack.Unpacker()).feed(socket.recv() if socket.poll(50) else b"")
         for answer in messages:
             if answer["type"] != "answer" or answer["session"] != session: continue
-            status, number = answer["status"], answer["number"]
-            held = one_row("SELECT tag FROM batch WHERE number = ?", number)
+            status, number, there = answer["status"], answer["number"], answer["tag"][4:]
+            held = one_row("SELECT substr(tag, 5) FROM batch WHERE number = ?1 UNION SELECT substr(tag, 1, 4) FROM batch WHERE number = ?1 + 1", number)
             if status in ("later", "refused"):
                 window, ask_at = 0, time.monotonic() + answer.get("wait_ms", silence * 1000) / 1000
-            elif status == "fenced" or 0 < epoch < answer["epoch"] or number > last or held and held[0] != answer["tag"]:
+            elif status == "fenced" or 0 < epoch < answer["epoch"] or number > last or held and held[0] != there:
                 sys.exit(f"{status}, number {number}: a newer spool took over, or this one is a copy or was rolled back")
             elif not asked and (status == "gap" or number < applied): window, ask_at = 0, 0
             else:

@@ -131,9 +131,22 @@ Test(gateway, its_key_is_folded_fnv) {
     cr_assert(eq(u16, gateway_key(&foobar), 0xbf9c ^ 0xf968));
 }
 
-Test(position, tags_are_compared_whole) {
-    struct tag a = {{1, 2, 3, 4, 5, 6, 7, 8}}, b = a;
-    cr_assert(tag_equal(a, b));
-    b.bytes[7] = 0;
-    cr_assert(not(tag_equal(a, b)));
+// Behind a gap a batch follows another one than in its spool, and stays the same batch.
+Test(position, a_tag_is_what_it_follows_then_its_own) {
+    struct spool_id id = {{9, 8, 7, 6, 5}};
+    struct tag first = {{9, 8, 7, 6, 1, 2, 3, 4}}, second = {{1, 2, 3, 4, 5, 6, 7, 8}};
+    cr_assert(tag_follows(first, tag_start(&id)));
+    cr_assert(tag_follows(second, first));
+    cr_assert(not(tag_follows(first, second)));
+    cr_assert(tag_equal(tag_before(second), first));
+    struct tag moved = tag_behind(second, tag_start(&id));
+    cr_assert(tag_follows(moved, tag_start(&id)));
+    cr_assert(tag_equal(moved, second));
+    for (size_t i = 0; i < TAG_MARK; i++) {
+        struct tag other = second;
+        other.bytes[TAG_MARK + i] ^= 1;
+        cr_assert(not(tag_equal(other, second)));
+        other.bytes[i] ^= 1;
+        cr_assert(not(tag_follows(other, first)));
+    }
 }

@@ -98,6 +98,7 @@ static void on_batch(struct bus_peer peer, const struct message *m) {
     if (number == store.number + 1 || over) {
         if (over) store.lost += number - m->lost;
         count_body(number, m->body);
+        cr_assert(tag_follows(m->position.tag, store.tag), "batch %lu", (unsigned long)number);
         store.number = number;
         store.tag = store.tags[number] = m->position.tag;
         answer(peer, m, ANSWER_APPLIED);
@@ -124,6 +125,7 @@ static void on_message(void *context, struct bus_peer peer, const char *user, st
         if (message.type == MESSAGE_ASK) {
             store.asked++;
             store.ended = message.ended;
+            if (!store.number) store.tag = tag_start(&message.spool);
             if (!store.epoch) store.epoch = message.position.epoch ? message.position.epoch : 1;
             answer(peer, &message, ANSWER_APPLIED);
         } else {
@@ -332,7 +334,7 @@ Test(gateway, brings_a_store_forward_that_fell_back) {
     until_number = store.number;
     for (uint64_t back = 3;; back = 0) { // a failover; then an emptied store
         store.number = back;
-        store.tag = back ? store.tags[back] : (struct tag){0};
+        store.tag = store.tags[back];
         if (!back) store.epoch = 0;
         run_until(at_number);
         cr_assert(eq(u64, total(store.observations), LINES));
@@ -355,7 +357,7 @@ Test(gateway, a_clone_stops_at_the_first_answer) {
     put_config("exit_at_end: false");
     start(NULL);
     run_until(at_goodbye);
-    store.tag.bytes[0] ^= 1;
+    store.tag.bytes[TAG_MARK] ^= 1;
     cr_assert(eq(int, wait_end(), 78));
 }
 

@@ -168,12 +168,64 @@ Test(spool, tags_are_kept_and_differ) {
     cr_assert(eq(int, spool_tag(s, 1, &a, &problem), ERR_NONE));
     cr_assert(eq(int, spool_tag(s, 2, &b, &problem), ERR_NONE));
     cr_assert_not(tag_equal(a, b));
-    cr_assert(tag_of_spool(a, &state->id));
     reopen();
     cr_assert(eq(int, spool_tag(s, 1, &again, &problem), ERR_NONE));
     cr_assert(tag_equal(a, again));
     cr_assert(eq(int, spool_tag(s, 3, &a, &problem), ERR_MISSING));
     cr_assert(eq(int, spool_tag(s, 0, &a, &problem), ERR_MISSING));
+}
+
+/// What a batch follows must be what the one before it, sent or not, ends with.
+static bool chained(void *context, const struct spool_batch *batch) {
+    struct tag *before = context;
+    cr_assert(tag_follows(batch->tag, *before), "batch %lu", (unsigned long)batch->number);
+    *before = batch->tag;
+    return true;
+}
+
+Test(spool, tags_are_a_chain_over_restarts_that_begins_with_the_id) {
+    append(2, 10);
+    commit();
+    append(1, 10);
+    reopen(); // the third was not committed
+    append(2, 10);
+    commit();
+    reopen();
+    struct tag before = tag_start(&state->id), last;
+    cr_assert(eq(int, spool_read(s, 1, 4, chained, &before, &problem), ERR_NONE));
+    cr_assert(eq(int, spool_tag(s, 4, &last, &problem), ERR_NONE));
+    cr_assert(tag_equal(before, last));
+}
+
+// A store that falls back to just before the oldest batch held, or was applied up to the last one
+// before all were trimmed, must still be told from one that has others.
+Test(spool, what_the_first_one_held_follows_is_known_when_it_is_trimmed) {
+    struct tag third, newest, again;
+    append(5, 100);
+    commit();
+    cr_assert(eq(int, spool_tag(s, 3, &third, &problem), ERR_NONE));
+    cr_assert(eq(int, spool_tag(s, 5, &newest, &problem), ERR_NONE));
+    apply(3);
+    commit();
+    now += 150000;
+    commit();
+    cr_assert(eq(u64, state->first, 4));
+    reopen();
+    cr_assert(eq(int, spool_tag(s, 3, &again, &problem), ERR_NONE));
+    cr_assert(tag_equal(third, again));
+    cr_assert(eq(int, spool_tag(s, 2, &again, &problem), ERR_MISSING));
+    apply(5);
+    now += 1000;
+    commit();
+    now += 150000;
+    commit();
+    cr_assert(eq(u64, state->first, 6));
+    reopen();
+    cr_assert(eq(int, spool_tag(s, 5, &again, &problem), ERR_NONE));
+    cr_assert(tag_equal(newest, again));
+    append(1, 10);
+    commit();
+    cr_assert(eq(int, spool_read(s, 6, 6, chained, &newest, &problem), ERR_NONE));
 }
 
 // A flipped bit: SQLite does not notice it, we must.
@@ -401,9 +453,8 @@ Test(spool, a_new_spool_sends_everything_held_again_from_one) {
     cr_assert_not(state->fenced);
     cr_assert(eq(u64, state->first, 1));
     cr_assert(eq(u64, state->last, 6));
-    struct tag tag;
-    cr_assert(eq(int, spool_tag(s, 3, &tag, &problem), ERR_NONE));
-    cr_assert(tag_of_spool(tag, &state->id));
+    struct tag before = tag_start(&state->id);
+    cr_assert(eq(int, spool_read(s, 1, 6, chained, &before, &problem), ERR_NONE));
     cr_assert(eq(u64, state->applied, 0));
     cr_assert(eq(int, readable(1, 6), 6));
     struct cursor cursor;

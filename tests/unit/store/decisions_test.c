@@ -38,7 +38,8 @@ static void decide(struct decision decision) {
     struct fold_gateway gateway = {.epoch = stage.epochs[DESK],
                                    .first = ++stage.numbers[DESK],
                                    .last = stage.numbers[DESK],
-                                   .tag = {{1, 1, 1, 1}},
+                                   .behind = stage_tag(stage.numbers[DESK] - 1),
+                                   .tag = stage_tag(stage.numbers[DESK]),
                                    .watermark_ms = TIME_NONE,
                                    .applied = 1};
     struct fold fold = {.configuration = stage.configuration,

@@ -111,6 +111,7 @@ static void ingest(struct buffer *argument) {
                                    .epoch = 1,
                                    .first = 1,
                                    .last = 4,
+                                   .behind = {{[TAG_MARK] = 0xaa, 0xbb}},
                                    .tag = {{0xaa, 0xbb, 0, 0, 5, 6, 7, 8}},
                                    .watermark_ms = NOON_MS + 6000,
                                    .applied = 1,

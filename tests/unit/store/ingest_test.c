@@ -37,8 +37,10 @@ static void close_ingest(void) {
 TestSuite(ingest, .init = open_ingest, .fini = close_ingest);
 
 static struct envelope envelope(uint8_t gateway, uint64_t number) {
-    return (struct envelope){
-        .gateway = gateway, .epoch = 3, .number = number, .tag = {{[7] = (uint8_t)number}}};
+    return (struct envelope){.gateway = gateway,
+                             .epoch = 3,
+                             .number = number,
+                             .tag = {{[3] = (uint8_t)(number - 1), [7] = (uint8_t)number}}};
 }
 
 static enum err add(struct envelope from, struct batch batch) {
@@ -56,16 +58,17 @@ Test(ingest, batches_of_a_gateway_follow_each_other_or_are_in_conflict) {
     struct envelope newer = envelope(0, 7);
     newer.epoch = 4;
     cr_assert(eq(int, add(newer, empty), ERR_CONFLICT));
-    struct envelope of_another_spool = envelope(0, 7);
-    of_another_spool.tag.bytes[0]++;
-    cr_assert(eq(int, add(of_another_spool, empty), ERR_CONFLICT));
+    struct envelope behind_another = envelope(0, 7);
+    behind_another.tag.bytes[3]++;
+    cr_assert(eq(int, add(behind_another, empty), ERR_CONFLICT));
     cr_assert(eq(sz, ingest_batches(ingest), 3));
     cr_assert(eq(int, ingest_fold(ingest, &fold), ERR_NONE));
     cr_assert(eq(u64, fold.configuration, 77));
     cr_assert(eq(sz, fold.gateway_count, 2));
     cr_assert(eq(u64, fold.gateways[0].first, 5));
     cr_assert(eq(u64, fold.gateways[0].last, 6));
-    cr_assert(eq(u8, fold.gateways[0].tag.bytes[7], 6));
+    cr_assert(tag_equal(fold.gateways[0].behind, envelope(0, 4).tag));
+    cr_assert(tag_equal(fold.gateways[0].tag, envelope(0, 6).tag));
     cr_assert(eq(u32, fold.gateways[0].applied, 2));
 }
 

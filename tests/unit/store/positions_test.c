@@ -86,18 +86,31 @@ Test(positions, a_higher_epoch_is_taken_over) {
     cr_assert(eq(int, stage_ask(&stage, DESK, 8, 9).head.status, STORE_FENCED));
 }
 
-// A failover may lose the grant of an epoch, and the next spool gets the same one.
-Test(positions, of_two_spools_with_one_epoch_only_that_of_the_store_goes_on) {
+// A spool that was put back from a copy, while what it had sent since was still on its way; a
+// second spool of the same epoch, after a failover that lost its grant. The first batch must be the
+// spool's own, too: what it follows is the spool's id.
+Test(positions, only_the_batch_that_follows_the_one_applied_goes_on) {
     char before[41], after[41];
-    stage_ingest(&stage, (struct stage_batch){0});
-    stage_digest(&stage, before);
-    struct ingest_reply other = stage_ingest(&stage, (struct stage_batch){.spool = 2});
-    cr_assert(eq(int, other.head.status, STORE_UNFIT));
-    cr_assert(other.positions[0].fenced);
-    cr_assert(not(other.positions[0].unfit));
-    stage_digest(&stage, after);
-    cr_assert(eq(str, before, after));
-    cr_assert(eq(int, stage_ingest(&stage, (struct stage_batch){0}).head.status, STORE_OK));
+    for (uint64_t number = 0; number < 2; number++) {
+        stage_digest(&stage, before);
+        struct ingest_reply other = stage_ingest(&stage, (struct stage_batch){.astray = true});
+        cr_assert(eq(int, other.head.status, STORE_UNFIT));
+        cr_assert(other.positions[0].unfit);
+        cr_assert(eq(u64, other.positions[0].position.number, number));
+        cr_assert(tag_equal(other.positions[0].position.tag, stage_tag(number)));
+        stage_digest(&stage, after);
+        cr_assert(eq(str, before, after));
+        cr_assert(eq(int, stage_ingest(&stage, (struct stage_batch){0}).head.status, STORE_OK));
+    }
+}
+
+// A new spool, and one that asks again, learn what their first batch follows.
+Test(positions, the_tag_of_nothing_is_that_which_the_first_batch_follows) {
+    struct spool_id id;
+    memset(id.bytes, 2, sizeof id.bytes);
+    struct position position = stage_ask(&stage, DESK, 2, 0).position;
+    cr_assert(eq(u64, position.number, 0));
+    cr_assert(tag_equal(position.tag, tag_start(&id)));
 }
 
 Test(positions, only_the_next_number_is_applied) {

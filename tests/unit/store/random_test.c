@@ -152,9 +152,15 @@ static void random_batch(void) {
     if (below(3) == 0) batch.watermark_ms = clock_ms - (int64_t)below(5 * MINUTE_MS);
     if (below(50) == 0) batch.presence = PRESENCE_DEPARTED;
     if (below(10) == 0) batch.presence = PRESENCE_HERE;
+    char before[41], after[41];
+    stage_digest(&stage, before);
+    batch.astray = true;
+    cr_assert(eq(int, stage_ingest(&stage, batch).head.status, STORE_UNFIT));
+    stage_digest(&stage, after);
+    cr_assert(eq(str, before, after));
+    batch.astray = false;
     struct ingest_reply reply = stage_ingest(&stage, batch);
     cr_assert(eq(int, reply.head.status, STORE_OK));
-    char before[41], after[41];
     stage_digest(&stage, before);
     batch.number = stage.numbers[batch.gateway]; // again: a duplicate
     cr_assert(eq(int, stage_ingest(&stage, batch).head.status, STORE_UNFIT));

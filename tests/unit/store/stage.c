@@ -144,6 +144,12 @@ struct ask_reply stage_ask(struct stage *stage, int gateway, uint8_t spool, uint
     return reply;
 }
 
+struct tag stage_tag(uint64_t number) {
+    struct tag tag;
+    memset(tag.bytes, number ? (int)number : FIRST_SPOOL, sizeof tag.bytes);
+    return tag;
+}
+
 void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buffer *argument) {
     uint64_t number = batch->number ? batch->number : stage->numbers[batch->gateway] + 1;
     struct fold_gateway gateway = {
@@ -152,11 +158,11 @@ void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buf
         .epoch = stage->epochs[batch->gateway],
         .first = number,
         .last = number,
+        .behind = stage_tag(batch->astray ? number + 99 : number - 1),
+        .tag = stage_tag(number),
         .watermark_ms = batch->watermark_ms ? batch->watermark_ms : TIME_NONE,
         .applied = 1,
     };
-    memset(gateway.tag.bytes, (int)number, sizeof gateway.tag.bytes);
-    memset(gateway.tag.bytes, batch->spool ? batch->spool : FIRST_SPOOL, TAG_SPOOL_SIZE);
     struct fold_fact fact = {
         .gateway = (uint8_t)batch->gateway,
         .counter = batch->withdrawn ? -1 : (int16_t)batch->counter,

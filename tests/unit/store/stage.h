@@ -43,11 +43,13 @@ void stage_digest(struct stage *stage, char digest[41]);
 void stage_pass(struct stage *stage, int64_t ms);
 struct ask_reply stage_ask(struct stage *stage, int gateway, uint8_t spool, uint64_t epoch);
 
+/// Of what the gateways bring; of 0: what batch 1 follows.
+struct tag stage_tag(uint64_t number);
 /// One batch; what is 0 or NULL is not in it.
 struct stage_batch {
     int gateway;
     uint64_t number;      // 0: the next one
-    uint8_t spool;        // 0: the one that has the epoch
+    bool astray;          // it follows another batch than the one before it
     int64_t watermark_ms; // 0: none
     enum presence presence;
     const struct encounter *encounter;

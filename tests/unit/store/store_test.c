@@ -156,7 +156,8 @@ Test(store, a_set_that_the_store_does_not_know_is_published) {
                                   .ended_ms = 2000};
     struct fold_fact fact = {.encounter = &encounter};
     struct fold_gateway gateway = {
-        .epoch = ask().position.epoch, .first = 1, .last = 1, .tag = {{1}}, .watermark_ms = 3000};
+        .epoch = ask().position.epoch, .first = 1, .last = 1, .watermark_ms = 3000};
+    gateway.behind = tag_start(&(struct spool_id){{1}});
     struct fold fold = {.configuration = store_branch_configuration(store, &branch),
                         .gateway_count = 1,
                         .gateways = &gateway,

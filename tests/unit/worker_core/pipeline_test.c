@@ -117,9 +117,13 @@ static void job(struct message message) {
                                                       .frame = &frames});
 }
 
+static struct tag tag_of(uint64_t number) {
+    return (struct tag){{(uint8_t)(number - 1), 0, 0, 0, (uint8_t)number}};
+}
+
 static void batch(const char *gateway, uint64_t number) {
     struct message message = {
-        .what = JOB_BATCH, .position = {.epoch = 1, .number = number}, .body = body("desk-1")};
+        .what = JOB_BATCH, .position = {1, number, tag_of(number)}, .body = body("desk-1")};
     id_set(&message.gateway, gateway, strlen(gateway));
     job(message);
 }
@@ -165,7 +169,7 @@ struct stands {
     uint8_t gateway, flags;
     uint64_t number;
 };
-enum { UNFIT = 1, AHEAD = 2, FENCED = 4 };
+enum { UNFIT = 1, AHEAD = 2 };
 
 static void ingested(enum store_status status, size_t count, const struct stands *stands) {
     reply_begin(status, -1);
@@ -177,7 +181,8 @@ static void ingested(enum store_status status, size_t count, const struct stands
         buffer_put_u8(&reply_buffer, stands[i].flags);
         buffer_put_u64(&reply_buffer, 1);
         buffer_put_u64(&reply_buffer, stands[i].number);
-        buffer_put(&reply_buffer, "TAGTAGTA", 8);
+        struct tag tag = tag_of(stands[i].number);
+        buffer_put(&reply_buffer, tag.bytes, sizeof tag.bytes);
     }
     reply_send(CALL_INGEST, 0);
 }
@@ -281,17 +286,44 @@ Test(pipeline, an_older_epoch_is_fenced) {
     cr_assert(eq(int, action.done.status, ANSWER_FENCED));
 }
 
-// A batch that follows well, but was written by another spool than the one that has its epoch.
-Test(pipeline, a_batch_of_another_spool_is_fenced) {
-    batch("desk", 1);
+/// As batch, but what the spool has before it is another batch.
+static void batch_astray(uint64_t number) {
+    struct message message = {
+        .what = JOB_BATCH, .position = {1, number, tag_of(number)}, .body = body("desk-1")};
+    message.position.tag.bytes[1] = 1;
+    job(message);
+}
+
+// Of a spool that was put back: its number is the next one, but not what lies before it. The answer
+// shows the gateway another batch of that number.
+Test(pipeline, a_batch_behind_another_than_that_applied_is_a_gap) {
+    batch_astray(5);
+    batch("desk", 6); // follows it well
     batch("floor", 1);
     expect(ACTION_INGEST);
-    INGESTED(STORE_UNFIT, {0, FENCED, 0}, {1, 0, 0});
+    INGESTED(STORE_UNFIT, {0, UNFIT, 4}, {1, 0, 0});
     expect(ACTION_DONE);
-    cr_assert(eq(int, action.done.status, ANSWER_FENCED));
+    cr_assert(eq(int, action.done.status, ANSWER_GAP));
+    cr_assert(eq(u64, action.done.position.number, 4));
+    cr_assert(tag_equal(action.done.position.tag, tag_of(4)));
+    cr_assert(eq(sz, action.done.job_count, 2));
     expect(ACTION_INGEST);
     cr_assert(eq(sz, action.fold.gateway_count, 1));
     cr_assert(eq(int, action.fold.gateways[0].gateway, 1));
+}
+
+// The store sees of a fold only what its first batch follows.
+Test(pipeline, a_fold_ends_where_the_chain_breaks) {
+    batch("desk", 5);
+    batch_astray(6);
+    expect(ACTION_INGEST);
+    cr_assert(eq(u64, action.fold.gateways[0].last, 5));
+    cr_assert(tag_equal(action.fold.gateways[0].behind, tag_of(4)));
+    INGESTED(STORE_OK, {0, 0, 5});
+    expect(ACTION_DONE);
+    expect(ACTION_INGEST);
+    cr_assert(eq(u64, action.fold.gateways[0].first, 6));
+    cr_assert(not(tag_equal(action.fold.gateways[0].behind, tag_of(5))));
 }
 
 // A full branch must still take what its slowest gateway brings, or it would stay full for ever.
@@ -353,7 +385,7 @@ Test(pipeline, what_the_store_cannot_take_is_sent_away_not_acknowledged) {
 // A batch that nobody can read would come again for ever: it is kept aside, and told.
 Test(pipeline, an_unreadable_batch_becomes_a_dead_letter) {
     job((struct message){
-        .what = JOB_BATCH, .position = {.epoch = 1, .number = 1}, .body = bytes_of_text("\xc1")});
+        .what = JOB_BATCH, .position = {1, 1, tag_of(1)}, .body = bytes_of_text("\xc1")});
     batch("desk", 2);
     expect(ACTION_INGEST);
     cr_assert(eq(sz, action.fold.dead_count, 1));
@@ -407,7 +439,7 @@ Test(pipeline, an_ask_keeps_its_place_between_batches) {
     reply_begin(STORE_OK, 500);
     buffer_put_u64(&reply_buffer, 1);
     buffer_put_u64(&reply_buffer, 1);
-    buffer_put(&reply_buffer, "TAGTAGTA", 8);
+    buffer_put(&reply_buffer, tag_of(1).bytes, sizeof(struct tag));
     reply_send(CALL_ASK, 0);
     expect(ACTION_DONE);
     cr_assert(eq(i64, action.done.due_ms, 500));
