@@ -4,10 +4,8 @@
 //
 //   voiced    a frame of voice.h that is not fainter than the other channel's by crosstalk_db: what
 //             is, is the other's voice, come over.
-//   talk      of one speaker: voiced frames with pauses of at most 200 ms between them, as pauses
-//   are
-//             told from closed lips in the studies of turn-taking (Heldner & Edlund, Journal of
-//             Phonetics 38, 2010).
+//   talk      of one speaker: voiced frames with pauses of at most 200 ms between them, which words
+//             have in them, too.
 //   interruption  the employee's talk begins while the client has talked for half a second, both
 //             then talk at once for 300 ms at least, and the employee goes on for a second: a `yes`
 //             or `mhm` of somebody who listens is shorter.

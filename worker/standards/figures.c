@@ -71,10 +71,12 @@ bool figures_read_lawful(struct reading *reading, const struct node *named,
                          const struct measure *measure) {
     if (measure->legal < LEGAL_P3) return true;
     if (measure->legal >= LEGAL_P4) {
-        node_problem(named, reading->problems, ERR_REFUSED,
-                     "%s is of class P%d: the law forbids to judge people at work by it (EU AI "
-                     "Act, Art. 5(1)(f)); remove the standard",
-                     measure->id.text, (int)measure->legal);
+        node_problem(
+            named, reading->problems, ERR_REFUSED,
+            "%s is of class P%d: the law forbids to judge people at work by it (%s); remove "
+            "the standard",
+            measure->id.text, (int)measure->legal,
+            measure->legal == LEGAL_P5 ? "EU AI Act, Art. 5(1)(f)" : "GDPR, Art. 9");
         return false;
     }
     node_problem(named, &reading->model->warnings, ERR_REFUSED,

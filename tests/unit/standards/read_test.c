@@ -17,6 +17,12 @@ static struct measure measure_items[] = {
      .most = 20,
      .uncertainty = 0.05,
      .legal = LEGAL_P1},
+    {.id = {"vision.iris"},
+     .key = 5,
+     .unit = "1",
+     .resolution = 0.01,
+     .most = 1,
+     .legal = LEGAL_P4},
     {.id = {"vision.joy"}, .key = 3, .unit = "1", .resolution = 0.01, .most = 1, .legal = LEGAL_P5},
     {.id = {"vision.smile"},
      .key = 4,
@@ -26,7 +32,7 @@ static struct measure measure_items[] = {
      .uncertainty = 0.1,
      .legal = LEGAL_P3},
 };
-static const struct measures measures = {4, measure_items};
+static const struct measures measures = {5, measure_items};
 
 // One file of each kind; a test replaces a piece of one.
 static const struct {
@@ -164,7 +170,10 @@ static const struct broken {
     {4, "distance.client", "distance.clint", "standards/a.yaml:7:12",
      "measure distance.clint is not in measures.yaml"},
     {4, "distance.client", "audio.phrase", "standards/a.yaml:7:12", "the measure has events"},
-    {4, "distance.client", "vision.joy", "standards/a.yaml:7:12", "the law forbids"},
+    {4, "distance.client", "vision.joy", "standards/a.yaml:7:12",
+     "the law forbids to judge people at work by it (EU AI Act, Art. 5(1)(f))"},
+    {4, "distance.client", "vision.iris", "standards/a.yaml:7:12",
+     "the law forbids to judge people at work by it (GDPR, Art. 9)"},
     {4, "during: service", "during: lunch", "standards/a.yaml:8:11", "lunch"},
     {4, "during: service", "during: {from: ended, to: started}", "standards/a.yaml:8:11",
      "ends before it begins"},
