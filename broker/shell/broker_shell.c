@@ -60,7 +60,10 @@ static bool tells_position(const struct message *answer) {
 static void pass_answer(struct broker *broker, const struct dispatch_action *action) {
     struct gateway *gateway = &broker->peers.gateways[action->gateway];
     struct message answer = *broker->done;
-    if (tells_position(&answer)) gateway->position = answer.position;
+    if (tells_position(&answer)) {
+        gateway->position = answer.position;
+        rewind_hear(&gateway->rewind, answer.position);
+    }
     answer.type = MESSAGE_ANSWER;
     answer.session = action->session;
     answer.position = gateway->position;

@@ -3,6 +3,7 @@
 // a worker's name gets a place when it is first ready.
 
 #include "broker/shell/connection.h"
+#include "broker/shell/rewind.h"
 #include "common/base/idmap.h"
 #include "common/registry/branches.h"
 #include "common/registry/keys.h"
@@ -15,6 +16,7 @@ struct gateway {
     uint32_t branch_number;
     const struct branch_gateway *registered;
     struct position position; // as the store answered last
+    struct rewind rewind;
     bool reported;
     struct message report; // the last ask; its views mean nothing
 };

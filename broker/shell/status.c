@@ -57,6 +57,16 @@ static json_t *report_json(const struct message *report) {
     return map;
 }
 
+/// null: nothing that the store had is missing.
+static json_t *rewind_json(const struct rewind *rewind) {
+    if (!rewind_going_on(rewind)) return json_null();
+    json_t *map = json_object();
+    put_number(map, "from", rewind->from);
+    put_number(map, "to", rewind->to);
+    put_number(map, "again", rewind->at - rewind->from);
+    return map;
+}
+
 static json_t *gateway_json(const struct broker *broker, uint32_t number, uint64_t now_ms) {
     const struct gateway *gateway = &broker->peers.gateways[number];
     const struct connection *connection = &gateway->connection;
@@ -73,6 +83,7 @@ static json_t *gateway_json(const struct broker *broker, uint32_t number, uint64
     put_number(map, "session", view.session);
     put_number(map, "epoch", gateway->position.epoch);
     put_number(map, "position", gateway->position.number);
+    json_object_set_new(map, "rewind", rewind_json(&gateway->rewind));
     put_number(map, "window", dispatch_window(broker->dispatch));
     put_number(map, "queued", view.queued);
     put_number(map, "assigned", view.assigned);

@@ -5,6 +5,7 @@
 #include "common/settings/file.h"
 #include "ops/ctl/broker_link.h"
 #include "ops/ctl/card.h"
+#include "ops/ctl/gateway_gaps.h"
 #include "ops/ctl/gateway_series.h"
 #include "worker/store/state.h"
 
@@ -89,16 +90,6 @@ static long long counted(const struct stored *stored, const struct id *gateway, 
     return value.size ? strtoll((const char *)value.data, NULL, 10) : 0;
 }
 
-static long long gaps_of(const struct stored *stored, const struct id *gateway) {
-    long long count = 0;
-    for (size_t i = 0; i < stored->gaps->elements; i++) {
-        struct reader gap = reader_of(reply_bytes(stored->gaps->element[i]));
-        reader_take(&gap, 1 + 3 * sizeof(uint64_t));
-        count += bytes_equal(reader_short(&gap), bytes_of_text(gateway->text));
-    }
-    return count;
-}
-
 // ------------------------------------------------------------------ one gateway
 
 static void put_time(json_t *object, const char *key, int64_t at_ms) {
@@ -132,7 +123,10 @@ static void put_figures(json_t *object, const struct stored *stored, const struc
     json_object_set_new(object, "clock_error_ms", json_integer(known ? known->clock_error_ms : 0));
     json_object_set_new(object, "dead", json_integer(known ? (json_int_t)known->dead : 0));
     json_object_set_new(object, "lost", json_integer(known ? (json_int_t)known->lost : 0));
-    json_object_set_new(object, "gaps", json_integer(gaps_of(stored, gateway)));
+    json_t *gaps = gateway_gaps_json(stored->gaps, gateway);
+    json_object_set_new(object, "gaps", json_integer((json_int_t)json_array_size(gaps)));
+    if (stored->series) json_object_set(object, "gap_list", gaps); // one branch alone
+    json_decref(gaps);
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         json_object_set_new(object, left_out[i],
                             json_integer(counted(stored, gateway, left_out[i])));
@@ -295,6 +289,7 @@ static void print_gateway(const json_t *gateway) {
         printf("%s%s", i ? ", " : "", json_string_value(item));
     putchar('\n');
     print_series(gateway);
+    gateway_gaps_print(json_object_get(gateway, "gap_list"));
 }
 
 static int print(struct ctl *ctl, json_t *all) {

@@ -74,6 +74,21 @@ static void print_gateways(const json_t *gateways) {
     }
 }
 
+/// Which gateways bring again what the store had and lost, and how far they are.
+static void print_rewinds(const json_t *gateways) {
+    const json_t *gateway;
+    size_t i;
+    json_array_foreach(gateways, i, gateway) {
+        const json_t *rewind = json_object_get(gateway, "rewind");
+        if (!json_is_object(rewind)) continue;
+        long long again = number(rewind, "again");
+        long long all = number(rewind, "to") - number(rewind, "from");
+        printf("%s/%s brings again what the store lost: %lld of %lld batches (%lld %%)\n",
+               standard_text(gateway, "branch"), standard_text(gateway, "gateway"), again, all,
+               100 * again / all);
+    }
+}
+
 static void print_refused(const json_t *refused) {
     const json_t *refusal;
     char text[32];
@@ -103,6 +118,7 @@ static void print_status(const json_t *status) {
     if (json_is_true(json_object_get(status, "standards_differ")))
         printf("the workers judge by different standards: see tresenctl standards published\n");
     print_gateways(json_object_get(status, "gateways"));
+    print_rewinds(json_object_get(status, "gateways"));
     print_refused(json_object_get(status, "refused"));
     if (json_is_true(json_object_get(status, "truncated")))
         printf("\nthe lists were too long for one answer and are cut\n");

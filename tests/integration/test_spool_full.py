@@ -56,6 +56,12 @@ class SpoolFull(FaultedDay):
         one = self.balance(cluster)
         self.assertEqual(one["spooled"], one["applied"] + one["dropped"])
         self.assertEqual(one["lost"], one["dropped"], "the store counts the same gap")
+        floor, = (item for item in cluster.json("gateways", BRANCH) if item["gateway"] == "floor")
+        self.assertEqual(sum(gap["to"] - gap["from"] + 1 for gap in floor["gap_list"]), one["lost"])
+        for gap in floor["gap_list"]:
+            self.assertEqual(gap["kind"], "numbers")
+            self.assertTrue(gap["until"].startswith(DAY), gap)
+        self.assertRegex(cluster.ctl("gateways", BRANCH), r"gap: batches \d+ to \d+ are gone, from ")
         self.assertRegex(cluster.ctl("status"), rf"{BRANCH}/floor .* {one['dropped']}\b")
 
     def test_drop_newest_counts_what_it_drops_and_tells_the_gap(self):

@@ -174,17 +174,25 @@ local function read_facts(b, text, at)
   return list, at
 end
 
-local function read_gaps(b, text, at)
-  local total, list = nil, {}
+-- Lost numbers are told with the event times between which all of it lies: what the gateway had
+-- promised before, and what it promises with the fold that goes on behind them. -1: not known.
+local function read_gaps(b, text, at, fold)
+  local total, list, promised = nil, {}, {}
   total, at = struct.unpack('<I2', text, at)
+  for i = 1, total > 0 and #fold or 0 do promised[fold[i][PLACE]] = fold[i][WATERMARK] end
   for i = 1, total do
     local kind, gateway, place, from, to, reason
     kind, gateway, place, from, to, reason, at = struct.unpack('<BBi2I8I8Bc0', text, at)
     check(kind <= 1 and gateway < b.r.gateway_count and place < b.r.counter_count,
           'bad gap in the fold')
     local name, counter = b.r.gateways[gateway + 1], place >= 0 and b.r.counters[place + 1] or ''
-    list[i] = struct.pack('<BI8I8I8Bc0Bc0Bc0', kind, b.now, from, to, #name, name, #counter,
-                          counter, #reason, reason)
+    local from_ms, until_ms = from, to
+    if kind == 0 then
+      from_ms, until_ms = b.gateways[gateway + 1].watermark, promised[gateway] or NONE
+      if from_ms > until_ms then from_ms = NONE end -- a spool that is sent once more
+    end
+    list[i] = struct.pack('<BI8I8I8Bc0Bc0Bc0i8i8', kind, b.now, from, to, #name, name, #counter,
+                          counter, #reason, reason, from_ms, until_ms)
   end
   return list, at
 end
@@ -437,12 +445,12 @@ local NOTHING_ELSE = '\0\0\0\0\0\0\0\0\0'
 local NOTHING_LATE = '\0\0\0\0\0\0\0\0\0\0\0\0' -- tallied
 
 -- All of a fold that is not of its gateways' positions.
-local function read_rest(b, text, at)
+local function read_rest(b, text, at, fold)
   local chunks, bytes, facts, gaps, dead, notes, said
   chunks, bytes, at = read_chunks(b, text, at)
   if string.sub(text, at) == NOTHING_ELSE then return { chunks = chunks, bytes = bytes } end
   facts, at = read_facts(b, text, at)
-  gaps, at = read_gaps(b, text, at)
+  gaps, at = read_gaps(b, text, at, fold)
   dead, at = read_dead(b, text, at)
   notes, at = read_notes(b, text, at)
   said, at = decisions.read(b, text, at)
@@ -489,7 +497,7 @@ local function ingest(keys, args)
   local b = branch_open(keys, configuration)
   if not b then return head(nil, UNCONFIGURED) end
   fold, at = read_gateways(b, text, at)
-  local f = read_rest(b, text, at)
+  local f = read_rest(b, text, at, fold)
   if any(fold, unfit) then return head(b, UNFIT) .. NOTHING_LATE .. positions(b, fold, unfit) end
   if f.bytes > 0 and b.bytes + f.bytes > b.r.bytes_max then
     local ahead = ahead_of_slowest(b, f.bytes)
@@ -509,7 +517,7 @@ local function replay(keys, args)
   local configuration, entry, at = struct.unpack('<c8Bc0', args[1])
   local b = branch_open(keys, configuration)
   if not b then return head(nil, UNCONFIGURED) end
-  local f = read_rest(b, args[1], at)
+  local f = read_rest(b, args[1], at, {})
   check(not f.more or #f.more.dead == 0, 'a dead letter brings no others')
   if redis.call('HEXISTS', b.prefix .. 'dead', entry) == 0 then
     return head(b, STALE) .. NOTHING_LATE

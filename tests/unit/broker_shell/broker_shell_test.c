@@ -294,6 +294,39 @@ Test(broker_shell, an_emptied_store_has_its_position_passed_on) {
     scene_close(s);
 }
 
+static const json_t *rewind_of(struct scene *s) {
+    s->control_end.heard_count = 0;
+    say(&s->control_end, (struct message){.type = MESSAGE_STATUS});
+    run_until(s, control_heard);
+    json_t *gateway = json_array_get(json_object_get(s->control_end.status, "gateways"), 0);
+    return json_object_get(gateway, "rewind");
+}
+
+// Somebody has rebuilt the branch, or Redis fell back: how long will it take?
+Test(broker_shell, a_gateway_that_brings_again_what_the_store_lost_is_shown) {
+    struct scene *s = scene_open();
+    worker_begins(s);
+    for (uint64_t n = 1; n <= 50; n++)
+        say(&s->gateway, batch_of(4, n));
+    run_until(s, gateway_answered_all);
+    cr_assert(eq(int, json_typeof(rewind_of(s)), JSON_NULL));
+    s->gateway.heard_count = 0;
+    say(&s->gateway, ask_of(5)); // the store has nothing of it any more
+    run_until(s, gateway_heard);
+    s->gateway.heard_count = 0;
+    say(&s->gateway, batch_of(5, 10));
+    run_until(s, gateway_heard);
+    const json_t *rewind = rewind_of(s);
+    cr_assert(eq(llong, json_integer_value(json_object_get(rewind, "from")), 0));
+    cr_assert(eq(llong, json_integer_value(json_object_get(rewind, "to")), 50));
+    cr_assert(eq(llong, json_integer_value(json_object_get(rewind, "again")), 10));
+    for (uint64_t n = 11; n <= 50; n++)
+        say(&s->gateway, batch_of(5, n));
+    run_until(s, gateway_answered_all);
+    cr_assert(eq(int, json_typeof(rewind_of(s)), JSON_NULL));
+    scene_close(s);
+}
+
 // A gateway whose batch is refused stands still until a person sees to it: who must be told where.
 Test(broker_shell, a_gateway_whose_batch_a_worker_refuses_is_named) {
     struct scene *s = scene_open();

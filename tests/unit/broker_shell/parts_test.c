@@ -1,6 +1,7 @@
 #include "broker/shell/bodies.h"
 #include "broker/shell/connection.h"
 #include "broker/shell/refusals.h"
+#include "broker/shell/rewind.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -70,4 +71,39 @@ Test(refusals, are_bounded_and_forget_the_oldest) {
     for (size_t i = 0; i < refusals.count; i++)
         if (!strcmp(refusals.items[i].who, "always")) always = refusals.items[i].count;
     cr_assert(eq(u64, always, 3 * REFUSALS_MAX));
+}
+
+static void hear(struct rewind *rewind, uint64_t epoch, uint64_t number) {
+    rewind_hear(rewind, (struct position){.epoch = epoch, .number = number});
+}
+
+// It may fall back again on the way; what counts is how far the store once was.
+Test(rewind, goes_on_until_the_store_has_all_that_it_had) {
+    struct rewind rewind = {0};
+    hear(&rewind, 3, 80);
+    cr_assert(not(rewind_going_on(&rewind)));
+    hear(&rewind, 3, 30);
+    hear(&rewind, 3, 40);
+    hear(&rewind, 0, 0); // now it is emptied
+    hear(&rewind, 3, 5);
+    cr_assert(rewind_going_on(&rewind));
+    cr_assert(eq(u64, rewind.from, 0));
+    cr_assert(eq(u64, rewind.to, 80));
+    cr_assert(eq(u64, rewind.at, 5));
+    hear(&rewind, 3, 79);
+    cr_assert(rewind_going_on(&rewind));
+    hear(&rewind, 3, 81);
+    cr_assert(not(rewind_going_on(&rewind)));
+}
+
+// Another spool counts from 1: that is no falling back.
+Test(rewind, a_new_epoch_begins_without_one) {
+    struct rewind rewind = {0};
+    hear(&rewind, 3, 80);
+    hear(&rewind, 4, 0);
+    hear(&rewind, 4, 2);
+    cr_assert(not(rewind_going_on(&rewind)));
+    hear(&rewind, 4, 1);
+    cr_assert(rewind_going_on(&rewind));
+    cr_assert(eq(u64, rewind.to, 2));
 }

@@ -151,3 +151,37 @@ Test(positions, a_torn_argument_changes_nothing) {
     cr_assert(eq(str, before, after));
     buffer_fini(&argument);
 }
+
+/// The event times between which the newest gap lies.
+static void gap_times(int64_t *since_ms, int64_t *until_ms) {
+    const redisReply *reply = stage_command(&stage, "LINDEX t:{musterstadt}:gaps -1");
+    cr_assert(eq(int, reply->type, REDIS_REPLY_STRING));
+    struct reader reader = reader_of((struct bytes){(const uint8_t *)reply->str, reply->len});
+    reader_take(&reader, 1 + 3 * 8);
+    for (int i = 0; i < 3; i++) // gateway, counter, reason
+        reader_short(&reader);
+    *since_ms = (int64_t)reader_u64(&reader);
+    *until_ms = (int64_t)reader_u64(&reader);
+    cr_assert(not(reader.failed));
+}
+
+// Numbers tell a person nothing: when was it that nothing is known of?
+Test(positions, lost_numbers_are_told_with_their_event_times) {
+    int64_t since_ms, until_ms;
+    stage_ingest(&stage, (struct stage_batch){.watermark_ms = NOON_MS});
+    struct stage_batch behind = {.lost = 3, .watermark_ms = NOON_MS + HOUR_MS};
+    cr_assert(eq(int, stage_ingest(&stage, behind).head.status, STORE_OK));
+    gap_times(&since_ms, &until_ms);
+    cr_assert(eq(i64, since_ms, NOON_MS));
+    cr_assert(eq(i64, until_ms, NOON_MS + HOUR_MS));
+}
+
+// The store that was emptied does not know what it had been promised.
+Test(positions, lost_numbers_at_the_begin_are_told_without_one) {
+    int64_t since_ms, until_ms;
+    struct stage_batch behind = {.lost = 3, .watermark_ms = NOON_MS};
+    cr_assert(eq(int, stage_ingest(&stage, behind).head.status, STORE_OK));
+    gap_times(&since_ms, &until_ms);
+    cr_assert(eq(i64, since_ms, -1));
+    cr_assert(eq(i64, until_ms, NOON_MS));
+}

@@ -151,18 +151,25 @@ struct tag stage_tag(uint64_t number) {
 }
 
 void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buffer *argument) {
-    uint64_t number = batch->number ? batch->number : stage->numbers[batch->gateway] + 1;
+    uint64_t next = stage->numbers[batch->gateway] + 1;
+    uint64_t number = batch->number ? batch->number : next + batch->lost;
     struct fold_gateway gateway = {
         .gateway = (uint8_t)batch->gateway,
         .presence = batch->presence,
         .epoch = stage->epochs[batch->gateway],
-        .first = number,
+        .first = number - batch->lost,
         .last = number,
-        .behind = stage_tag(batch->astray ? number + 99 : number - 1),
+        .behind = stage_tag(batch->astray ? number + 99 : number - batch->lost - 1),
         .tag = stage_tag(number),
         .watermark_ms = batch->watermark_ms ? batch->watermark_ms : TIME_NONE,
         .applied = 1,
+        .lost = batch->lost,
     };
+    struct fold_gap gap = {.kind = GAP_NUMBERS,
+                           .gateway = (uint8_t)batch->gateway,
+                           .counter = -1,
+                           .from = number - batch->lost,
+                           .to = number - 1};
     struct fold_fact fact = {
         .gateway = (uint8_t)batch->gateway,
         .counter = batch->withdrawn ? -1 : (int16_t)batch->counter,
@@ -187,6 +194,8 @@ void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buf
         .gateways = &gateway,
         .fact_count = batch->encounter ? 1 : 0,
         .facts = &fact,
+        .gap_count = batch->lost ? 1 : 0,
+        .gaps = &gap,
         .chunk_count = batch->chunk ? 1 : 0,
         .chunks = buffer_bytes(&chunks),
     };

@@ -57,6 +57,7 @@ struct stage_batch {
     bool withdrawn;
     const char *chunk;
     int64_t chunk_ms; // its minute
+    uint64_t lost;    // so many numbers before it are gone
 };
 void stage_pack(struct stage *stage, const struct stage_batch *batch, struct buffer *argument);
 struct ingest_reply stage_ingest(struct stage *stage, struct stage_batch batch);
