@@ -103,17 +103,24 @@ static struct card_row *row_of(struct card *card, const json_t *standard) {
 static void add_standard(struct cell_standard *sum, const struct cell_standard *cell) {
     for (int i = 0; i < VERDICTS; i++)
         sum->verdicts[i] += cell->verdicts[i];
+    sum->unconfirmed += cell->unconfirmed;
     sum->degree_count += cell->degree_count;
     sum->degree_sum += cell->degree_sum;
     sum->coverage_count += cell->coverage_count;
     sum->coverage_sum += cell->coverage_sum;
 }
 
-static void add_severity(struct card *card, const json_t *standard, const uint32_t *verdicts) {
+void card_count(struct card_counts *counts, const struct cell_standard *standard) {
+    for (int v = 0; v < VERDICTS; v++)
+        counts->verdicts[v] += standard->verdicts[v];
+    counts->unconfirmed += standard->unconfirmed;
+}
+
+static void add_severity(struct card *card, const json_t *standard,
+                         const struct cell_standard *cell) {
     const char *severity = standard_text(standard, "severity");
     for (int s = 0; s < SEVERITY_COUNT; s++)
-        for (int v = 0; strcmp(severity, severity_names[s]) == 0 && v < VERDICTS; v++)
-            card->severities[s][v] += verdicts[v];
+        if (strcmp(severity, severity_names[s]) == 0) card_count(&card->severities[s], cell);
 }
 
 static void add_total(struct cell *sum, const struct cell *cell) {
@@ -140,7 +147,7 @@ bool card_add(struct card *card, struct bytes bytes, const json_t *set) {
         const json_t *standard = json_array_get(items, i);
         struct card_row *row = row_of(card, standard);
         if (row) add_standard(&row->sum, &standards[i]);
-        if (!standard_shadow(standard)) add_severity(card, standard, standards[i].verdicts);
+        if (!standard_shadow(standard)) add_severity(card, standard, &standards[i]);
     }
     return true;
 }

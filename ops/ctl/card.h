@@ -7,6 +7,11 @@
 
 enum { CARD_STANDARDS_MAX = 1024 };
 
+/// Verdicts, and how many of the violations a person has yet to confirm.
+struct card_counts {
+    uint32_t verdicts[VERDICTS], unconfirmed;
+};
+
 struct card_row {
     const json_t *standard; // its definition in the first set that has it so; belongs to the card
     enum dimension dimension;
@@ -17,7 +22,7 @@ struct card {
     json_t *sets; // array of {hash, text}
     json_t *days; // array of texts, ascending
     struct cell total;
-    uint32_t severities[SEVERITY_COUNT][VERDICTS]; // of what counts, as grave as it was at the time
+    struct card_counts severities[SEVERITY_COUNT]; // of what counts, as grave as it was at the time
     size_t row_count;
     struct card_row *rows; // sorted by id; one that was on trial on some days only has two
 };
@@ -42,6 +47,7 @@ json_t *card_days(struct store_link *link, const char *branch, const char *day);
 const char *standard_text(const json_t *standard, const char *key); // "" if it is not there
 /// Its sentences as they hold for an offering: {de, en}; NULL: it has none.
 json_t *standard_sentences(const json_t *standard, const char *offering);
-bool standard_shadow(const json_t *standard);                       // NULL: false
+bool standard_shadow(const json_t *standard); // NULL: false
 /// An object with all eight verdicts.
 json_t *verdicts_json(const uint32_t verdicts[VERDICTS]);
+void card_count(struct card_counts *counts, const struct cell_standard *standard);

@@ -3,8 +3,12 @@
 #include "ops/ctl/card.h"
 #include "worker/engine/spread.h"
 
-static void set_share(json_t *object, const uint32_t verdicts[VERDICTS]) {
+/// Counts, and the share met among what has an outcome.
+static void set_counts(json_t *object, const struct card_counts *counts) {
     double low, high;
+    const uint32_t *verdicts = counts->verdicts;
+    json_object_set_new(object, "verdicts", verdicts_json(verdicts));
+    json_object_set_new(object, "unconfirmed", json_integer(counts->unconfirmed));
     uint64_t met = verdicts[VERDICT_MET];
     uint64_t judged = met + verdicts[VERDICT_PARTLY_MET] + verdicts[VERDICT_NOT_MET];
     if (wilson_interval(met, judged, &low, &high)) {
@@ -27,27 +31,26 @@ static json_t *standard_json(const struct card_row *row) {
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         json_object_set_new(object, keys[i], json_string(standard_text(row->standard, keys[i])));
     json_object_set(object, "text", json_object_get(row->standard, "text"));
-    json_object_set_new(object, "verdicts", verdicts_json(row->sum.verdicts));
-    set_share(object, row->sum.verdicts);
+    struct card_counts counts = {0};
+    card_count(&counts, &row->sum);
+    set_counts(object, &counts);
     json_object_set_new(object, "degree", mean(row->sum.degree_sum, row->sum.degree_count));
     json_object_set_new(object, "coverage", mean(row->sum.coverage_sum, row->sum.coverage_count));
     return object;
 }
 
 static json_t *dimension_json(const struct card *card, enum dimension dimension) {
-    uint32_t verdicts[VERDICTS] = {0};
+    struct card_counts counts = {0};
     json_t *standards = json_array(), *object = json_object();
     for (size_t i = 0; i < card->row_count; i++) {
         const struct card_row *row = &card->rows[i];
         if (row->dimension != dimension || row->shadow) continue;
         json_array_append_new(standards, standard_json(row));
-        for (int v = 0; v < VERDICTS; v++)
-            verdicts[v] += row->sum.verdicts[v];
+        card_count(&counts, &row->sum);
     }
     int score = 1 + (int)dimension;
     json_object_set_new(object, "dimension", json_string(dimension_name(dimension)));
-    json_object_set_new(object, "verdicts", verdicts_json(verdicts));
-    set_share(object, verdicts);
+    set_counts(object, &counts);
     json_object_set_new(object, "score",
                         mean(card->total.score_sum[score], card->total.score_count[score]));
     json_object_set_new(object, "scored", json_integer(card->total.score_count[score]));
@@ -56,9 +59,9 @@ static json_t *dimension_json(const struct card *card, enum dimension dimension)
 }
 
 /// The verdicts of all standards of one severity: what must not drown in a mean.
-static json_t *severity_json(const uint32_t verdicts[VERDICTS]) {
-    json_t *object = json_pack("{s:o}", "verdicts", verdicts_json(verdicts));
-    set_share(object, verdicts);
+static json_t *severity_json(const struct card_counts *counts) {
+    json_t *object = json_object();
+    set_counts(object, counts);
     return object;
 }
 
@@ -103,9 +106,9 @@ json_t *card_json(const char *branch, const struct card *card) {
     json_object_set_new(object, "dimensions", dimensions);
     json_object_set_new(object, "severities",
                         json_pack("{s:o, s:o}", severity_names[SEVERITY_CRITICAL],
-                                  severity_json(card->severities[SEVERITY_CRITICAL]),
+                                  severity_json(&card->severities[SEVERITY_CRITICAL]),
                                   severity_names[SEVERITY_AUTO_FAIL],
-                                  severity_json(card->severities[SEVERITY_AUTO_FAIL])));
+                                  severity_json(&card->severities[SEVERITY_AUTO_FAIL])));
     json_object_set_new(object, "shadow", shadow_json(card));
     return object;
 }

@@ -54,7 +54,9 @@ static struct sum *sum_of(struct ledger *ledger, const char *key, size_t standar
 }
 
 static void add_standard(struct cell_standard *sum, const struct contribution_standard *standard) {
-    sum->verdicts[standard->verdict]++;
+    bool unconfirmed = standard->verdict == CONTRIBUTION_UNCONFIRMED;
+    sum->verdicts[unconfirmed ? (uint8_t)VERDICT_NOT_MET : standard->verdict]++;
+    sum->unconfirmed += unconfirmed;
     if (standard->degree >= 0) {
         sum->degree_count++;
         sum->degree_sum += standard->degree;
@@ -102,8 +104,9 @@ static bool equal(const struct sum *sum, struct bytes bytes) {
     for (size_t i = 0; i < cell.count && same; i++) {
         const struct cell_standard *a = &standards[i], *b = &sum->standards[i];
         same = memcmp(a->verdicts, b->verdicts, sizeof a->verdicts) == 0 &&
-               a->degree_count == b->degree_count && a->degree_sum == b->degree_sum &&
-               a->coverage_count == b->coverage_count && a->coverage_sum == b->coverage_sum;
+               a->unconfirmed == b->unconfirmed && a->degree_count == b->degree_count &&
+               a->degree_sum == b->degree_sum && a->coverage_count == b->coverage_count &&
+               a->coverage_sum == b->coverage_sum;
     }
     return same;
 }

@@ -38,17 +38,31 @@ static void print_share(const json_t *object) {
            100 * json_real_value(json_array_get(interval, 1)));
 }
 
+static json_int_t verdict_count(const json_t *object, enum verdict verdict) {
+    return json_integer_value(
+        json_object_get(json_object_get(object, "verdicts"), verdict_name(verdict)));
+}
+
+static json_int_t unconfirmed_count(const json_t *object) {
+    return json_integer_value(json_object_get(object, "unconfirmed"));
+}
+
+/// What a person has yet to confirm stands apart from what is not met.
 static void print_counts(const json_t *object) {
-    const json_t *verdicts = json_object_get(object, "verdicts");
-    static const char *const columns[] = {"met", "partly_met", "not_met", "not_applicable",
-                                          "insufficient_evidence"};
-    json_int_t other = 0;
+    json_int_t unconfirmed = unconfirmed_count(object);
+    const json_int_t columns[] = {
+        verdict_count(object, VERDICT_MET),
+        verdict_count(object, VERDICT_PARTLY_MET),
+        verdict_count(object, VERDICT_NOT_MET) - unconfirmed,
+        unconfirmed,
+        verdict_count(object, VERDICT_NOT_APPLICABLE),
+        verdict_count(object, VERDICT_INSUFFICIENT_EVIDENCE),
+        verdict_count(object, VERDICT_EXCUSED) + verdict_count(object, VERDICT_ERROR) +
+            verdict_count(object, VERDICT_NOT_SELECTED),
+    };
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
-        printf("%7lld", (long long)json_integer_value(json_object_get(verdicts, columns[i])));
-    static const char *const rest[] = {"excused", "error", "not_selected"};
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
-        other += json_integer_value(json_object_get(verdicts, rest[i]));
-    printf("%7lld  ", (long long)other);
+        printf("%7lld", (long long)columns[i]);
+    printf("  ");
 }
 
 static void print_standard(const json_t *standard) {
@@ -96,15 +110,18 @@ static void print_score(const json_t *card) {
 }
 
 /// "critical: 3 violations in 240 judgements".
-static void print_severity(const json_t *card, enum severity severity, const char *what) {
-    const json_t *verdicts = json_object_get(
-        json_object_get(json_object_get(card, "severities"), severity_names[severity]), "verdicts");
-    json_int_t violated = json_integer_value(json_object_get(verdicts, "not_met"));
-    json_int_t judged = violated + json_integer_value(json_object_get(verdicts, "met")) +
-                        json_integer_value(json_object_get(verdicts, "partly_met"));
-    if (judged > 0)
-        printf("\n%s: %lld violations in %lld judgements%s", severity_names[severity],
-               (long long)violated, (long long)judged, what);
+static void print_severity(const json_t *card, enum severity severity) {
+    const json_t *object =
+        json_object_get(json_object_get(card, "severities"), severity_names[severity]);
+    json_int_t violated = verdict_count(object, VERDICT_NOT_MET);
+    json_int_t judged =
+        violated + verdict_count(object, VERDICT_MET) + verdict_count(object, VERDICT_PARTLY_MET);
+    json_int_t unconfirmed = unconfirmed_count(object);
+    if (judged == 0) return;
+    printf("\n%s: %lld violations in %lld judgements", severity_names[severity],
+           (long long)(violated - unconfirmed), (long long)judged);
+    if (unconfirmed > 0)
+        printf(", and %lld that a person has yet to confirm", (long long)unconfirmed);
 }
 
 static void print_undecided(const json_t *undecided) {
@@ -130,13 +147,13 @@ static void print_card(const json_t *card) {
     json_int_t provisional = json_integer_value(json_object_get(card, "provisional"));
     if (provisional > 0) printf(", %lld of them provisional", (long long)provisional);
     print_score(card);
-    printf("\n%-32s%7s%7s%7s%7s%7s%7s  %-23s%10s\n", "", "met", "partly", "not", "n/a", "insuff",
-           "other", "share met (95 %)", "coverage");
+    printf("\n%-32s%7s%7s%7s%7s%7s%7s%7s  %-23s%10s\n", "", "met", "partly", "not", "unconf", "n/a",
+           "insuff", "other", "share met (95 %)", "coverage");
     dimensions = json_object_get(card, "dimensions");
     json_array_foreach(dimensions, i, dimension) print_dimension(dimension);
     print_shadow(json_object_get(card, "shadow"));
-    print_severity(card, SEVERITY_CRITICAL, "");
-    print_severity(card, SEVERITY_AUTO_FAIL, ", each to be confirmed by a person");
+    print_severity(card, SEVERITY_CRITICAL);
+    print_severity(card, SEVERITY_AUTO_FAIL);
     print_undecided(json_object_get(card, "undecided"));
     putchar('\n');
 }

@@ -6,12 +6,20 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import Case, main, until  # noqa: E402
+from cluster import Case, main, until, write_yaml  # noqa: E402
 
 BRANCH = "musterstadt"
 NINE_MS = 1732521600000  # 2024-11-25, 09:00 in Berlin
 MINUTE_MS = 60000
 CLIENTS = 6
+HUNG_UP, GRAVE = "A9", {
+    "standard": "timing.hung_up", "norm": "enough-time", "dimension": "timing", "status": "active",
+    "text": {"de": "Eine Bedienung dauert mindestens {least}.",
+             "en": "A service takes at least {least}."},
+    "source": "made up", "during": "service", "statistic": "duration", "unit": "s",
+    "bound": {"least": 5}, "weight": 1, "severity": "auto_fail", "attribution": "employee",
+    "tests": [{"given": {"started": 0, "ended": 5}, "expect": "met"},
+              {"given": {"started": 0, "ended": 4}, "expect": "not_met"}]}
 
 
 def encounters():
@@ -22,6 +30,9 @@ def encounters():
         yield {"fact": "encounter", "id": f"A{i}", "counter": "desk-1", "offering": "cash",
                "outcome": "normal", "issued": issued, "called": started - 1000,
                "started": started, "ended": started + MINUTE_MS}
+    issued = NINE_MS + 2 * 60 * MINUTE_MS
+    yield {"fact": "encounter", "id": HUNG_UP, "counter": "desk-1", "offering": "cash",
+           "outcome": "normal", "issued": issued, "started": issued, "ended": issued + 2000}
 
 
 class Decisions(Case):
@@ -29,6 +40,7 @@ class Decisions(Case):
     def set_up(cls):
         cls.new_cluster()
         cls.cluster.only_gateways(BRANCH, {"desk", "office"})
+        write_yaml(cls.cluster.config / "standards" / "grave.yaml", [GRAVE])
         cls.path = cls.cluster.folder / "decisions" / f"{BRANCH}.jsonl"
         cls.cluster.start_redis()
         cls.cluster.start_broker()
@@ -79,6 +91,23 @@ class Decisions(Case):
     def settled(self):
         """Nothing is on its way to be judged."""
         return self.cluster.redis("EXISTS", f"t:{{{BRANCH}}}:due") == 0
+
+    def test_0_a_grave_violation_is_none_before_a_person_has_confirmed_it(self):
+        def told():
+            card = self.cluster.json("scorecard", BRANCH)
+            return card["severities"]["auto_fail"], card["undecided"]
+        grave, undecided = told()
+        self.assertEqual((grave["verdicts"]["met"], grave["verdicts"]["not_met"],
+                          grave["unconfirmed"], undecided), (CLIENTS, 1, 1, [HUNG_UP]))
+        self.assertIn("auto_fail: 0 violations in 7 judgements, and 1 that a person has yet to confirm",
+                      self.cluster.ctl("scorecard", BRANCH))
+        self.cluster.ctl("audit", BRANCH)
+        self.decide("confirm", HUNG_UP, GRAVE["standard"])
+        self.until_verdict(HUNG_UP, GRAVE["standard"], "not_met", "confirmed")
+        grave, undecided = told()
+        self.assertEqual((grave["verdicts"]["not_met"], grave["unconfirmed"], undecided), (1, 0, []))
+        self.assertIn("auto_fail: 1 violations in 7 judgements\n", self.cluster.ctl("scorecard", BRANCH))
+        self.cluster.ctl("audit", BRANCH)
 
     def test_1_decisions_of_final_encounters_change_their_scorecard(self):
         standard = self.standard
@@ -159,7 +188,7 @@ class Decisions(Case):
         self.cluster.processes[f"gateway.{BRANCH}.desk"].stop()
         self.cluster.start_gateway(BRANCH, "desk", [{"driver": "decisions", "path": str(odd)}],
                                    spool=str(self.cluster.folder / "odd.spool"))
-        until(lambda: "gateway desk decides about encounter A0"
+        until(lambda: f"gateway desk decides about encounter {line['encounter']}"
               in self.cluster.processes[f"gateway.{BRANCH}.desk"].text(), "it is refused")
         self.assertEqual(self.card(), before)
 

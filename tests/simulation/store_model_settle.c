@@ -188,8 +188,8 @@ static size_t amounts(const uint8_t *data, size_t size, int64_t values[MODEL_CEL
         int64_t *of = values + HEAD_VALUES + STANDARD_VALUES * i;
         uint8_t verdict = reader_u8(&in);
         int32_t degree = (int32_t)reader_u32(&in), coverage = (int32_t)reader_u32(&in);
-        if (verdict >= 8) return 0;
-        of[verdict] = 1;
+        if (verdict > 8) return 0;
+        if (verdict < 8) of[verdict] = 1; // 8: not met, if a person confirms it
         if (degree != NONE) of[8] = 1, of[10] = degree;
         if (coverage != NONE) of[9] = 1, of[11] = coverage;
     }

@@ -32,6 +32,11 @@ int64_t settle_counted_ms(const struct encounter *encounter) {
                                               : encounter_begin_ms(encounter);
 }
 
+static uint8_t contributed(const struct judgement *judgement) {
+    return judgement->reason == REASON_UNCONFIRMED ? CONTRIBUTION_UNCONFIRMED
+                                                   : (uint8_t)judgement->verdict;
+}
+
 static void write_contribution(const struct standard_set *set, const struct encounter *encounter,
                                const struct judgement *judgements, const struct scores *scores,
                                struct buffer *out) {
@@ -39,7 +44,7 @@ static void write_contribution(const struct standard_set *set, const struct enco
     assert(set->count <= STANDARDS_MAX);
     for (size_t i = 0; i < set->count; i++)
         standards[i] = (struct contribution_standard){
-            .verdict = (uint8_t)judgements[i].verdict,
+            .verdict = contributed(&judgements[i]),
             .degree = judgements[i].degree_millionths,
             .coverage = judgements[i].coverage_millionths,
         };

@@ -272,13 +272,14 @@ enum {
     SCORES = 7, // overall, then the dimensions
     OUTCOMES = OUTCOME_COUNT - 1,
     VERDICTS = 8,
+    CONTRIBUTION_UNCONFIRMED = VERDICTS, // in place of a verdict: not_met, if a person confirms it
     CONTRIBUTION_STANDARD_SIZE = 9,
     CONTRIBUTION_HEAD_SIZE = 2 + 4 * SCORES,
 };
 
 /// What one encounter adds to a cell, for one standard.
 struct contribution_standard {
-    uint8_t verdict;
+    uint8_t verdict;          // or CONTRIBUTION_UNCONFIRMED
     int32_t degree, coverage; // -1: none
 };
 struct contribution {
@@ -292,6 +293,7 @@ void contribution_write(const struct contribution *contribution, struct buffer *
 
 struct cell_standard {
     uint32_t verdicts[VERDICTS];
+    uint32_t unconfirmed; // of those not met: so many a person has yet to confirm
     uint32_t degree_count, coverage_count;
     int64_t degree_sum, coverage_sum;
 };

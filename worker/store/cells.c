@@ -1,5 +1,6 @@
 // Contributions and cells: what one encounter adds, and the sums of what many have added.
 
+#include "worker/engine/verdict.h"
 #include "worker/store/calls.h"
 
 #include <assert.h>
@@ -14,11 +15,21 @@ void contribution_write(const struct contribution *contribution, struct buffer *
         buffer_put_u32(out, (uint32_t)contribution->scores[i]);
     for (size_t i = 0; i < contribution->count; i++) {
         const struct contribution_standard *standard = &contribution->standards[i];
-        assert(standard->verdict < VERDICTS);
+        assert(standard->verdict <= CONTRIBUTION_UNCONFIRMED);
         buffer_put_u8(out, standard->verdict);
         buffer_put_u32(out, (uint32_t)standard->degree);
         buffer_put_u32(out, (uint32_t)standard->coverage);
     }
+}
+
+/// Those not confirmed stand in no column of verdicts, but have a degree like all with an outcome.
+static void find_unconfirmed(struct cell_standard *standard) {
+    uint32_t *verdicts = standard->verdicts;
+    uint32_t outcomes =
+        verdicts[VERDICT_MET] + verdicts[VERDICT_PARTLY_MET] + verdicts[VERDICT_NOT_MET];
+    standard->unconfirmed =
+        standard->degree_count > outcomes ? standard->degree_count - outcomes : 0;
+    verdicts[VERDICT_NOT_MET] += standard->unconfirmed;
 }
 
 enum err cell_read(struct bytes bytes, struct cell *cell, size_t capacity,
@@ -45,6 +56,7 @@ enum err cell_read(struct bytes bytes, struct cell *cell, size_t capacity,
         standard->coverage_count = reader_u32(&reader);
         standard->degree_sum = (int64_t)reader_u64(&reader);
         standard->coverage_sum = (int64_t)reader_u64(&reader);
+        find_unconfirmed(standard);
     }
     return reader.failed ? ERR_FORMAT : ERR_NONE;
 }

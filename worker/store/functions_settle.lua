@@ -92,6 +92,7 @@ end
 -- settle: replaces an encounter's contribution ---------------------------------------------------
 
 local SCORES, OUTCOMES, VERDICTS, MILLION = 7, 5, 8, 1000000
+-- The verdict 8 is not_met if a person confirms it: until then it is in no column of a cell.
 local SUM_HEAD, SUM_HEAD_SIZE, SUM_HEAD_COUNT = 'BBi4i4i4i4i4i4i4', 30, 9
 local SUM_STANDARD, SUM_STANDARD_SIZE, SUM_STANDARD_COUNT = 'Bi4i4', 9, 3
 local CELL_HEAD, CELL_HEAD_SIZE, CELL_HEAD_COUNT =
@@ -123,7 +124,7 @@ local function contribution_unpack(text)
   local fine = c[1] >= 1 and c[1] <= OUTCOMES and c[2] <= 1
   for i = 3, SUM_HEAD_COUNT do fine = fine and is_share(c[i]) end
   for i = SUM_HEAD_COUNT + 1, #c - 1, SUM_STANDARD_COUNT do
-    fine = fine and c[i] < VERDICTS and is_share(c[i + 1]) and is_share(c[i + 2])
+    fine = fine and c[i] <= VERDICTS and is_share(c[i + 1]) and is_share(c[i + 2])
   end
   check(fine, 'bad contribution')
   return c, total
@@ -174,8 +175,8 @@ local function add(v, c, total, sign)
   end
   local from, to = SUM_HEAD_COUNT, CELL_HEAD_COUNT
   for _ = 1, total do
-    local verdict, degree, coverage = to + 1 + c[from + 1], c[from + 2], c[from + 3]
-    v[verdict] = v[verdict] + sign
+    local verdict, degree, coverage = c[from + 1], c[from + 2], c[from + 3]
+    if verdict < VERDICTS then v[to + 1 + verdict] = v[to + 1 + verdict] + sign end
     if degree >= 0 then v[to + 9], v[to + 11] = v[to + 9] + sign, v[to + 11] + sign * degree end
     if coverage >= 0 then
       v[to + 10], v[to + 12] = v[to + 10] + sign, v[to + 12] + sign * coverage

@@ -76,7 +76,7 @@ enum err contribution_read(struct bytes bytes, struct contribution *contribution
         standards[i].verdict = reader_u8(&reader);
         standards[i].degree = (int32_t)reader_u32(&reader);
         standards[i].coverage = (int32_t)reader_u32(&reader);
-        if (standards[i].verdict >= VERDICTS) return ERR_FORMAT;
+        if (standards[i].verdict > CONTRIBUTION_UNCONFIRMED) return ERR_FORMAT;
     }
     return contribution->outcome >= 1 && contribution->outcome <= OUTCOMES ? ERR_NONE : ERR_FORMAT;
 }

@@ -99,7 +99,8 @@ static void add(struct sums *sums, struct bytes contribution) {
     }
     for (size_t i = 0; i < cell->count; i++) {
         struct cell_standard *standard = &sums->standards[i];
-        standard->verdicts[reader_u8(&reader)]++;
+        uint8_t verdict = reader_u8(&reader);
+        if (verdict < VERDICTS) standard->verdicts[verdict]++;
         int32_t degree = (int32_t)reader_u32(&reader), coverage = (int32_t)reader_u32(&reader);
         if (degree >= 0) standard->degree_count++, standard->degree_sum += degree;
         if (coverage >= 0) standard->coverage_count++, standard->coverage_sum += coverage;

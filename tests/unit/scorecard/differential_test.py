@@ -136,11 +136,11 @@ def settled(one, encounter):
 
 
 def counts(founds):
-    """All eight verdicts, the share of what is met and its 95 % interval (Wilson 1927)."""
+    """All eight verdicts, what a person has yet to confirm, the share of what is met and its 95 % interval (Wilson 1927)."""
     sums = collections.Counter(found.verdict for found in founds)
     judged, met = sum(sums[name] for name in OUTCOMES), sums["met"]
     out = {"verdicts": {name: sums[name] for name in VERDICTS}, "share_met": None,
-           "interval": None}
+           "interval": None, "unconfirmed": sum(one.reason == "unconfirmed" for one in founds)}
     if judged:
         z, p = 1.959963984540054, met / judged
         root = z * math.sqrt(p * (1 - p) / judged + z * z / (4 * judged * judged))
@@ -178,8 +178,8 @@ def card_of(sets, results):
     on_trial = [row for (_, shadow), row in sorted(rows.items()) if shadow]
 
     def all_of(dimension):
-        return counts(found for standard, founds in counted
-                      if standard["dimension"] == dimension for found in founds)
+        return counts([found for standard, founds in counted
+                       if standard["dimension"] == dimension for found in founds])
     return {
         "branch": "b", "days": [], "sets": [f"set-{i}" for i in range(len(sets))],
         "encounters": len(scores), "provisional": 0,
@@ -247,6 +247,8 @@ def main():
         want, got = card_of(sets, results), by_id(json.loads(next(answers)))
         seen["scorecards with a rate of their own for criticals"] += \
             want["severities"]["critical"]["share_met"] is not None
+        seen["scorecards with something to confirm"] += \
+            want["severities"]["auto_fail"]["unconfirmed"] > 0
         seen["scorecards with standards on trial"] += bool(want["shadow"])
         seen["dimensions without anything measured"] += \
             sum(one["score"] is None for one in want["dimensions"])
@@ -257,7 +259,7 @@ def main():
         sys.exit("more answers than cases")
     for what, number in seen.items():
         print(f"{number:7} {what if isinstance(what, str) else ' '.join(what)}")
-    if len(seen) != 8 or not all(seen.values()):
+    if len(seen) != 9 or not all(seen.values()):
         sys.exit("some kind was not tried")
     print(f"{encounters} encounters in {len(cases)} scorecards of seed {seed} agree")
 

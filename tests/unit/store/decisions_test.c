@@ -18,7 +18,7 @@ static void close_stage(void) {
 }
 TestSuite(decisions, .init = open_stage, .fini = close_stage);
 
-enum { MET = 0, EXCUSED = 4, SERVICE_MS = 90000 };
+enum { MET = 0, NOT_MET = 2, EXCUSED = 4, SERVICE_MS = 90000 };
 static struct decision decisions[DECISIONS_MAX];
 static size_t count;
 
@@ -116,6 +116,25 @@ Test(decisions, a_final_encounter_is_settled_again_from_its_verdicts) {
     cr_assert(eq(u32, verdicts(EXCUSED), 1));
     cr_assert(eq(u32, verdicts(MET), 0));
     cr_assert(not(stage_take(&stage, 4, &taken)));
+}
+
+// Nobody has failed before a person says so, and a confirmation takes nothing twice.
+Test(decisions, what_waits_for_a_confirmation_is_counted_apart) {
+    struct cell_standard standard;
+    struct taken taken;
+    tell();
+    stage_watermark(&stage, NOON_MS + HOUR_MS);
+    cr_assert(judge(1, CONTRIBUTION_UNCONFIRMED).final);
+    stage_cell(&stage, "d:2023-11-15:abc", &standard);
+    cr_assert(eq(u32, standard.verdicts[NOT_MET], 1));
+    cr_assert(eq(u32, standard.unconfirmed, 1));
+    decide(decision("s", DECISION_CONFIRM, NOON_MS));
+    cr_assert(stage_take(&stage, 2, &taken));
+    stage_settle(&stage, &taken, 2, NOT_MET);
+    stage_cell(&stage, "d:2023-11-15:abc", &standard);
+    cr_assert(eq(u32, standard.verdicts[NOT_MET], 1));
+    cr_assert(eq(u32, standard.unconfirmed, 0));
+    cr_assert(eq(u32, standard.degree_count, 1));
 }
 
 // Whoever cannot read what was settled must not replace it by an error.

@@ -1,6 +1,7 @@
 // Long random histories: whatever happens, cells are the sums of the contributions that stand.
 
 #include "stage.h"
+#include "worker/engine/verdict.h"
 
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
@@ -20,7 +21,7 @@ static uint32_t below(uint32_t bound) {
 /// A sum as the test keeps it: encounters, provisional, one standard's verdicts, scores.
 struct sum {
     char name[NAME_MAX_SIZE];
-    uint32_t encounters, provisional, verdicts[VERDICTS];
+    uint32_t encounters, provisional, verdicts[VERDICTS], unconfirmed;
     int64_t score;
 };
 static struct sum sums[SUMS_MAX];
@@ -42,7 +43,10 @@ static void add(const char *kind, const char *a, const char *b, const char *c,
     sums[at].encounters++;
     sums[at].provisional += contribution[1];
     sums[at].score += (int32_t)reader_u32(&scores);
-    sums[at].verdicts[contribution[CONTRIBUTION_HEAD_SIZE]]++;
+    uint8_t verdict = contribution[CONTRIBUTION_HEAD_SIZE];
+    bool unconfirmed = verdict == CONTRIBUTION_UNCONFIRMED;
+    sums[at].verdicts[unconfirmed ? VERDICT_NOT_MET : verdict]++;
+    sums[at].unconfirmed += unconfirmed;
 }
 
 static void sum_up(const char *id) {
@@ -71,6 +75,7 @@ static void check_sums(void) {
         cr_assert(eq(i64, cell.score_sum[0], sums[i].score));
         for (int verdict = 0; verdict < VERDICTS; verdict++)
             cr_assert(eq(u32, standard.verdicts[verdict], sums[i].verdicts[verdict]));
+        cr_assert(eq(u32, standard.unconfirmed, sums[i].unconfirmed));
     }
     size_t cells = stage_command(&stage, "KEYS t:{musterstadt}:d:*")->elements;
     cells += stage_command(&stage, "KEYS t:{musterstadt}:h:*")->elements;
@@ -184,7 +189,8 @@ static void random_settle(void) {
     stage.day = days[below(2)];
     stage.hour = hours[below(3)];
     stage.set = sets[below(2)];
-    struct settle_reply reply = stage_settle(&stage, &taken, lease, (uint8_t)below(VERDICTS));
+    struct settle_reply reply =
+        stage_settle(&stage, &taken, lease, (uint8_t)below(CONTRIBUTION_UNCONFIRMED + 1));
     cr_assert(reply.head.status == STORE_OK || reply.head.status == STORE_STALE, "%s: %s", text,
               stage.reply->str);
     cr_assert(eq(int, stage_settle(&stage, &taken, lease, 0).head.status, STORE_STALE));

@@ -79,6 +79,18 @@ Test(settle, a_contribution_is_the_verdicts_and_scores_in_order) {
     cr_assert(bytes_equal(call.contribution, (struct bytes){expected, sizeof expected}));
 }
 
+Test(settle, what_a_person_has_yet_to_confirm_is_contributed_as_that) {
+    static struct judgement grave[] = {{.verdict = VERDICT_NOT_MET, .reason = REASON_UNCONFIRMED},
+                                       {.verdict = VERDICT_NOT_MET, .reason = REASON_CONFIRMED}};
+    cr_assert(eq(int,
+                 settle_write(&taken, &zone, &set, grave, &scores, &contribution, &verdicts, &call),
+                 ERR_NONE));
+    const uint8_t *each = call.contribution.data + CONTRIBUTION_HEAD_SIZE;
+    cr_assert(eq(int, each[0], CONTRIBUTION_UNCONFIRMED));
+    cr_assert(eq(int, each[CONTRIBUTION_STANDARD_SIZE], VERDICT_NOT_MET));
+    cr_assert(call.waits);
+}
+
 Test(settle, a_withdrawn_one_contributes_nothing) {
     cr_assert(eq(int,
                  settle_write(&taken, &zone, &set, NULL, NULL, &contribution, &verdicts, &call),

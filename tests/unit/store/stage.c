@@ -1,6 +1,7 @@
 #include "stage.h"
 
 #include "common/base/hash.h"
+#include "worker/engine/verdict.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -243,7 +244,9 @@ bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken) {
 struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
                                  uint8_t verdict) {
     struct buffer argument, bytes;
-    struct contribution_standard standard = {verdict, verdict == 0 ? 1000000 : 0, 900000};
+    bool outcome = verdict <= VERDICT_NOT_MET || verdict == CONTRIBUTION_UNCONFIRMED;
+    int32_t degree = verdict == VERDICT_MET ? MILLION : 0;
+    struct contribution_standard standard = {verdict, outcome ? degree : -1, 900000};
     struct contribution contribution = {.outcome = (uint8_t)taken->encounter.outcome,
                                         .scores = {500000, -1, -1, 250000, -1, -1, -1},
                                         .count = 1,
