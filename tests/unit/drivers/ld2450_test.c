@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -162,16 +163,48 @@ static const char entry[] =
 static const int64_t utc_ms = 1795424400000;
 
 /// A line whose other end is in our hands.
-static int open_line(char *path, size_t size) {
-    struct termios line;
-    int fd = posix_openpt(O_RDWR | O_NOCTTY);
-    cr_assert(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0);
-    cr_assert(eq(int, ptsname_r(fd, path, size), 0));
+struct line {
+    char path[64];
+    int ours, theirs;
+    size_t put; // bytes so far
+};
+
+/// Raw, and readable when so many bytes are there.
+static void line_need(const struct line *line, size_t bytes) {
+    struct termios raw;
+    cr_assert(le(sz, bytes, UINT8_MAX));
+    cr_assert(eq(int, tcgetattr(line->theirs, &raw), 0));
+    cfmakeraw(&raw);
+    raw.c_cc[VMIN] = (cc_t)bytes;
+    cr_assert(eq(int, tcsetattr(line->theirs, TCSANOW, &raw), 0));
+}
+
+static void line_open(struct line *line) {
+    line->put = 0;
+    line->ours = posix_openpt(O_RDWR | O_NOCTTY);
+    cr_assert(line->ours >= 0 && grantpt(line->ours) == 0 && unlockpt(line->ours) == 0);
+    cr_assert(eq(int, ptsname_r(line->ours, line->path, sizeof line->path), 0));
+    line->theirs = open(line->path, O_RDWR | O_NOCTTY);
+    cr_assert(line->theirs >= 0);
     // Raw from the beginning, so that nothing is changed before the driver has opened it.
-    cr_assert(eq(int, tcgetattr(fd, &line), 0));
-    cfmakeraw(&line);
-    cr_assert(eq(int, tcsetattr(fd, TCSANOW, &line), 0));
-    return fd;
+    line_need(line, 1);
+}
+
+static void line_close(struct line *line) {
+    close(line->ours);
+    close(line->theirs);
+}
+
+static void line_put(struct line *line, const void *bytes, size_t size) {
+    cr_assert(eq(sz, (size_t)write(line->ours, bytes, size), size));
+    line->put += size;
+}
+
+/// What was put is on its way in the kernel for a while: waits until all of it has arrived.
+static void line_arrived(const struct line *line) {
+    struct pollfd all = {.fd = line->theirs, .events = POLLIN};
+    line_need(line, line->put);
+    cr_assert(eq(int, poll(&all, 1, 60000), 1));
 }
 
 static void put(int fd, const void *bytes, size_t size) {
@@ -185,14 +218,16 @@ static const uint8_t three[] = {HEAD, 0x00, 0x80, 0x84, 0x83, 0x00, 0x00, 0x40, 
                                 TAIL};
 
 Test(ld2450, distances_of_a_line) {
-    char path[64], expected[512];
-    int fd = open_line(path, sizeof path);
-    put(fd, "\xAA\xFF\x03", 3);
-    put(fd, three, sizeof three);
-    put(fd, manual, sizeof manual); // somebody, but nobody behind the desk
-    put(fd, three, sizeof three);
+    char expected[512];
+    struct line line;
+    line_open(&line);
+    line_put(&line, "\xAA\xFF\x03", 3);
+    line_put(&line, three, sizeof three);
+    line_put(&line, manual, sizeof manual); // somebody, but nobody behind the desk
+    line_put(&line, three, sizeof three);
+    line_arrived(&line);
     struct play options = {.budget = 64, .utc_ms = utc_ms};
-    struct played played = stage_play(&options, entry, path, "");
+    struct played played = stage_play(&options, entry, line.path, "");
     cr_assert(eq(int, played.err, ERR_AGAIN), "%s", played.problem.text);
     snprintf(expected, sizeof expected,
              "S distance.bystander desk-1 %lld 85 80\nS distance.bystander desk-1 %lld 85 80\n"
@@ -205,25 +240,26 @@ Test(ld2450, distances_of_a_line) {
     snprintf(expected, sizeof expected, "M %lld\nO resync 1\n", (long long)utc_ms + 1);
     cr_assert(eq(str, played.notes, expected));
     played_free(&played);
-    close(fd);
+    line_close(&line);
 }
 
 // A radar that hangs on the other side and looks back sees the same distances.
 Test(ld2450, the_radar_may_hang_anywhere) {
-    char path[64];
-    int fd = open_line(path, sizeof path);
-    put(fd, three, sizeof three);
+    struct line line;
+    line_open(&line);
+    line_put(&line, three, sizeof three);
+    line_arrived(&line);
     struct play options = {.budget = 64, .utc_ms = utc_ms};
     struct played played = stage_play(&options,
                                       "driver: ld2450\npath: %s\nx_m: 10\ny_m: 5\n"
                                       "heading_deg: 90\ncounters:\n"
                                       "  - {counter: desk-1, x: 8.5, y: 5, reach: 4, "
                                       "employee_zone: {x: 9.1, y: 5, radius: 0.1}}\n",
-                                      path);
+                                      line.path);
     cr_assert(strstr(played.series, " 124 80\n") != NULL, "%s%s", played.series,
               played.problem.text);
     played_free(&played);
-    close(fd);
+    line_close(&line);
 }
 
 Test(ld2450, a_line_that_is_no_line_or_ends_is_told) {
