@@ -175,7 +175,7 @@ static bool read_gateway_counters(const struct node *list, const struct node *no
 static bool serves_nothing(const struct node *beside, struct problems *problems) {
     if (!beside) return true;
     node_problem(beside, problems, ERR_CONFLICT,
-                 "the office watches no counter and opens no encounter: remove 'counters' and "
+                 "the office watches no counter and opens no encounter; remove 'counters' and "
                  "'opens'");
     return false;
 }
@@ -324,7 +324,7 @@ bool branches_read(const struct node *const *roots, size_t count, struct branche
     out->items = calloc(count ? count : 1, sizeof *out->items);
     out->zones = calloc(count ? count : 1, sizeof *out->zones);
     if (!out->items || !out->zones) {
-        problems_add(problems, ERR_NOMEM, NULL, "out of memory for %zu branches", count);
+        problems_add(problems, ERR_NOMEM, NULL, "out of memory");
         branches_free(out);
         return false;
     }

@@ -74,6 +74,13 @@ static int is_yaml(const struct dirent *entry) {
            strcmp(entry->d_name + size - ending, ".yaml") == 0;
 }
 
+/// Whoever wrote it meant it to be read.
+static int is_misnamed(const struct dirent *entry) {
+    size_t size = strlen(entry->d_name), ending = sizeof ".yml" - 1;
+    return entry->d_name[0] != '.' && size > ending &&
+           strcmp(entry->d_name + size - ending, ".yml") == 0;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -93,13 +100,27 @@ static bool take_names(struct dirent **entries, size_t count, struct folder_name
     return done;
 }
 
+static bool none_misnamed(const char *folder, struct problems *problems) {
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_misnamed, by_name);
+    if (count < 0) return report(problems, folder, "the folder cannot be read");
+    for (int i = 0; i < count; i++) {
+        problems_add(problems, ERR_CONFLICT, folder,
+                     "%s is not read for its ending; call it .yaml, or take it away",
+                     entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    return count == 0;
+}
+
 bool folder_names(const char *folder, struct folder_names *out, struct problems *problems) {
     *out = (struct folder_names){0};
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, is_yaml, by_name);
     if (count < 0) return report(problems, folder, "the folder cannot be read");
     if (count <= FOLDER_FILES_MAX) out->items = calloc((size_t)count + 1, sizeof(char *));
-    if (take_names(entries, (size_t)count, out)) return true;
+    if (take_names(entries, (size_t)count, out)) return none_misnamed(folder, problems);
     if (count > FOLDER_FILES_MAX)
         problems_add(problems, ERR_FULL, folder, "holds more than %d files; divide it",
                      FOLDER_FILES_MAX);

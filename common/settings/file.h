@@ -12,7 +12,8 @@ struct document *document_open(const char *path, struct problems *problems);
 
 enum { FOLDER_FILES_MAX = 16384 };
 
-/// The names of all *.yaml of a folder, sorted bytewise; those beginning with a dot are left out.
+/// The names of all *.yaml of a folder, sorted bytewise; those beginning with a dot are left out, a
+/// *.yml is a mistake.
 struct folder_names {
     size_t count;
     char **items;

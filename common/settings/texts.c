@@ -9,8 +9,10 @@ static bool add(struct texts *texts, const char *folder, const char *name,
     char path[512];
     if (!path_join(folder, name, path, sizeof path, problems)) return false;
     if (texts->count == TEXTS_MAX || strlen(name) >= TEXT_NAME_SIZE) {
-        problems_add(problems, ERR_FULL, path, "more than %d files, or a name of %d bytes or more",
-                     TEXTS_MAX, TEXT_NAME_SIZE);
+        problems_add(
+            problems, ERR_FULL, path,
+            "more than %d files, or a name of %d bytes or more; join files, or rename them",
+            TEXTS_MAX, TEXT_NAME_SIZE);
         return false;
     }
     struct text *items = realloc(texts->items, (texts->count + 1) * sizeof *items);

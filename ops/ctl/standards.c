@@ -1,5 +1,6 @@
 // tresenctl standards check | list
 
+#include "ops/ctl/phrases.h"
 #include "ops/ctl/shown.h"
 
 #include <stdlib.h>
@@ -13,19 +14,20 @@ static json_t *sentences_json(const struct problems *problems) {
 }
 
 int ctl_standards_check(struct ctl *ctl) {
-    static struct problems problems;
+    static struct problems problems, warnings;
     struct catalogue catalogue;
     const char *folder = ctl->count > 0 ? ctl->arguments[0] : ctl->settings.config_dir;
     bool fine = catalogue_load(folder, &catalogue, &problems);
-    const struct problems *warnings =
-        catalogue.standards ? standards_warnings(catalogue.standards) : NULL;
+    if (catalogue.standards) warnings = *standards_warnings(catalogue.standards);
+    if (fine) phrases_check(folder, &catalogue, &problems, &warnings);
+    fine = problems.count == 0;
     if (ctl->json) {
         ctl_print_json(json_pack("{s:b, s:o, s:o}", "fine", (int)fine, "errors",
                                  sentences_json(&problems), "warnings",
-                                 warnings ? sentences_json(warnings) : json_array()));
+                                 sentences_json(&warnings)));
     } else {
         problems_print(&problems, stderr);
-        if (warnings) problems_print(warnings, stdout);
+        problems_print(&warnings, stdout);
         if (fine)
             printf("%s: %zu branches, %zu measures; everything is fine\n", folder,
                    catalogue.branches.count, catalogue.measures.measures.count);

@@ -299,8 +299,13 @@ static bool excuse_read(struct reading *reading, const struct node *node, const 
     static const char *const keys[] = {"excuse", "text", "when", NULL};
     struct excuse *excuse = &standard->excuses[standard->excuse_count];
     if (!node_map(node, keys, reading->problems)) return false;
-    bool good =
-        node_name(node_need(node, "excuse", reading->problems), &excuse->id, reading->problems);
+    const struct node *named = node_need(node, "excuse", reading->problems);
+    bool good = node_name(named, &excuse->id, reading->problems);
+    for (size_t i = 0; good && i < standard->excuse_count; i++)
+        if (name_equal(&standard->excuses[i].id, &excuse->id)) {
+            entry_twice(reading, named, "excuse", excuse->id.text);
+            good = false;
+        }
     good &= read_words(reading, node_need(node, "text", reading->problems), text);
     const struct node *when = node_need(node, "when", reading->problems);
     standard->excuse_count++;

@@ -296,13 +296,28 @@ static bool from_to_read(struct reading *reading, const struct node *node,
     return false;
 }
 
+/// What a culture may move, it moves from the company's own figure. `node` NULL: nothing.
+static bool holds_own(struct reading *reading, const struct node *node, const struct bounds *range,
+                      int64_t own) {
+    if (!node || (range->least <= own && own <= range->most)) return true;
+    node_problem(node, reading->problems, ERR_CONFLICT,
+                 "the bound's own %s does not lie within; widen the range, or remove it", node->key);
+    return false;
+}
+
 bool figures_read_adaptable(struct reading *reading, const struct node *node,
                             const struct standard *standard, struct bounds *least,
                             struct bounds *most) {
     static const char *const keys[] = {"least", "most", NULL};
     const struct node *adaptable = node_find(node, "adaptable");
     bool good = !adaptable || node_map(adaptable, keys, reading->problems);
-    good &= from_to_read(reading, node_find(adaptable, "least"), standard, least);
-    good &= from_to_read(reading, node_find(adaptable, "most"), standard, most);
-    return good;
+    const struct node *low = node_find(adaptable, "least"), *high = node_find(adaptable, "most");
+    good &= from_to_read(reading, low, standard, least) &&
+            holds_own(reading, low, least, standard->bound.least);
+    good &= from_to_read(reading, high, standard, most) &&
+            holds_own(reading, high, most, standard->bound.most);
+    if (!good || !adaptable || low || high) return good;
+    node_problem(adaptable, reading->problems, ERR_MISSING,
+                 "adaptable needs an end; write least, most or both");
+    return false;
 }

@@ -33,6 +33,27 @@ static const struct rule *rule_named(const struct standards *model, const struct
     return NULL;
 }
 
+/// A figure for an offering to which the standard does not apply has no effect.
+static bool offerings_apply(struct reading *reading, const struct node *node,
+                            const struct overlay *overlay, const struct rule *rule) {
+    const struct standards *model = reading->model;
+    const struct standard *standard = &rule->standard;
+    if (overlay->layer != LAYER_OFFERING || standard->any_offering) return true;
+    for (size_t i = 0; i < overlay->where.offerings.count; i++)
+        for (size_t k = 0; k < model->offering_count; k++) {
+            const struct id *offering = &model->offerings[k].offering.id;
+            if (!id_equal(offering, &overlay->where.offerings.items[i]) ||
+                standard->offerings >> k & 1)
+                continue;
+            node_problem(node_find(node, "where"), reading->problems, ERR_CONFLICT,
+                         "%s does not apply to the offering %s; remove it here, or add it to the "
+                         "standard's applies",
+                         standard->id.text, offering->text);
+            return false;
+        }
+    return true;
+}
+
 /// The overlay moves the bound of a standard; its degree has to move with it.
 static bool requirement_read(struct reading *reading, const struct node *node,
                              struct overlay *overlay) {
@@ -43,6 +64,7 @@ static bool requirement_read(struct reading *reading, const struct node *node,
         name_unknown(reading, named, LIST_STANDARDS, overlay->standard.text);
         return false;
     }
+    if (!offerings_apply(reading, node, overlay, rule)) return false;
     if (rule->standard.checks.count > 0) {
         node_problem(
             named, reading->problems, ERR_CONFLICT,

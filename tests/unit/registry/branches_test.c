@@ -115,7 +115,7 @@ Test(branches, what_is_wrong_with_a_branch_is_named) {
         {HEAD COUNTERS "gateways: [{gateway: g20}, {gateway: g196}]\n",
          "b.yaml:7:11: gateways 'g196' and 'g20' have the same short key; rename one of them"},
         {HEAD COUNTERS "gateways: [{gateway: g}, {gateway: o, office: true, counters: [c-1]}]\n",
-         "b.yaml:7:63: the office watches no counter and opens no encounter: remove 'counters' and "
+         "b.yaml:7:63: the office watches no counter and opens no encounter; remove 'counters' and "
          "'opens'"},
         {HEAD "counters: [c-1]\ngateways: [{gateway: g, office: true}]\n",
          "b.yaml:7:11: no gateway serves counter 'c-1'; add it to one, or remove the counter"},

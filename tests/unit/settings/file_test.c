@@ -49,8 +49,9 @@ Test(file, a_folder_is_read_in_the_order_of_names) {
     cr_assert(eq(sz, documents.count, 2));
     cr_assert(eq(str, (char *)node_find(document_root(documents.items[0]), "k")->text, "1"));
     cr_assert(eq(str, (char *)node_find(document_root(documents.items[1]), "k")->text, "2"));
-    cr_assert(eq(sz, problems.count, 1));
-    cr_assert(ne(ptr, strstr(problems.items[0].text, "/c.yaml:2:1: not YAML"), NULL));
+    cr_assert(eq(sz, problems.count, 2));
+    cr_assert(ne(ptr, strstr(problems.items[0].text, ": e.yml is not read for its ending"), NULL));
+    cr_assert(ne(ptr, strstr(problems.items[1].text, "/c.yaml:2:1: not YAML"), NULL));
     documents_free(&documents);
 }
 
@@ -62,13 +63,21 @@ Test(file, what_is_no_file_of_bounded_size_is_refused) {
     cr_assert(eq(sz, buffer.size, 8));
     cr_assert(not(file_read(path_of("a.yaml"), 7, &buffer, &problems)));
     cr_assert(eq(int, problems.items[0].err, ERR_FULL));
+    cr_assert(ne(ptr, strstr(problems.items[0].text, "larger than 7 bytes; divide it"), NULL));
     cr_assert(eq(int, mkfifo(path_of("pipe"), 0600), 0));
     cr_assert(not(file_read(path_of("pipe"), 8, &buffer, &problems)));
     cr_assert(eq(int, problems.items[1].err, ERR_FORMAT));
+    cr_assert(ne(ptr, strstr(problems.items[1].text, "is not a regular file; name one"), NULL));
     cr_assert(not(file_read(path_of("none"), 8, &buffer, &problems)));
     cr_assert(eq(int, problems.items[2].err, ERR_MISSING));
     struct documents documents;
     cr_assert(not(documents_open(path_of("none"), &documents, &problems)));
     documents_free(&documents);
     buffer_fini(&buffer);
+    char path[8];
+    cr_assert(not(path_join("abcd", "efgh", path, sizeof path, &problems)));
+    cr_assert(ne(ptr,
+                 strstr(problems.items[problems.count - 1].text,
+                        "abcd: the path is longer than 7 bytes; use a shorter one"),
+                 NULL));
 }
