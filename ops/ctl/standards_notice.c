@@ -10,11 +10,11 @@ enum { FIGURE_SIZE = 128, DURING_SIZE = 1024 };
 
 /// The sentences around the standards' own, in one language.
 struct phrases {
-    const char *title, *judged, *trial, *idle, *norm, *value, *bound, *least, *most, *watched,
-        *clock, *when, *several, *evidence, *attribution, *none, *kept, *spooled, *settled, *never,
-        *origin;
+    const char *title, *judged, *trial, *idle, *norm, *value, *bound, *band, *least, *most,
+        *watched, *clock, *when, *several, *evidence, *attribution, *none, *kept, *spooled,
+        *settled, *never, *origin;
     const char *dimensions[DIMENSION_COUNT], *attributions[ATTRIBUTION_COUNT];
-    const char *idle_reasons[REASON_COUNT];
+    const char *idle_reasons[REASON_COUNT], *statistics[STATISTIC_COUNT];
 };
 
 static const struct phrases german = {
@@ -25,6 +25,7 @@ static const struct phrases german = {
     .norm = "Norm",
     .value = "Wert",
     .bound = "Grenze",
+    .band = "Bereich",
     .least = "mindestens",
     .most = "höchstens",
     .watched = "Gemessen durch",
@@ -45,6 +46,10 @@ static const struct phrases german = {
     .idle_reasons = {[REASON_AGREEMENT] = "keine Vereinbarung erlaubt es",
                      [REASON_FORBIDDEN] = "es ist verboten",
                      [REASON_SUSPENDED] = "es ist zurzeit ausgesetzt"},
+    .statistics = {"Dauer", "Mittel", "kleinster Wert", "größter Wert", "Quantil",
+                   "Anteil der Zeit im Bereich", "längste Zeit außerhalb des Bereichs", "Anzahl",
+                   "Anzahl je Minute", "Zeit bis zum ersten Mal",
+                   "Zeit vom letzten Mal bis zum Ende"},
 };
 
 static const struct phrases english = {
@@ -55,6 +60,7 @@ static const struct phrases english = {
     .norm = "Norm",
     .value = "Value",
     .bound = "Bound",
+    .band = "Band",
     .least = "at least",
     .most = "at most",
     .watched = "Measured by",
@@ -76,6 +82,17 @@ static const struct phrases english = {
     .idle_reasons = {[REASON_AGREEMENT] = "no agreement permits it",
                      [REASON_FORBIDDEN] = "it is forbidden",
                      [REASON_SUSPENDED] = "it is suspended for a while"},
+    .statistics = {"duration", "mean", "least value", "greatest value", "quantile",
+                   "share of the time in the band", "longest time outside the band", "count",
+                   "count a minute", "time until the first", "time from the last to the end"},
+};
+
+/// Whose notice is printed.
+struct page {
+    const struct phrases *phrases;
+    const char *language;
+    const struct measure_catalogue *measures;
+    const json_t *set;
 };
 
 static const char *text_of(const json_t *item, const char *language) {
@@ -94,22 +111,23 @@ static const char *statement(const json_t *set, const char *list, const json_t *
     return "";
 }
 
-static void print_end(const char *word, int64_t steps, const struct standard *standard,
-                      const char *language) {
+static void print_end(const char *word, double value, const char *unit, const char *language) {
     struct buffer figure;
     buffer_init(&figure, FIGURE_SIZE);
-    figure_text_put(&figure, (double)steps * standard->step, standard->unit, language);
+    figure_text_put(&figure, value, unit, language);
     printf(" %s %.*s", word, (int)figure.size, (const char *)figure.data);
     buffer_fini(&figure);
 }
 
-static void print_bound(const struct phrases *phrases, const struct standard *standard,
-                        const char *language) {
-    printf("  - %s:", phrases->bound);
-    if (standard->bound.least != BOUND_OPEN_LEAST)
-        print_end(phrases->least, standard->bound.least, standard, language);
-    if (standard->bound.most != BOUND_OPEN_MOST)
-        print_end(phrases->most, standard->bound.most, standard, language);
+/// "Bound: at least 0.45 metres"; nothing where both ends are open.
+static void print_bounds(const struct page *page, const char *what, struct bounds bounds,
+                         double step, const char *unit) {
+    bool least = bounds.least != BOUND_OPEN_LEAST, most = bounds.most != BOUND_OPEN_MOST;
+    if (!least && !most) return;
+    printf("  - %s:", what);
+    if (least) print_end(page->phrases->least, (double)bounds.least * step, unit, page->language);
+    if (least && most) putchar(',');
+    if (most) print_end(page->phrases->most, (double)bounds.most * step, unit, page->language);
     putchar('\n');
 }
 
@@ -122,51 +140,92 @@ static void print_during(const struct phrases *phrases, const struct standard *s
     buffer_fini(&text);
 }
 
-static void print_measured(const struct phrases *phrases, const struct standard *standard,
-                           const char *language) {
-    if (standard->checks.count == 0) print_during(phrases, standard, language);
-    if (standard->checks.count > 0) {
-        printf("  - %s: %s\n", phrases->watched, phrases->several);
-    } else if (standard->statistic == STATISTIC_DURATION) {
-        print_bound(phrases, standard, language);
-        printf("  - %s: %s\n", phrases->watched, phrases->clock);
-    } else {
-        print_bound(phrases, standard, language);
-        printf("  - %s: %s (%s)\n", phrases->watched, standard->measure.id.text,
-               statistic_names[standard->statistic]);
-        printf("  - ");
-        printf(phrases->evidence, standard->least_coverage_millionths / 1e4);
-        putchar('\n');
+/// "Distance between employee and client (distance.client: LABELS)".
+static void print_measure(const struct page *page, const struct measure *measure,
+                          const struct name *labels, size_t label_count) {
+    const struct measure_catalogue *all = page->measures;
+    const struct measure *found =
+        measures_find(&all->measures, measure->id.text, strlen(measure->id.text));
+    const struct measure_text *text = found ? &all->texts[found - all->measures.items] : NULL;
+    if (text) printf("%s (", strcmp(page->language, "de") == 0 ? text->de : text->en);
+    printf("%s", measure->id.text);
+    for (size_t i = 0; i < label_count; i++)
+        printf("%s%s", i == 0 ? ": " : ", ", labels[i].text);
+    if (text) putchar(')');
+}
+
+static bool listed(const struct standard *standard, size_t before, const struct measure *measure) {
+    const struct measure *other;
+    for (size_t at = 0; at < before && (other = standard_next_measure(standard, &at)) != NULL;)
+        if (at <= before && other->key == measure->key) return true;
+    return false;
+}
+
+/// Of several checks: each measure once.
+static void print_measures(const struct page *page, const struct standard *standard) {
+    const struct measure *measure;
+    bool first = true;
+    for (size_t at = 0, before = 0; (measure = standard_next_measure(standard, &at)); before = at) {
+        if (listed(standard, before, measure)) continue;
+        printf("%s ", first ? ":" : ";");
+        print_measure(page, measure, NULL, 0);
+        first = false;
     }
+    if (first) printf(": %s", page->phrases->clock);
+    putchar('\n');
+}
+
+static void print_measured(const struct page *page, const struct standard *standard) {
+    const struct phrases *phrases = page->phrases;
+    if (standard->checks.count > 0) {
+        printf("  - %s: %s", phrases->watched, phrases->several);
+        print_measures(page, standard);
+        return;
+    }
+    print_during(phrases, standard, page->language);
+    print_bounds(page, phrases->bound, standard->bound, standard->step, standard->unit);
+    if (standard->statistic == STATISTIC_DURATION) {
+        printf("  - %s: %s\n", phrases->watched, phrases->clock);
+        return;
+    }
+    print_bounds(page, phrases->band, standard->band, standard->measure.resolution,
+                 standard->measure.unit);
+    printf("  - %s: ", phrases->watched);
+    print_measure(page, &standard->measure, standard->labels, standard->label_count);
+    printf(", %s", phrases->statistics[standard->statistic]);
+    if (standard->statistic == STATISTIC_QUANTILE) printf(" %u %%", standard->percent);
+    printf("\n  - ");
+    printf(phrases->evidence, standard->least_coverage_millionths / 1e4);
+    putchar('\n');
 }
 
 /// How the sentence reads for offerings that have figures of their own.
-static void print_variants(const char *language, const json_t *set, const json_t *item) {
+static void print_variants(const struct page *page, const json_t *item) {
     const json_t *variant, *offering;
     size_t i, k;
     json_array_foreach(json_object_get(item, "variants"), i, variant) {
         if (!json_object_get(variant, "text")) continue;
         json_array_foreach(json_object_get(variant, "offerings"), k, offering)
-            printf("  - %s: %s\n", statement(set, "offerings", offering, language),
-                   text_of(variant, language));
+            printf("  - %s: %s\n", statement(page->set, "offerings", offering, page->language),
+                   text_of(variant, page->language));
     }
 }
 
-static void print_standard(const struct phrases *phrases, const char *language, const json_t *set,
-                           const json_t *item, const struct standard *standard) {
-    printf("- %s\n", text_of(item, language));
-    print_variants(language, set, item);
+static void print_standard(const struct page *page, const json_t *item,
+                           const struct standard *standard) {
+    const struct phrases *phrases = page->phrases;
+    printf("- %s\n", text_of(item, page->language));
+    print_variants(page, item);
     printf("  - %s: %s\n", phrases->norm,
-           statement(set, "norms", json_object_get(item, "norm"), language));
+           statement(page->set, "norms", json_object_get(item, "norm"), page->language));
     printf("  - %s: %s\n", phrases->value,
-           statement(set, "values", json_object_get(item, "value"), language));
-    print_measured(phrases, standard, language);
+           statement(page->set, "values", json_object_get(item, "value"), page->language));
+    print_measured(page, standard);
     printf("  - %s: %s\n", phrases->attribution, phrases->attributions[standard->attribution]);
 }
 
 /// What is judged and has this status, by dimension.
-static void print_judged(const struct phrases *phrases, const char *language, const json_t *text,
-                         const struct standard_set *set, const char *title,
+static void print_judged(const struct page *page, const struct standard_set *set, const char *title,
                          enum standard_status status) {
     bool titled = false;
     for (int d = 0; d < DIMENSION_COUNT; d++) {
@@ -176,10 +235,10 @@ static void print_judged(const struct phrases *phrases, const char *language, co
             if ((int)standard->dimension != d || !standard->permitted || standard->status != status)
                 continue;
             if (!titled) printf("\n## %s\n", title);
-            if (!headed) printf("\n### %s\n\n", phrases->dimensions[d]);
+            if (!headed) printf("\n### %s\n\n", page->phrases->dimensions[d]);
             titled = headed = true;
-            print_standard(phrases, language, text,
-                           json_array_get(json_object_get(text, "standards"), i), standard);
+            print_standard(page, json_array_get(json_object_get(page->set, "standards"), i),
+                           standard);
         }
     }
 }
@@ -211,8 +270,9 @@ static void print_notice(const struct phrases *phrases, const struct notice *not
     printf("# ");
     printf(phrases->title, notice->branch);
     putchar('\n');
-    print_judged(phrases, notice->language, text, notice->set, phrases->judged, STATUS_ACTIVE);
-    print_judged(phrases, notice->language, text, notice->set, phrases->trial, STATUS_SHADOW);
+    struct page page = {phrases, notice->language, &notice->shown->catalogue.measures, text};
+    print_judged(&page, notice->set, phrases->judged, STATUS_ACTIVE);
+    print_judged(&page, notice->set, phrases->trial, STATUS_SHADOW);
     print_idle(phrases, notice->language, json_object_get(text, "standards"), notice->set);
     print_kept(phrases, notice->settings);
     printf("\n%s %s: ", phrases->origin, notice->day);
