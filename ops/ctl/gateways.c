@@ -114,7 +114,8 @@ static void put_birth(json_t *object, const struct stored *stored, const struct 
     json_object_set_new(object, "brings", measures);
 }
 
-static const char *const left_out[] = {"out_of_range", "future", "undeclared", "bad_fact"};
+static const char *const left_out[] = {"out_of_range", "future", "undeclared", "bad_fact",
+                                       "no_room"};
 
 static void put_figures(json_t *object, const struct stored *stored, const struct id *gateway) {
     const struct store_gateway *known = stored_gateway(stored, gateway);
@@ -201,8 +202,8 @@ static void series_troubles(const json_t *object, json_t *troubles) {
 }
 
 static json_t *troubles_of(const json_t *object) {
-    static const char *const counts[] = {"out_of_range", "future", "undeclared",
-                                         "bad_fact",     "dead",   "lost"};
+    static const char *const counts[] = {"out_of_range", "future", "undeclared", "bad_fact",
+                                         "no_room",      "dead",   "lost"};
     json_t *troubles = json_array();
     const json_t *report = json_object_get(object, "report");
     bool ended = is(object, "departed") || is(report, "ended");

@@ -27,6 +27,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_DEAF_FINAL] = "deaf-final",
     [PLANT_REBUILD_KEEPS] = "rebuild-keeps",
     [PLANT_HASTY_SEAL] = "hasty-seal",
+    [PLANT_FULL_IS_STUCK] = "full-is-stuck",
     [PLANT_SILENT_GAP] = "silent-gap",
 };
 

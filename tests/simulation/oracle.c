@@ -196,6 +196,9 @@ void oracle_after(struct simulation *s, const struct store_call *call, struct by
     }
     check_counts(s, call, model);
     if (model->appended > s->most_bytes) s->most_bytes = model->appended;
+    if (model->bytes > 2 * model->bytes_max)
+        wrong(s, "branch %zu: %llu bytes of minutes, over twice its bound", call->branch,
+              (unsigned long long)model->bytes);
     oracle_store_changed(s, call->branch);
 }
 
@@ -298,7 +301,7 @@ static void check_expected(struct simulation *s, size_t branch) {
         s->become->counts[branch] = model->cell_count;
         return;
     }
-    if (s->lossy) return;
+    if (s->lossy || model->counts.no_room) return;
     if (!model_cells_equal(s->expected->cells[branch], s->expected->counts[branch], model->cells,
                            model->cell_count))
         wrong(s, "branch %zu: the cells differ from those of the run without faults", branch);

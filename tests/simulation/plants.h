@@ -20,6 +20,7 @@ enum plant {
     PLANT_DEAF_FINAL,    // store: a decision about a final encounter is kept, not judged
     PLANT_REBUILD_KEEPS, // store: a rebuild leaves in the cells what it removes
     PLANT_HASTY_SEAL,    // store: a day is sealed although more of it may come
+    PLANT_FULL_IS_STUCK, // store: at twice its bytes nobody goes on, whatever would make room
     PLANT_SILENT_GAP,    // worker: lost numbers are counted, but no gap says which
     PLANT_COUNT
 };

@@ -410,11 +410,13 @@ bool stage_make(struct stage *stage, uint64_t seed) {
         &(struct run){.seed = number, .world = &stage->world, .become = &stage->expected});
     if (!calm.clean) printf("world of seed %" PRIu64 " without faults: %s\n", seed, calm.failure);
     stage->sound = calm.clean;
-    // Sometimes a branch has less room than it needs: who is ahead has to wait. Nobody goes on when
-    // twice its room is full, so that all it ever takes must fit into that.
+    // Sometimes a branch has less room than it needs: who is ahead has to wait. If all that it ever
+    // takes does not fit into twice its room, some may go on without its minutes.
     struct chance chance = chance_of(number, 4);
-    if (chance_permille(&chance, 200))
-        stage->world.policy.branch_bytes_max =
-            calm.most_bytes * chance_range(&chance, 65, 85) / 100;
+    if (chance_permille(&chance, 200)) {
+        uint64_t percent = chance_range(&chance, 65, 85);
+        if (chance_permille(&chance, 400)) percent = chance_range(&chance, 10, 50);
+        stage->world.policy.branch_bytes_max = calm.most_bytes * percent / 100;
+    }
     return stage->sound;
 }

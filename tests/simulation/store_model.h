@@ -106,7 +106,7 @@ struct model_clock {
 struct model_counts {
     uint64_t timeouts, withdrawn, dead, dead_dropped, lost, gaps, crashed;
     uint64_t too_late_observations, too_late_facts, orphan_facts, left_out[4];
-    uint64_t decisions;
+    uint64_t decisions, no_room;
 };
 
 struct model {

@@ -176,13 +176,44 @@ static bool unfit(const struct model *m, const struct fold_part *part) {
     return memcmp(part->behind, g->tag + 4, sizeof part->behind) != 0;
 }
 
+static bool full(const struct model *m, const struct argument *a) {
+    return m->bytes + a->bytes > 2 * m->bytes_max;
+}
+
+/// Of a counter with minutes the encounter that began first is passed: it will be final.
+static bool room_comes(const struct model *m) {
+    for (size_t i = 0; i < m->counter_count; i++) {
+        bool minutes = false;
+        for (size_t k = 0; k < m->chunk_count; k++)
+            minutes |= m->chunks[k].counter == i;
+        const struct model_encounter *first = NULL;
+        for (size_t k = 0; minutes && k < m->encounter_count; k++) {
+            const struct model_encounter *e = &m->encounters[k];
+            if (!model_alive(e) || !model_same_text(&e->counter, &m->counters[i].id)) continue;
+            int64_t later = first ? model_begin_of(e) - model_begin_of(first) : -1;
+            if (later < 0 || (later == 0 && strcmp(e->id.text, first->id.text) < 0)) first = e;
+        }
+        if (first && !first->has_wait) return true;
+    }
+    return false;
+}
+
+/// Nothing will make room unless its gateways go on: they do, without their minutes.
+static void leave_out(struct model *m, struct argument *a) {
+    for (size_t i = 0; i < a->piece_count; i++)
+        m->counts.no_room += a->pieces[i].observations;
+    a->piece_count = 0;
+    a->gap_count += a->part_count;
+}
+
 static bool ahead(const struct model *m, const struct argument *a, const struct fold_part *part) {
     int64_t least = NEVER;
     for (size_t i = 0; i < m->gateway_count; i++)
         if (memchr(m->gateways[i].serves, '1', m->counter_count) &&
             model_holds_back(m, &m->gateways[i]) && m->gateways[i].watermark < least)
             least = m->gateways[i].watermark;
-    return m->bytes + a->bytes > 2 * m->bytes_max || m->gateways[part->place].watermark > least;
+    bool waits = m->plant == PLANT_FULL_IS_STUCK || room_comes(m);
+    return (full(m, a) && waits) || m->gateways[part->place].watermark > least;
 }
 
 static void put_parts(const struct model *m, const struct argument *a, enum status status,
@@ -391,6 +422,7 @@ const char *model_ingest(struct model *m, struct reader *in, int64_t now, struct
         put_parts(m, a, LATER, late, now, out);
         return NULL;
     }
+    if (a->bytes > 0 && full(m, a)) leave_out(m, a);
     move_positions(m, a);
     for (size_t i = 0; i < a->fact_count; i++)
         apply_fact(m, &a->facts[i], now, late);

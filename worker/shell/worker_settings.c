@@ -84,7 +84,9 @@ const struct setting worker_settings[] = {
                 "workers."),
     SETTING_U64(struct worker_settings, branch_bytes_max, 64 << 20, 1 << 20, 1 << 30,
                 "Bytes of minute logs a branch may have in Redis: at this bound gateways that are "
-                "ahead in event time have to wait. The same for all workers."),
+                "ahead in event time have to wait; at twice as many, if nothing else makes room, "
+                "the slowest goes on without its readings, which are counted as no_room. The same "
+                "for all workers."),
     SETTING_U64(struct worker_settings, dead_max, 1000, 1, 100000,
                 "Dead letters kept a branch; more are only counted. The same for all workers."),
     SETTING_CHOICE(struct worker_settings, log_level, LOG_LEVEL_INFO, log_levels,

@@ -256,16 +256,61 @@ local function unfit(f)
   return fits and 0 or 1
 end
 
--- Over the branch's bytes only its slowest gateway may go on; at twice as many, none.
-local function ahead_of_slowest(b, bytes)
-  local least = NEVER
-  for i = 1, b.r.gateway_count do
-    local g = b.gateways[i]
-    local watches = #b.r.serves[i] > 0 -- the office promises nothing
-    if watches and holds_back(b, g) and g.watermark < least then least = g.watermark end
+-- Over the branch's bytes only its slowest gateway may go on: what it promises makes room. At twice
+-- as many it waits as well, as long as minutes will go without it. Else nothing would ever go, and it
+-- goes on without its own: they are counted, and a gap says of what time they were.
+local must_wait -- nil: nobody must; else who
+do
+  local function slowest_watermark(b)
+    local least = NEVER
+    for i = 1, b.r.gateway_count do
+      local g = b.gateways[i]
+      local watches = #b.r.serves[i] > 0 -- the office promises nothing
+      if watches and holds_back(b, g) and g.watermark < least then least = g.watermark end
+    end
+    return least
   end
-  local full = b.bytes + bytes > 2 * b.r.bytes_max
-  return function(f) return (full or f[GATEWAY].watermark > least) and 2 or 0 end
+
+  -- What holds a counter's minutes is being judged, or they only need to be swept.
+  local function room_comes(b)
+    for place, c in ipairs(b.counters) do
+      if c.minute_first < NEVER then
+        if c.mark >= (c.minute_first + 1) * MINUTE then return true end
+        local name = b.r.counters[place]
+        local first = redis.call('ZRANGE', b.prefix .. 'open:' .. name, '0', '0')[1]
+        if first and not redis.call('ZSCORE', b.prefix .. 'wait:' .. name, first) then return true end
+      end
+    end
+    return false
+  end
+
+  local REASON, TIME = 'no-room', 1 -- kind of gap
+
+  local function leave_out(b, fold, f)
+    local observations, from, to = 0, NEVER, 0
+    for _, c in ipairs(f.chunks) do
+      observations, from, to = observations + c.observations, math.min(from, c.from), math.max(to, c.to)
+    end
+    count(b, 'no_room', observations)
+    f.chunks = {}
+    f.more = f.more or { facts = {}, gaps = {}, dead = {}, notes = {}, decisions = {} }
+    for _, g in ipairs(fold) do
+      local name = b.r.gateways[g[PLACE] + 1]
+      count(b, name .. ':no_room', observations) -- of several slowest ones each may have had them
+      table.insert(f.more.gaps, struct.pack('<BI8I8I8Bc0Bc0Bc0', TIME, b.now, from, to, #name, name,
+                                            0, '', #REASON, REASON))
+    end
+  end
+
+  function must_wait(b, fold, f)
+    if f.bytes == 0 or b.bytes + f.bytes <= b.r.bytes_max then return nil end
+    local full, least = b.bytes + f.bytes > 2 * b.r.bytes_max, slowest_watermark(b)
+    local all = full and room_comes(b)
+    local function ahead(g) return (all or g[GATEWAY].watermark > least) and 2 or 0 end
+    if any(fold, ahead) then return ahead end
+    if full then leave_out(b, fold, f) end
+    return nil
+  end
 end
 
 local TIMES = { 'issued', 'called', 'started', 'ended' }
@@ -499,10 +544,8 @@ local function ingest(keys, args)
   fold, at = read_gateways(b, text, at)
   local f = read_rest(b, text, at, fold)
   if any(fold, unfit) then return head(b, UNFIT) .. NOTHING_LATE .. positions(b, fold, unfit) end
-  if f.bytes > 0 and b.bytes + f.bytes > b.r.bytes_max then
-    local ahead = ahead_of_slowest(b, f.bytes)
-    if any(fold, ahead) then return head(b, LATER) .. NOTHING_LATE .. positions(b, fold, ahead) end
-  end
+  local ahead = must_wait(b, fold, f)
+  if ahead then return head(b, LATER) .. NOTHING_LATE .. positions(b, fold, ahead) end
   move_positions(b, fold)
   local late = apply_rest(b, f)
 

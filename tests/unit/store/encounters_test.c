@@ -266,8 +266,56 @@ Test(encounters, over_its_bytes_only_the_slowest_gateway_of_a_branch_goes_on) {
     cr_assert(eq(str, before, after));
     struct stage_batch slow = {.gateway = FLOOR, .chunk = "678", .chunk_ms = NOON_MS};
     cr_assert(eq(int, stage_ingest(&stage, slow).head.status, STORE_OK));
-    slow.chunk = "90"; // more than twice the bound
+}
+
+/// Twice the bound is full of what an open encounter holds; floor is the slowest.
+static void fill_up(void) {
+    stage.policy.branch_bytes_max = 4;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, 0);
+    stage_ingest(&stage, (struct stage_batch){.gateway = FLOOR, .watermark_ms = NOON_MS});
+    stage_ingest(&stage, (struct stage_batch){.watermark_ms = NOON_MS + 1});
+    see(FLOOR, "12345678", NOON_MS);
+}
+
+// Only what the slowest gateway promises makes room: if it waited, nothing would ever go on.
+Test(encounters, at_twice_its_bytes_the_slowest_gateway_goes_on_without_its_minutes) {
+    fill_up();
+    struct stage_batch slow = {
+        .gateway = FLOOR, .chunk = "9", .chunk_ms = NOON_MS, .watermark_ms = NOON_MS + HOUR_MS};
+    struct ingest_reply reply = stage_ingest(&stage, slow);
+    cr_assert(eq(int, reply.head.status, STORE_OK));
+    cr_assert(eq(u64, reply.positions[0].position.number, stage.numbers[FLOOR]));
+    cr_assert(eq(i64, stage_count(&stage, "no_room"), 1));
+    cr_assert(eq(i64, stage_count(&stage, "gaps"), 1));
+    const redisReply *gap = stage_command(&stage, "LINDEX t:{musterstadt}:gaps 0");
+    struct reader reader = reader_of((struct bytes){(const uint8_t *)gap->str, gap->len});
+    cr_assert(eq(u8, reader_u8(&reader), GAP_TIME));
+    reader_u64(&reader); // the store's time
+    cr_assert(eq(u64, reader_u64(&reader), NOON_MS));
+    cr_assert(eq(u64, reader_u64(&reader), NOON_MS + MINUTE_MS));
+    cr_assert(bytes_equal(reader_short(&reader), bytes_of_text("floor")));
+    cr_assert(bytes_equal(reader_short(&reader), bytes_of_text("")));
+    cr_assert(bytes_equal(reader_short(&reader), bytes_of_text("no-room")));
+    // The fast one still waits.
+    struct stage_batch fast = {.chunk = "9", .chunk_ms = NOON_MS, .watermark_ms = NOON_MS + 2};
+    stage_ingest(&stage, (struct stage_batch){.watermark_ms = NOON_MS + 2 * HOUR_MS});
+    cr_assert(eq(int, stage_ingest(&stage, fast).head.status, STORE_LATER));
+}
+
+// Nothing is given up for want of room that comes by itself.
+Test(encounters, at_twice_its_bytes_all_wait_for_what_is_being_judged) {
+    struct taken taken;
+    fill_up();
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    stage_watermark(&stage, NOON_MS + HOUR_MS);
+    struct stage_batch slow = {.gateway = FLOOR, .chunk = "9", .chunk_ms = NOON_MS + HOUR_MS};
     cr_assert(eq(int, stage_ingest(&stage, slow).head.status, STORE_LATER));
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(eq(int, stage_ingest(&stage, slow).head.status, STORE_LATER));
+    cr_assert(stage_settle(&stage, &taken, 1, MET).final);
+    cr_assert(eq(int, stage_ingest(&stage, slow).head.status, STORE_OK));
+    cr_assert(eq(i64, stage_count(&stage, "no_room"), 0));
 }
 
 Test(encounters, a_fact_without_counter_or_time_about_an_unknown_one_is_an_orphan) {
