@@ -26,8 +26,7 @@ struct gateway {
     struct tag tag; // of the newest batch
     uint64_t epoch, applied;
     char as[KEY_NAME_SIZE];
-    bool asked;  // the store has said where it stands
-    bool queued; // among those that this turn fills up
+    bool asked; // the store has said where it stands
     bool done;
 };
 
@@ -37,8 +36,6 @@ struct load {
     struct bus *bus;
     size_t count, all, asked, done; // all: those of other processes, too
     struct gateway *gateways;
-    size_t queue_count;
-    struct gateway **queue;
     struct buffer frame;
     bool going;
     size_t tag_count; // left of tags
@@ -194,12 +191,6 @@ static void announce(struct gateway *g) {
                 .kind = SESSION_INPUT_SPOOL, .first = g->log.memory.first, .last = spooled(g)});
 }
 
-static void queue(struct gateway *g) {
-    if (g->queued) return;
-    g->queued = true;
-    g->load->queue[g->load->queue_count++] = g;
-}
-
 /// As much as may be unanswered: what waits longer than that only waits for itself. On disk a
 /// commit costs as much as a hundred batches, so that as many as a gateway's commit_batches are
 /// read ahead.
@@ -255,7 +246,11 @@ static void on_answer(struct gateway *g, const struct message *message) {
         g->asked = true;
         g->load->asked++;
     }
-    queue(g);
+}
+
+static void go_on(struct gateway *g) {
+    if (g->load->going && !g->load->bench->settings.rate) fill(g);
+    check_done(g);
 }
 
 static void on_message(void *context, struct bus_peer peer, const char *user, struct bytes frame) {
@@ -272,6 +267,7 @@ static void on_message(void *context, struct bus_peer peer, const char *user, st
         }
         on_answer(g, &message);
     }
+    go_on(g);
 }
 
 static void on_connected(void *context) {
@@ -288,7 +284,7 @@ static void begin(struct load *load) {
     load->going = true;
     load->result.started_ns = bench_ready();
     for (size_t i = 0; i < load->count; i++)
-        queue(&load->gateways[i]);
+        go_on(&load->gateways[i]);
 }
 
 static void on_turn(void *context) {
@@ -300,13 +296,6 @@ static void on_turn(void *context) {
         pace(load);
         deadline_ms = now_ms + 1;
     }
-    for (size_t i = 0; i < load->queue_count; i++) {
-        struct gateway *g = load->queue[i];
-        g->queued = false;
-        if (load->going && !paced) fill(g);
-        check_done(g);
-    }
-    load->queue_count = 0;
     loop_timer_set(load->loop, deadline_ms);
 }
 
@@ -391,8 +380,7 @@ static enum err load_init(struct load *load, struct problem *problem) {
     for (size_t i = 0; i < branches->count; i++)
         load->count += branches->items[i].gateway_count;
     load->gateways = calloc(load->count, sizeof load->gateways[0]);
-    load->queue = calloc(load->count, sizeof(struct gateway *));
-    if (!load->gateways || !load->queue) return problem_set(problem, ERR_NOMEM, "out of memory");
+    if (!load->gateways) return problem_set(problem, ERR_NOMEM, "out of memory");
     enum err err = loop_new(&load->loop);
     if (!err) err = bus_new(load->loop, &load->bus);
     if (!err) bus_expect(load->bus, load->count);
@@ -421,7 +409,6 @@ static void load_fini(struct load *load) {
     loop_free(load->loop);
     buffer_fini(&load->frame);
     free(load->gateways);
-    free(load->queue);
 }
 
 static int run(const struct bench *bench) {
