@@ -145,7 +145,7 @@ static void job_finish(struct dispatch *dispatch, struct job *job,
         return;
     }
     bool ask = job->what == JOB_ASK;
-    if (!ask) window_pace(dispatch, dispatch->now_ms - job->came_ms);
+    if (!ask) turns_waited(dispatch, dispatch->now_ms - job->came_ms);
     window_drop(dispatch, job);
     if (ask) {
         ask_finished(dispatch, lane);
@@ -184,9 +184,11 @@ void assignment_done(struct dispatch *dispatch, const struct dispatch_input *in)
     if (!branch) return;
     if (lane) settle_heard(dispatch, branch, in->due_ms);
     if (answer) {
+        bool goes_on = in->status == ANSWER_APPLIED || in->status == ANSWER_DEAD;
         dispatch->counters.answers++;
         act(dispatch, (struct dispatch_action){.kind = ACTION_ANSWER,
                                                .gateway = lane_number(dispatch, lane),
-                                               .session = lane->session});
+                                               .session = lane->session,
+                                               .window = turns_window(dispatch, lane, goes_on)});
     }
 }

@@ -83,8 +83,10 @@ struct dispatch *dispatch_new(const struct dispatch_limits *limits, uint32_t bra
     // Two asks a gateway (one handed out, one queued), and one slot for what is just coming in.
     dispatch->slot_count = limits->batches + 2 * gateway_count + 1;
     dispatch->job_count = dispatch->slot_count + branch_count;
-    // In one step a job is freed at most once and handed out at most once, a worker lost once.
-    dispatch->action_limit = 2 * (size_t)dispatch->job_count + 2 * (size_t)limits->workers + 8;
+    // In one step a job is freed at most once and handed out at most once, a worker lost once, a
+    // gateway told to send once.
+    dispatch->action_limit =
+        2 * (size_t)dispatch->job_count + 2 * (size_t)limits->workers + gateway_count + 8;
     dispatch->jobs = calloc(dispatch->job_count, sizeof *dispatch->jobs);
     dispatch->lanes = calloc(gateway_count ? gateway_count : 1, sizeof *dispatch->lanes);
     dispatch->branches = calloc(branch_count ? branch_count : 1, sizeof *dispatch->branches);
@@ -98,13 +100,13 @@ struct dispatch *dispatch_new(const struct dispatch_limits *limits, uint32_t bra
     }
     dispatch->now_ms = now_ms;
     dispatch->assignments = limits->first_assignment;
-    window_pace_begin(dispatch, now_ms);
     dispatch->trial.death_ms = UINT64_MAX;
     list_init(&dispatch->active);
     list_init(&dispatch->takers);
     list_init(&dispatch->suspects);
     list_init(&dispatch->age);
     lanes_init(dispatch, gateway_branch);
+    turns_begin(dispatch, now_ms);
     branches_init(dispatch);
     workers_init(dispatch);
     return dispatch;
@@ -182,15 +184,14 @@ void dispatch_step(struct dispatch *dispatch, const struct dispatch_input *in,
     deadlines_pass(dispatch);
     suspects_serve(dispatch);
     fairness_serve(dispatch);
+    turns_pass(dispatch);
     *out = (struct dispatch_actions){.items = dispatch->actions, .count = dispatch->action_count};
 }
 
-uint32_t dispatch_window(const struct dispatch *dispatch) {
-    return dispatch->pace.window;
-}
-
 uint64_t dispatch_deadline_ms(const struct dispatch *dispatch) {
-    return deadlines_next_ms(dispatch->deadlines);
+    uint64_t next_ms = deadlines_next_ms(dispatch->deadlines);
+    uint64_t turns_ms = turns_deadline_ms(dispatch);
+    return turns_ms < next_ms ? turns_ms : next_ms;
 }
 
 struct dispatch_worker_view dispatch_worker(const struct dispatch *dispatch, uint32_t number) {
@@ -209,6 +210,7 @@ struct dispatch_gateway_view dispatch_gateway(const struct dispatch *dispatch, u
     const struct lane *lane = &dispatch->lanes[number];
     return (struct dispatch_gateway_view){
         .session = lane->session,
+        .window = lane->window,
         .queued = lane->held - lane->assigned,
         .assigned = lane->assigned,
         .repeated = lane->repeated,

@@ -20,8 +20,8 @@ struct dispatch_limits {
     uint32_t batches;           // held at once, all gateways together
     uint64_t bytes;             // of bodies held at once
     uint32_t window;            // batches of one gateway that may be unanswered, at most
-    uint32_t window_least;      // it is never narrower; 0 is as 1
-    uint32_t queue_ms;          // the window is narrowed while batches wait longer; 0: never
+    uint32_t window_least;      // whoever sends fewer at a time never waits; 0 is as 1
+    uint32_t queue_ms;          // gateways take turns while batches wait longer; 0: never
     uint32_t quantum;           // bytes a branch may hand out before the next has its turn
     uint64_t worker_silence_ms; // without a word for so long: dead
     uint64_t job_ms;            // a worker that holds one job for so long has lost it
@@ -60,7 +60,8 @@ struct dispatch_input {
 
 enum dispatch_action_kind {
     ACTION_JOB,         // worker, job, what, branch; gateway, session and slot unless a settle job
-    ACTION_ANSWER,      // gateway, session: pass on the answer that came with INPUT_DONE
+    ACTION_ANSWER,      // gateway, session, window: pass on the answer that came with INPUT_DONE
+    ACTION_WINDOW,      // gateway, session, window: answer once more, as it stands
     ACTION_LATER,       // gateway, session, reason: not now, send again
     ACTION_FREE,        // slot
     ACTION_DRAIN,       // worker: tell it to finish and leave
@@ -83,7 +84,7 @@ struct dispatch_action {
     enum dispatch_action_kind kind;
     enum dispatch_reason reason;
     enum job_kind what;
-    uint32_t branch, gateway, worker, slot, jobs;
+    uint32_t branch, gateway, worker, slot, jobs, window;
     uint64_t session, job;
 };
 
@@ -123,10 +124,6 @@ uint32_t dispatch_slots(const struct dispatch *dispatch);
 void dispatch_step(struct dispatch *dispatch, const struct dispatch_input *in,
                    struct dispatch_actions *out);
 
-/// The window to grant with every answer: limits.window, or less while batches wait too long. What
-/// was sent in a wider one is still taken.
-uint32_t dispatch_window(const struct dispatch *dispatch);
-
 /// When the shell must next feed INPUT_TICK; UINT64_MAX: not before another input.
 uint64_t dispatch_deadline_ms(const struct dispatch *dispatch);
 
@@ -138,6 +135,7 @@ struct dispatch_worker_view {
 };
 struct dispatch_gateway_view {
     uint64_t session;
+    uint32_t window; // as told last
     uint32_t queued, assigned;
     uint64_t repeated;        // batches that had come before
     uint64_t suspect_through; // numbers up to this one go alone; 0: none

@@ -45,6 +45,9 @@ struct lane {
     uint64_t session, life; // life: counted up whenever older messages lose their meaning
     uint64_t later_number;  // first batch refused in this session; 0: none
     uint32_t unanswered;    // batches of this life
+    struct link in_turns;   // waits for its turn to send
+    uint32_t window;        // as told last, but for the rest of a turn
+    uint32_t sent;          // batches that came since all were answered
     uint32_t held, assigned;
     struct position top; // highest that came, of its epoch
     uint64_t repeated;   // batches that had come before: after a lost answer, or by a bad gateway
@@ -92,11 +95,17 @@ struct dispatch {
         bool running;
         uint64_t death_ms; // begin of the last cluster of deaths; UINT64_MAX: none yet
     } trial;
-    struct {
-        uint32_t window;     // as granted
-        uint64_t since_ms;   // begin of the period that is looked at
-        uint64_t longest_ms; // that a batch waited in it
-    } pace;
+    struct turns {
+        struct link waiting; // gateways, the first is next
+        uint32_t waiting_count;
+        uint32_t rate_permille;   // that may come in for what is done; by the last period
+        bool spare;               // nobody waited half as long as they may
+        uint64_t since_ms;        // begin of the period that is looked at
+        uint64_t done, waited_ms; // batches in it, and for how long all together
+        uint64_t room_permille;   // batches, for those that wait
+        uint64_t idle_ms;         // when some were told to send because there was nothing else
+        uint32_t idle_turns;      // how many of them the next time, if nothing comes until then
+    } turns;
     uint64_t now_ms, assignments;
     uint32_t ready; // workers
     uint64_t bytes;
@@ -117,9 +126,16 @@ uint32_t job_number(const struct dispatch *dispatch, const struct job *job); // 
 void window_batch(struct dispatch *dispatch, const struct dispatch_input *in);
 void window_ask(struct dispatch *dispatch, const struct dispatch_input *in);
 void window_connected(struct dispatch *dispatch, struct lane *lane);
-void window_drop(struct dispatch *dispatch, struct job *job);    // forget it; frees its slot
-void window_pace_begin(struct dispatch *dispatch, uint64_t now_ms);
-void window_pace(struct dispatch *dispatch, uint64_t waited_ms); // a batch was answered after that
+void window_drop(struct dispatch *dispatch, struct job *job); // forget it; frees its slot
+
+// turns.c: who may send how much
+void turns_begin(struct dispatch *dispatch, uint64_t now_ms);     // after the lanes
+void turns_reset(struct dispatch *dispatch, struct lane *lane);   // its gateway begins anew
+void turns_waited(struct dispatch *dispatch, uint64_t waited_ms); // a batch was done after that
+/// The window to tell with an answer. goes_on: the gateway goes on in its session.
+uint32_t turns_window(struct dispatch *dispatch, struct lane *lane, bool goes_on);
+void turns_pass(struct dispatch *dispatch); // after the answer: whose turn it is now
+uint64_t turns_deadline_ms(const struct dispatch *dispatch);
 
 // fairness.c: whose turn it is
 void fairness_wake(struct dispatch *dispatch, struct branch *branch); // it may have work

@@ -4,40 +4,6 @@
 
 #include <assert.h>
 
-static uint32_t narrowest(const struct dispatch *dispatch) {
-    const struct dispatch_limits *limits = &dispatch->limits;
-    if (limits->queue_ms == 0 || limits->window_least > limits->window) return limits->window;
-    return limits->window_least ? limits->window_least : 1;
-}
-
-/// Narrow, because after a restart all gateways have much to send at once.
-void window_pace_begin(struct dispatch *dispatch, uint64_t now_ms) {
-    dispatch->pace.window = narrowest(dispatch);
-    dispatch->pace.since_ms = now_ms;
-}
-
-/// The longer the queue, the longer everybody waits, and no work is done faster for it. So once in
-/// queue_ms the window is cut by as much as the queue is too long (at most halved), or widened by
-/// an eighth while it is less than half as long.
-void window_pace(struct dispatch *dispatch, uint64_t waited_ms) {
-    const uint32_t most = dispatch->limits.window, queue_ms = dispatch->limits.queue_ms;
-    const uint32_t least = narrowest(dispatch);
-    uint32_t window = dispatch->pace.window;
-    if (waited_ms > dispatch->pace.longest_ms) dispatch->pace.longest_ms = waited_ms;
-    if (queue_ms == 0 || dispatch->now_ms - dispatch->pace.since_ms < queue_ms) return;
-    const uint64_t longest_ms = dispatch->pace.longest_ms;
-    if (longest_ms >= 2 * (uint64_t)queue_ms)
-        window /= 2;
-    else if (longest_ms > queue_ms)
-        window = (uint32_t)(window * (uint64_t)queue_ms / longest_ms);
-    else if (2 * longest_ms < queue_ms)
-        window += window / 8 + 1;
-    if (window < least) window = least;
-    dispatch->pace.window = window < most ? window : most;
-    dispatch->pace.since_ms = dispatch->now_ms;
-    dispatch->pace.longest_ms = 0;
-}
-
 void window_drop(struct dispatch *dispatch, struct job *job) {
     struct lane *lane = job->lane;
     assert(!job->worker);
@@ -80,6 +46,7 @@ static void life_begin(struct dispatch *dispatch, struct lane *lane, uint64_t se
     lane->session = session;
     lane->unanswered = 0;
     lane->later_number = 0;
+    turns_reset(dispatch, lane);
     lane_place(dispatch, lane);
 }
 
@@ -174,6 +141,7 @@ void window_batch(struct dispatch *dispatch, const struct dispatch_input *in) {
     list_append(&dispatch->age, &job->in_age);
     lane->held++;
     lane->unanswered++;
+    lane->sent++;
     lane->branch->queued++;
     lane->branch->bytes += in->bytes;
     dispatch->batches++;

@@ -25,10 +25,10 @@ const struct setting broker_settings[] = {
     SETTING_U64(struct broker_settings, window, 64, 1, WINDOW_MAX,
                 "Batches of one gateway that may be unanswered, at most: lower needs less memory, "
                 "higher fills long lines and folds more batches into one call of Redis."),
-    SETTING_U64(struct broker_settings, queue_ms, 15, 0, 60000,
-                "Milliseconds that a batch should wait here at most: while more come than can be "
-                "done, gateways get a narrower window; lower answers sooner, higher folds more. "
-                "0: the whole window always."),
+    SETTING_U64(struct broker_settings, queue_ms, 6, 0, 60000,
+                "Milliseconds that batches should wait here in the mean: while more come than can "
+                "be done, gateways take turns; lower answers sooner, higher folds more. 0: each "
+                "may always send its whole window."),
     SETTING_U64(struct broker_settings, batches_max, 16384, 1, DISPATCH_JOBS_MAX,
                 "Batches held at once, of all gateways. A branch gets no more of it than is still "
                 "free, so that there is always room for another."),

@@ -67,10 +67,20 @@ static void pass_answer(struct broker *broker, const struct dispatch_action *act
     answer.type = MESSAGE_ANSWER;
     answer.session = action->session;
     answer.position = gateway->position;
-    answer.window = dispatch_window(broker->dispatch);
+    answer.window = action->window;
     answer.as = answer.jobs = (struct bytes){0};
     answer.job_count = 0;
     if (answer.status == ANSWER_REFUSED) tell_refused(broker, gateway);
+    send_answer(broker, action->gateway, &answer);
+}
+
+/// It was answered in this session, so that its position is known.
+static void tell_window(struct broker *broker, const struct dispatch_action *action) {
+    const struct message answer = {.type = MESSAGE_ANSWER,
+                                   .session = action->session,
+                                   .position = broker->peers.gateways[action->gateway].position,
+                                   .status = ANSWER_APPLIED,
+                                   .window = action->window};
     send_answer(broker, action->gateway, &answer);
 }
 
@@ -80,7 +90,6 @@ static void answer_later(struct broker *broker, const struct dispatch_action *ac
         .session = action->session,
         .position = broker->peers.gateways[action->gateway].position,
         .status = ANSWER_LATER,
-        .window = dispatch_window(broker->dispatch),
         .wait_ms = (uint32_t)broker->settings->later_ms,
         .reason =
             bytes_of_text(action->reason == REASON_WINDOW ? "more batches than the window allows"
@@ -117,6 +126,9 @@ static void carry_out(struct broker *broker, const struct dispatch_action *actio
         break;
     case ACTION_ANSWER:
         pass_answer(broker, action);
+        break;
+    case ACTION_WINDOW:
+        tell_window(broker, action);
         break;
     case ACTION_LATER:
         answer_later(broker, action);
@@ -242,7 +254,7 @@ static enum err bind_all(struct broker *broker, struct problem *problem) {
     return err;
 }
 
-enum { WINDOW_LEAST = 8 }; // narrower, folding would lose more than waiting gains
+enum { WINDOW_LEAST = 8 }; // so much at a time waits for no turn
 
 static bool dispatch_start(struct broker *broker) {
     const struct broker_settings *settings = broker->settings;

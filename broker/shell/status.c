@@ -84,7 +84,7 @@ static json_t *gateway_json(const struct broker *broker, uint32_t number, uint64
     put_number(map, "epoch", gateway->position.epoch);
     put_number(map, "position", gateway->position.number);
     json_object_set_new(map, "rewind", rewind_json(&gateway->rewind));
-    put_number(map, "window", dispatch_window(broker->dispatch));
+    put_number(map, "window", view.window);
     put_number(map, "queued", view.queued);
     put_number(map, "assigned", view.assigned);
     put_number(map, "outstanding", view.queued + view.assigned);

@@ -87,7 +87,7 @@ static void answer(struct simulation *s, struct broker *broker,
         *last = message.position;
     message.type = MESSAGE_ANSWER;
     message.session = action->session;
-    message.window = dispatch_window(broker->dispatch);
+    message.window = action->window;
     message.jobs = (struct bytes){0};
     message.job_count = 0;
     trace(s, "broker: answer %s %llu:%llu to gateway %u session %llu",
@@ -97,12 +97,23 @@ static void answer(struct simulation *s, struct broker *broker,
     gather(&broker->gateways[action->gateway], &message);
 }
 
+static void tell_window(struct simulation *s, struct broker *broker,
+                        const struct dispatch_action *action) {
+    const struct message message = {.type = MESSAGE_ANSWER,
+                                    .session = action->session,
+                                    .position = broker->last_position[action->gateway],
+                                    .status = ANSWER_APPLIED,
+                                    .window = action->window};
+    trace(s, "broker: turn of gateway %u session %llu", action->gateway,
+          (unsigned long long)action->session);
+    gather(&broker->gateways[action->gateway], &message);
+}
+
 static void answer_later(struct broker *broker, const struct dispatch_action *action) {
     const struct message message = {.type = MESSAGE_ANSWER,
                                     .session = action->session,
                                     .position = broker->last_position[action->gateway],
                                     .status = ANSWER_LATER,
-                                    .window = dispatch_window(broker->dispatch),
                                     .wait_ms = LATER_MS};
     gather(&broker->gateways[action->gateway], &message);
 }
@@ -139,6 +150,9 @@ static void input(struct simulation *s, struct broker *broker, struct dispatch_i
             break;
         case ACTION_ANSWER:
             answer(s, broker, action);
+            break;
+        case ACTION_WINDOW:
+            tell_window(s, broker, action);
             break;
         case ACTION_LATER:
             answer_later(broker, action);

@@ -65,30 +65,89 @@ Test(dispatch, a_gateway_over_its_window_is_told_once) {
     drive_free(&d);
 }
 
-/// A batch that waits for so long until it is done.
-static void wait_and_done(struct drive *d, uint64_t number, uint64_t wait_ms) {
-    feed_batch(d, 0, 1, number);
-    struct dispatch_action job = action(d, ACTION_JOB, 0);
+/// Batches that wait for so long until they are done, one answer for all; the window it tells.
+static uint32_t answered(struct drive *d, uint32_t gateway, uint64_t first, uint64_t last,
+                         uint64_t wait_ms) {
+    uint64_t jobs[8];
+    size_t count = 0;
+    for (uint64_t number = first; number <= last; number++) {
+        feed_batch(d, gateway, 1, number);
+        jobs[count++] = action(d, ACTION_JOB, 0).job;
+    }
     d->now_ms += wait_ms;
-    feed_done(d, job.worker, job.job, number, -1);
+    feed(d, (struct dispatch_input){.kind = INPUT_DONE,
+                                    .jobs = {(const uint8_t *)jobs, count * sizeof *jobs},
+                                    .position = {1, last, tag_of(last)},
+                                    .due_ms = -1});
+    return action(d, ACTION_ANSWER, 0).window;
 }
 
-// A longer queue makes everybody wait and gets no more done; an idle gateway may fill a long line.
-Test(dispatch, the_window_narrows_while_batches_wait_too_long_and_widens_again) {
+static struct drive drive_with_turns(void) {
     struct dispatch_limits limits = drive_limits;
     limits.window_least = 2;
     limits.queue_ms = 20;
     struct drive d = drive_new(limits);
-    feed_ready(&d, 0, 4, true);
-    cr_assert(eq(u32, dispatch_window(d.dispatch), 2));
-    for (uint64_t n = 1; n <= 300; n++)
-        wait_and_done(&d, n, 1);
-    cr_assert(eq(u32, dispatch_window(d.dispatch), limits.window));
-    wait_and_done(&d, 301, 40);
-    cr_assert(eq(u32, dispatch_window(d.dispatch), limits.window / 2));
-    for (uint64_t n = 302; n <= 305; n++)
-        wait_and_done(&d, n, 30);
-    cr_assert(eq(u32, dispatch_window(d.dispatch), 2));
+    worker_settled(&d, 0, 64);
+    return d;
+}
+
+// All have much to send after a restart; an idle system lets each fill a long line.
+Test(dispatch, windows_are_narrow_at_first_and_widen_while_nobody_waits_long) {
+    struct drive d = drive_with_turns();
+    cr_assert(eq(u32, answered(&d, 0, 1, 1, 1), 2));
+    for (uint64_t n = 2; n <= 300; n++)
+        answered(&d, 0, n, n, 1);
+    cr_assert(eq(u32, dispatch_gateway(d.dispatch, 0).window, drive_limits.window));
+    drive_free(&d);
+}
+
+// A longer queue makes everybody wait and gets no more done: those with much to send take turns.
+Test(dispatch, while_batches_wait_too_long_gateways_take_turns) {
+    struct drive d = drive_with_turns();
+    feed_batch(&d, 1, 1, 1); // of another gateway, that has little to send
+    uint64_t other = action(&d, ACTION_JOB, 0).job;
+    cr_assert(eq(u32, answered(&d, 0, 1, 2, 50), 0));
+    cr_assert(eq(sz, action_count(&d, ACTION_WINDOW), 0)); // as much must be done first
+    cr_assert(eq(u32, answered(&d, 2, 1, 2, 50), 0));
+    d.now_ms += 50;
+    feed_done(&d, 0, other, 1, -1);
+    cr_assert(eq(u32, action(&d, ACTION_ANSWER, 0).window, 2));
+    struct dispatch_action turn = action(&d, ACTION_WINDOW, 0); // nothing is left to be done
+    cr_assert(eq(u32, turn.gateway, 0));
+    cr_assert(eq(u64, turn.session, 1));
+    cr_assert(eq(u32, turn.window, drive_limits.window));
+    cr_assert(eq(sz, action_count(&d, ACTION_WINDOW), 1));
+    cr_assert(eq(u32, dispatch_gateway(d.dispatch, 2).window, 0));
+    drive_free(&d);
+}
+
+// The one whose turn it is may have nothing left: then it is the next one's, soon.
+Test(dispatch, a_turn_that_is_not_taken_stops_nobody) {
+    struct drive d = drive_with_turns();
+    feed_batch(&d, 1, 1, 1);
+    uint64_t other = action(&d, ACTION_JOB, 0).job;
+    answered(&d, 0, 1, 2, 50);
+    answered(&d, 2, 1, 2, 50);
+    feed_done(&d, 0, other, 1, -1);
+    cr_assert(eq(u32, action(&d, ACTION_WINDOW, 0).gateway, 0));
+    uint64_t next_ms = dispatch_deadline_ms(d.dispatch);
+    cr_assert(next_ms <= d.now_ms + 20);
+    feed_tick(&d, next_ms);
+    cr_assert(eq(u32, action(&d, ACTION_WINDOW, 0).gateway, 2));
+    drive_free(&d);
+}
+
+// Its old session waits no more: told so it would not listen.
+Test(dispatch, a_gateway_that_begins_anew_waits_for_no_turn) {
+    struct drive d = drive_with_turns();
+    feed_batch(&d, 1, 1, 1);
+    uint64_t other = action(&d, ACTION_JOB, 0).job;
+    cr_assert(eq(u32, answered(&d, 0, 1, 2, 50), 0));
+    feed_ask(&d, 0, 2);
+    feed_done(&d, 0, action(&d, ACTION_JOB, 0).job, 2, -1);
+    cr_assert(eq(u32, action(&d, ACTION_ANSWER, 0).window, 2));
+    feed_done(&d, 0, other, 1, -1);
+    cr_assert(eq(sz, action_count(&d, ACTION_WINDOW), 0));
     drive_free(&d);
 }
 

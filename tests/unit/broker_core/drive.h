@@ -111,11 +111,9 @@ static inline void feed_ready(struct drive *drive, uint32_t worker, uint32_t cre
 
 static inline void feed_reconnected(struct drive *drive, uint32_t worker, uint32_t credit,
                                     uint32_t held) {
-    feed(drive, (struct dispatch_input){.kind = INPUT_READY,
-                                        .worker = worker,
-                                        .credit = credit,
-                                        .held = held,
-                                        .fresh = true});
+    feed(drive,
+         (struct dispatch_input){
+             .kind = INPUT_READY, .worker = worker, .credit = credit, .held = held, .fresh = true});
 }
 
 static inline void feed_worker(struct drive *drive, enum dispatch_input_kind kind,

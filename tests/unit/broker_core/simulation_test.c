@@ -15,6 +15,7 @@ enum {
     WINDOW = 6,
     BATCHES = 40, // each gateway has so many
     HELD_MAX = 64,
+    FORGOTTEN_MS = 3000, // all gateways could have had a turn by then
     STEPS_MAX = 400000,
     LONE_KILLS = 2,
 };
@@ -26,6 +27,7 @@ struct work { // as a worker holds it
 };
 struct gateway {
     uint64_t session, position, next, wait_until_ms, quiet_ms;
+    uint32_t window; // as told
     bool asking;
     uint64_t poison; // number that kills; 0: none
     uint64_t lone_deaths;
@@ -49,6 +51,7 @@ struct slot {
 
 struct simulation {
     uint64_t seed, now_ms, kills_left, lone_kills_left;
+    uint64_t busy_ms; // when a batch was held last
     struct dispatch *dispatch;
     struct gateway gateways[GATEWAYS];
     struct worker workers[WORKERS];
@@ -93,8 +96,11 @@ static void job_came(struct simulation *s, struct dispatch_action a) {
     if (worker->alive && worker->count < HELD_MAX) worker->held[worker->count++] = work;
 }
 
-static void answer_came(struct simulation *s, struct gateway *gateway, uint64_t session) {
+static void answer_came(struct simulation *s, struct gateway *gateway, uint64_t session,
+                        uint32_t window) {
     if (session != gateway->session) return;
+    cr_assert(window <= WINDOW);
+    gateway->window = window;
     gateway->quiet_ms = s->now_ms;
     gateway->position = gateway->applied;
     if (gateway->asking) gateway->next = gateway->position + 1;
@@ -130,7 +136,8 @@ static void feed(struct simulation *s, struct dispatch_input in) {
             job_came(s, a);
             break;
         case ACTION_ANSWER:
-            answer_came(s, &s->gateways[a.gateway], a.session);
+        case ACTION_WINDOW:
+            answer_came(s, &s->gateways[a.gateway], a.session, a.window);
             break;
         case ACTION_LATER:
             s->gateways[a.gateway].wait_until_ms = s->now_ms + 500;
@@ -151,6 +158,7 @@ static void feed(struct simulation *s, struct dispatch_input in) {
             break;
         }
     }
+    if (dispatch_oldest_ms(s->dispatch) != UINT64_MAX) s->busy_ms = s->now_ms;
     promises(s);
 }
 
@@ -187,11 +195,14 @@ static void gateway_move(struct simulation *s, uint32_t g) {
     }
     bool late = s->now_ms - gateway->quiet_ms > 8000 && gateway->applied < BATCHES;
     bool waited = gateway->wait_until_ms && s->now_ms >= gateway->wait_until_ms;
+    bool forgotten = late && !gateway->asking && gateway->window == 0 &&
+                     gateway->wait_until_ms == 0 && s->now_ms - s->busy_ms > FORGOTTEN_MS;
+    cr_assert(not(forgotten), "gateway %u waits for its turn, and nobody else sends", g);
     if (gateway->session == 0 || late || waited) {
         ask(s, g);
         return;
     }
-    uint64_t window = WINDOW + (s->kills_left ? chance(s, 2) : 0); // some send one too many
+    uint64_t window = gateway->window + (s->kills_left ? chance(s, 2) : 0); // one too many
     if (gateway->asking || gateway->wait_until_ms || gateway->next > BATCHES ||
         gateway->next > gateway->position + window)
         return;
@@ -297,6 +308,8 @@ static struct simulation simulate(uint64_t seed, uint64_t kills, uint32_t poison
         .batches = 40,
         .bytes = 16000,
         .window = WINDOW,
+        .window_least = (uint32_t)(seed % WINDOW),
+        .queue_ms = (uint32_t)(seed % 4 * 100), // 0: no turns
         .quantum = 2000,
         .worker_silence_ms = 5000,
         .job_ms = 60000,
