@@ -14,7 +14,6 @@
 //
 // Cursor: the first second of the stretch that is being collected, and whether speech has begun.
 
-#include "common/settings/file.h"
 #include "sensors-gw/drivers/listener.h"
 #include "sensors-gw/drivers/spotter.h"
 #include "sensors-gw/drivers/voice.h"
@@ -46,8 +45,7 @@ static const struct setting settings_rows[] = {
 struct phrases {
     const struct phrases_settings *settings;
     const struct measure *measure;
-    size_t phrase_count;
-    struct phrase phrases[PHRASES_MAX];
+    struct phrase_list list;
     struct listener listener;
     struct spotter *spotter;
     struct voice *voice; // once the format is known
@@ -58,45 +56,6 @@ struct phrases {
     size_t frames; // of the stretch
     float *values; // STRETCH_S seconds, one channel
 };
-
-// ------------------------------------------------------------------ the list of phrases
-
-static void read_words(struct phrases *phrases, const struct node *entry, struct name label,
-                       double threshold, struct problems *problems) {
-    const struct node *list = node_need(entry, "en", problems);
-    if (!list || !node_list(list, 1, PHRASES_MAX, problems)) return;
-    for (const struct node *node = list->first; node; node = node->next) {
-        const char *words;
-        if (!node_text(node, 1, PHRASE_WORDS_SIZE - 1, &words, problems)) continue;
-        if (phrases->phrase_count == PHRASES_MAX) {
-            node_problem(node, problems, ERR_FULL, "more than %d wordings", PHRASES_MAX);
-            return;
-        }
-        struct phrase *phrase = &phrases->phrases[phrases->phrase_count++];
-        *phrase = (struct phrase){.label = label, .threshold = threshold};
-        strcpy(phrase->words, words);
-    }
-}
-
-static enum err read_phrases(struct phrases *phrases, struct problem *problem) {
-    static const char *const keys[] = {"phrase", "en", "threshold", NULL};
-    struct problems problems = {0};
-    struct document *document = document_open(phrases->settings->phrases, &problems);
-    const struct node *list = document ? document_root(document) : NULL;
-    if (list && node_list(list, 1, PHRASES_MAX, &problems))
-        for (const struct node *entry = list->first; entry; entry = entry->next) {
-            struct name label;
-            double threshold = 0;
-            if (!node_map(entry, keys, &problems) ||
-                !node_name(node_need(entry, "phrase", &problems), &label, &problems))
-                continue;
-            const struct node *number = node_find(entry, "threshold");
-            if (number) (void)node_number(number, -100, -1, "", &threshold, &problems);
-            read_words(phrases, entry, label, threshold, &problems);
-        }
-    document_free(document);
-    return problems.count > 0 ? problems_first(&problems, problem) : ERR_NONE;
-}
 
 // ------------------------------------------------------------------ a stretch
 
@@ -114,7 +73,7 @@ static enum err search(struct phrases *phrases, struct source *source, uint32_t 
     if (err) return err;
     double end_s = (double)phrases->frames / (double)rate(phrases) - not_s;
     for (size_t i = 0; i < count && found[i].from_s < end_s; i++) {
-        const char *label = phrases->phrases[found[i].phrase].label.text;
+        const char *label = phrases->list.items[found[i].phrase].label.text;
         batching_event(source, phrases->measure, &phrases->settings->listener.counter,
                        phrases->first_ms + llround(found[i].from_s * 1000), bytes_of_text(label),
                        found[i].confidence);
@@ -232,9 +191,9 @@ static enum err phrases_open(void *state, const struct driver_context *context,
     phrases->measure = measures_find(context->measures, id, sizeof id - 1);
     if (!phrases->measure || phrases->measure->kind != MEASURE_EVENTS)
         return problem_set(problem, ERR_MISSING, "measures.yaml has no %s of kind events", id);
-    enum err err = read_phrases(phrases, problem);
+    enum err err = phrase_list_read(phrases->settings->phrases, &phrases->list, problem);
     if (!err)
-        err = spotter_new(phrases->phrases, phrases->phrase_count, phrases->settings->model,
+        err = spotter_new(phrases->list.items, phrases->list.count, phrases->settings->model,
                           phrases->settings->dictionary, &phrases->spotter, problem);
     if (err) return err;
     phrases->resumes_speech = cursor->size > 8 && cursor->bytes[8] != 0;

@@ -2,17 +2,9 @@
 // Finds known phrases in a stretch of speech, with PocketSphinx. Nothing is remembered from one
 // stretch to the next, so the same sound yields the same whatever came before.
 
-#include "common/domain/ids.h"
+#include "sensors-gw/drivers/phrase_list.h"
 
-#include "common/base/err.h"
-
-enum { PHRASES_MAX = 64, PHRASE_WORDS_SIZE = 64, SPOTTED_MAX = 64 };
-
-struct phrase {
-    struct name label;
-    char words[PHRASE_WORDS_SIZE]; // lower case, as the dictionary writes them
-    double threshold;              // power of ten; 0: by the number of sounds in the words
-};
+enum { SPOTTED_MAX = 64 };
 
 struct spotted {
     size_t phrase;      // which of them

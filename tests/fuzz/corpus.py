@@ -14,6 +14,12 @@ BLOCK = re.compile(r"^```golden (\w+) [^\n]*\n.*?\n---\n([0-9a-f\n]*)```$", re.M
 DAY = {"queue": "desk.csv", "tracks": "floor.csv.gz", "jsonl": "ear.jsonl.gz",
        "vision": "eye-1.csv.gz", "form": "form.csv"}
 LINES = 24
+# As cursor_fuzz.c and replies_fuzz.c number them.
+ENTRIES = ("queue", "tracks", "jsonl", "vision", "openface", "mediapipe", "form", "decisions")
+REPLIES = {"ask-reply": 0, "ingest-reply": 1, "settle-reply": 2, "replay-reply": 3, "seal-reply": 4,
+           "rebuild-reply": 4, "editions-reply": 5, "take-reply": 6, "record": 8, "cells": 9,
+           "dead": 10, "contribution": 11, "cell": 12}
+KEPT = re.compile(r"^```golden ([\w-]+)\n([0-9a-f\n ]*)```$", re.M)
 
 
 def fnv32(data):
@@ -33,6 +39,21 @@ def seeds(source):
         yield "document", path.read_bytes()
         if path.parent.name in ("standards", "overlays"):
             yield path.parent.name, path.read_bytes()
+        if path.name == "measures.yaml" or path.parent.name == "branches":
+            yield "registry", path.read_bytes()
+    yield "phrases", (source / "config" / "phrases.yaml").read_bytes()
+    kept = {name: bytes.fromhex(digits) for name, digits in
+            KEPT.findall((source / "worker" / "store" / "KEYS.md").read_text())}
+    for name, what in REPLIES.items():
+        yield "replies", bytes([what]) + kept[name]
+    yield "replies", b"\7" + struct.pack("<H", len(kept["registry"])) + kept["registry"] + kept["state"]
+    yield "simulate", bytes([255, 1, 0, 10, 22, 0, 1, 100, 128, 60, 80, 25, 60, 40])
+    yield "simulate", bytes([255, 7, 1, 2, 28, 1, 0, 0, 255, 200, 0, 255, 0, 255])
+    yield "simulate", bytes([1, 3, 0, 5, 5, 2, 1, 90, 20, 30, 40, 50, 60, 70])
+    yield "decisions", b"".join(
+        b'{"encounter": "A0%d", "counter": "desk-1", "began": 1795388400000, "standard": "wait.within", '
+        b'"decision": "%s", "decided": 17953885%05d, "by": "eva", "why": "seen on site"}\n'
+        % (at, what, at) for at, what in enumerate((b"confirm", b"excuse", b"dispute", b"withdraw")))
     for driver, name in DAY.items():
         path = source / "ops" / "day" / name
         with (gzip.open if name.endswith(".gz") else open)(path, "rb") as file:
@@ -59,11 +80,13 @@ def main():
     made = list(seeds(source))
     made += [("recognise", data) for kind, data in made
              if kind in (*DAY, "openface", "mediapipe", "ld2450", "wave")]
+    made += [("cursor", bytes([ENTRIES.index(kind), size]) + bytes(size) + data)
+             for kind, data in made if kind in ENTRIES for size in (0, 8, 16)]
     for index, (kind, data) in enumerate(made):
         kinds.add(kind)
         (folder / kind).mkdir(parents=True, exist_ok=True)
         (folder / kind / f"seed-{index}").write_bytes(data)
-    sys.exit(not {"message", "body", "columns", "standards", "overlays"} <= kinds)
+    sys.exit(not {"message", "body", "columns", "standards", "overlays", "registry"} <= kinds)
 
 
 if __name__ == "__main__":

@@ -273,7 +273,8 @@ static size_t all_counters(const struct play *play, struct id counters[COUNTERS_
 }
 
 void play_run(const struct play *play, struct played *played) {
-    struct run run = {.play = play, .played = played, .watermark_ms = TIME_NONE};
+    struct run run = {
+        .play = play, .played = played, .watermark_ms = TIME_NONE, .cursor = play->cursor};
     struct problems problems = {0};
     struct driver_row row = {0};
     struct id counters[COUNTERS_MAX], branch = {"branch"}, gateway = {"gateway"};

@@ -14,6 +14,7 @@
 #include "common/domain/measure.h"
 #include "common/domain/time.h"
 #include "common/settings/document.h"
+#include "sensors-gw/drivers/driver.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,7 @@ struct play {
     const struct zone *zone;
     uint32_t budget;
     uint32_t restart_every;      // turns; 0: never
+    struct cursor cursor;        // where to begin
     int64_t utc_ms;              // the wall clock, which stands still
     uint64_t now_ms, stop_at_ms; // with stop_at_ms: the clock jumps to each wake_ms up to there
 };
