@@ -6,6 +6,7 @@ the ld2450 driver as the distances that are computed here from the same position
 """
 
 import csv
+import fcntl
 import gzip
 import math
 import os
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import tty
 
 CHUNK = 100  # frames: what a pseudo-terminal holds
@@ -85,10 +87,16 @@ def play(program, source, config, restart_every, *settings, driver=0):
     return sorted((int(at), measure, int(value)) for _, measure, _, at, value, _ in found)
 
 
+def arrived(line):
+    return struct.unpack("i", fcntl.ioctl(line, termios.FIONREAD, bytes(4)))[0]
+
+
 def play_line(program, source, config, frames):
     leader, line = os.openpty()
     tty.setraw(line)
-    os.write(leader, b"".join(encoded(people) for people in frames))
+    size = os.write(leader, b"".join(encoded(people) for people in frames))
+    while arrived(line) < size:  # the kernel hands them on by and by
+        os.sched_yield()
     try:
         return play(program, source, config, 0, f"drivers.0.path={os.ttyname(line)}")
     finally:

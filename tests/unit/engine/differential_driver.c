@@ -1,11 +1,15 @@
 // Judges cases from standard input, one a line of whole numbers, for differential_test.py, which
 // writes them in this order:
-//   statistic phase (kind offset last own n labels...)*2 percent band_least band_most uncertainty
-//   n labels... bound_least bound_most coverage confidence gap severity n (at millionths)...
+//   events severity figure
+//   n figures of parts, n (kind size part)... of its checks, n excuses (n (kind size part)...)...
 //   issued called started ended outcome clock_error times_error opening closing
-//   events (has_series series_clock_error n (from to)... n (t value confidence)...)*2
-// where the second series has the events of an anchor that is not `own`,
-// and prints: verdict reason measured limit coverage degree worst_from worst_to points
+//   (has_series series_clock_error n (from to)... n (t value confidence)...)*2
+// where a figure is
+//   other statistic phase (kind offset last own n labels...)*2 percent band_least band_most
+//   uncertainty n labels... bound_least bound_most coverage confidence gap n (at millionths)...
+// The first series is of samples or (events) of events, the second, of which a figure with `other`
+// and an anchor that is not `own` speak, of events. It prints:
+//   verdict reason measured limit coverage degree worst_from worst_to points
 
 #include "worker/engine/evaluate.h"
 
@@ -17,6 +21,9 @@
 
 enum { SAMPLES = 256, SPANS = 64, LABELS = 8, LINE_SIZE = 1 << 16, OWN_KEY = 1, OTHER_KEY = 2 };
 static const double RESOLUTION = 0.5;
+
+static struct measure own = {.key = OWN_KEY, .resolution = RESOLUTION};
+static const struct measure other = {.key = OTHER_KEY, .kind = MEASURE_EVENTS, .resolution = 1};
 
 static char *at; // where the line is read
 
@@ -73,14 +80,8 @@ static void read_anchor(struct anchor *anchor) {
     read_labels(anchor->labels, &anchor->label_count, ANCHOR_LABELS_MAX);
 }
 
-static void read_standard(struct standard *standard) {
-    *standard = (struct standard){.id = {"differential"},
-                                  .dimension = DIMENSION_TIMING,
-                                  .status = STATUS_ACTIVE,
-                                  .weight = 1,
-                                  .permitted = true,
-                                  .any_offering = true,
-                                  .outcomes = UINT32_MAX};
+static void read_figure(struct standard *standard) {
+    standard->measure = number() ? other : own;
     standard->statistic = (enum statistic)number();
     standard->during.phase = (enum phase)number();
     read_anchor(&standard->during.from);
@@ -95,13 +96,43 @@ static void read_standard(struct standard *standard) {
     standard->least_coverage_millionths = (int32_t)number();
     standard->least_confidence = (uint8_t)number();
     standard->largest_gap_ms = (int32_t)number();
-    standard->severity = (enum severity)number();
     standard->degree_count = count(DEGREE_POINTS_MAX);
     for (size_t i = 0; i < standard->degree_count; i++) {
         standard->degree[i].at = number();
         standard->degree[i].millionths = (int32_t)number();
     }
     standard->step = step_of(standard->statistic);
+}
+
+static void read_checks(struct checks *checks) {
+    checks->count = (uint8_t)count(CHECKS_MAX);
+    for (size_t i = 0; i < checks->count; i++) {
+        checks->items[i].kind = (uint8_t)number();
+        checks->items[i].size = (uint8_t)number();
+        checks->items[i].part = (uint8_t)number();
+    }
+}
+
+static void read_standard(struct standard *standard, struct standard parts[PARTS_MAX]) {
+    *standard = (struct standard){.id = {"differential"},
+                                  .dimension = DIMENSION_TIMING,
+                                  .status = STATUS_ACTIVE,
+                                  .weight = 1,
+                                  .permitted = true,
+                                  .any_offering = true,
+                                  .outcomes = UINT32_MAX,
+                                  .parts = parts};
+    standard->severity = (enum severity)number();
+    read_figure(standard);
+    standard->part_count = count(PARTS_MAX);
+    for (size_t i = 0; i < standard->part_count; i++) {
+        parts[i] = (struct standard){0};
+        read_figure(&parts[i]);
+    }
+    read_checks(&standard->checks);
+    standard->excuse_count = count(EXCUSES_MAX);
+    for (size_t i = 0; i < standard->excuse_count; i++)
+        read_checks(&standard->excuses[i].when);
 }
 
 /// What a series is made of.
@@ -136,13 +167,14 @@ static bool read_series(const struct measure *measure, const struct name *labels
 }
 
 static void judge_line(void) {
-    static struct standard standard;
+    static struct standard standard, parts[PARTS_MAX];
     static struct storage storage[2];
     static struct name labels[LABELS];
     for (int i = 0; i < LABELS; i++)
         snprintf(labels[i].text, sizeof labels[i].text, "label%d", i);
 
-    read_standard(&standard);
+    own.kind = number() ? MEASURE_EVENTS : MEASURE_SAMPLES;
+    read_standard(&standard, parts);
     struct encounter encounter = {.id = {"case"}, .outcome = OUTCOME_NORMAL};
     encounter.issued_ms = number();
     encounter.called_ms = number();
@@ -156,13 +188,9 @@ static void judge_line(void) {
     set.other_offering.opening_ms = (int32_t)number();
     set.other_offering.closing_ms = (int32_t)number();
 
-    struct measure measure = {.key = OWN_KEY, .resolution = RESOLUTION};
-    struct measure other = {.key = OTHER_KEY, .kind = MEASURE_EVENTS, .resolution = 1};
-    measure.kind = number() ? MEASURE_EVENTS : MEASURE_SAMPLES;
-    standard.measure = measure;
     struct series series[2];
     size_t series_count = 0;
-    series_count += read_series(&measure, labels, &storage[0], &series[0]);
+    series_count += read_series(&own, labels, &storage[0], &series[0]);
     series_count += read_series(&other, labels, &storage[1], &series[series_count]);
 
     static struct judgement out;

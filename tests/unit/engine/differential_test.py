@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The engine against a second, slow, obvious implementation on random encounters.
+"""The engine against a second, slow, obvious implementation on random encounters: every statistic,
+standards of several checks, and their excuses.
 
 Time is cut into single milliseconds and every one is looked at by itself; fractions are exact.
 usage: differential_test.py DRIVER [CASES [SEED]]
@@ -21,6 +22,10 @@ WAITING, OPENING, SERVICE, CLOSING, SPAN = range(5)
 ISSUED, CALLED, STARTED, EVENT, ENDED = range(5)
 NORMAL, ABANDONED = 1, 4
 AUTO_FAIL = 2
+FIGURE, ALL, ANY, NOT = range(4)
+KINDS = ("figure", "all", "any", "not")
+PARTS_MOST, CHECKS_MOST = 8, 24
+VERDICTS = ("met", "partly_met", "not_met", "not_applicable", "excused", "insufficient_evidence", "error")
 STEP = {DURATION: 1e-3, MEAN: 0.5, MIN: 0.5, MAX: 0.5, QUANTILE: 0.5, SHARE: 1e-4, LONGEST: 1e-3,
         COUNT: 1, RATE: 1e-6, FIRST: 1e-3, LAST: 1e-3}
 
@@ -61,29 +66,70 @@ def random_members(r, events, counts):
     return sorted(members, key=lambda m: m[0])
 
 
-def random_case(r):
-    c = {"statistic": r.randrange(11), "phase": r.randrange(5)}
-    s = c["statistic"]
+def random_figure(r, s, events, other=0):
+    """What statistic s asks of the first series, or of the other one; `events`: the first one's kind."""
+    c = {"other_series": other, "statistic": s, "phase": r.randrange(5)}
+    if s == DURATION and r.random() < 0.3:
+        c["phase"] = WAITING  # which a client may give up
+    of_events = other or events
     c["anchors"] = sorted((random_anchor(r, s) for _ in range(2)), key=lambda one: one["kind"])
     c["percent"] = r.choice([1, 10, 25, 50, 75, 90, 99])
-    c["events"] = int(s in (COUNT, RATE) or (s in (FIRST, LAST) and r.random() < 0.5))
     c["band"] = random_bounds(r, -8, 8)
-    c["uncertainty"] = 0 if c["events"] else r.choice([0, 0, 1, 2, 5])
-    c["labels"] = r.sample(range(4), r.randrange(3)) if c["events"] else []
+    c["uncertainty"] = 0 if of_events else r.choice([0, 0, 1, 2, 5])
+    c["labels"] = r.sample(range(4), r.randrange(3)) if of_events else []
     for anchor in c["anchors"]:
-        anchor["own"] &= c["events"]
+        anchor["own"] &= events
     reach = {SHARE: 10**6, COUNT: 6, RATE: 2 * 10**10}.get(s, 40)
     c["bound"] = random_bounds(r, -8 if s in (MEAN, MIN, MAX, QUANTILE) else 0,
                                8 if s in (MEAN, MIN, MAX, QUANTILE) else reach)
     c["coverage"] = r.choice([0, 100000, 333333, 500000, 800000, 1000000])
     c["confidence"] = r.choice([0, 30, 50, 90])
     c["gap"] = r.choice([1, 3, 10, 100])
-    c["severity"] = r.choice([0, 0, 1, 2])
     c["degree"] = []
     if r.random() < 0.4:
         ats = sorted(r.sample(range(-8, 40) if s not in (SHARE, RATE) else range(0, reach, 7919),
                               r.randint(2, 5)))
         c["degree"] = [(a, r.choice([0, 250000, 333333, 1000000])) for a in ats]
+    return c
+
+
+def random_tree(r, parts, room, depth=3):
+    """(kind, inner ones...) or (FIGURE, part), of at most so many checks."""
+    if depth == 0 or room < 4 or r.random() < 0.25:
+        return FIGURE, r.randrange(parts)
+    if r.random() < 0.3:
+        return NOT, random_tree(r, parts, room - 1, depth - 1)
+    inner = r.randint(1, 3)
+    return r.choice([ALL, ANY]), *(random_tree(r, parts, (room - 1) // inner, depth - 1)
+                                   for _ in range(inner))
+
+
+def add_checks(r, c):
+    """Several checks instead of a figure, or excuses, or both."""
+    for _ in range(r.randint(1, 4)):
+        other = int(r.random() < 0.3)
+        kinds = [COUNT, RATE, FIRST, LAST] if other or c["events"] else \
+            [MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST, FIRST, LAST]
+        c["parts"].append(random_figure(r, r.choice([DURATION] * 4 + 2 * kinds), c["events"], other))
+        if r.random() < 0.5:  # as they mostly are: of one phase, with one kind of evidence
+            for key in ("phase", "anchors", "coverage", "confidence", "gap"):
+                if key != "anchors" or DURATION not in (c["figure"]["statistic"], c["parts"][-1]["statistic"]):
+                    c["parts"][-1][key] = c["figure"][key]
+    def tree():
+        return random_tree(r, len(c["parts"]), CHECKS_MOST)
+    if r.random() < 0.8:
+        c["checks"] = tree()
+    if not c["checks"] or r.random() < 0.4:
+        c["excuses"] = [tree() for _ in range(r.randint(1, 3))]
+
+
+def random_case(r):
+    s = r.randrange(11)
+    events = int(s in (COUNT, RATE) or (s in (FIRST, LAST) and r.random() < 0.5))
+    c = {"events": events, "severity": r.choice([0, 0, 1, 2]), "figure": random_figure(r, s, events),
+         "parts": [], "checks": None, "excuses": []}
+    if r.random() < 0.4:
+        add_checks(r, c)
 
     times = [T0 + t for t in sorted(r.randint(0, 40) for _ in range(4))]
     for i in range(4):
@@ -93,21 +139,23 @@ def random_case(r):
         r.shuffle(times)
     c["times"] = times
     c["outcome"] = NORMAL
-    if r.random() < 0.1:
+    if r.random() < (0.2 if c["parts"] else 0.1):
         c["outcome"] = ABANDONED
         if r.random() < 0.7:
             times[2] = NONE
     c["clock_error"], c["times_error"] = r.choice([0, 0, 1, 3]), r.choice([0, 0, 2, 7])
     c["opening"], c["closing"] = r.choice([5, 10, 100]), r.choice([5, 10, 100])
-    c["series_error"] = r.choice([0, 0, 1, 4])
-    c["has_series"] = int(r.random() < 0.95)
-    c["spans"] = random_spans(r)
-    c["members"] = random_members(r, c["events"], [0, 1, 2, 5, 12, 40, 80])
-    c["other"] = {"has_series": int(r.random() < 0.95), "series_error": r.choice([0, 0, 1, 4]),
-                  "spans": random_spans(r), "members": random_members(r, True, [0, 1, 2, 5, 12])}
-    if not c["events"] and r.random() < 0.15:
+    c["series"] = [random_series(r, events, [0, 1, 2, 5, 12, 40, 80]),
+                   random_series(r, 1, [0, 1, 2, 5, 12])]
+    if not events and r.random() < 0.15:
         make_unbroken(r, c)
     return c
+
+
+def random_series(r, events, counts):
+    return {"events": events, "series_error": r.choice([0, 0, 1, 4]),
+            "has_series": int(r.random() < 0.95), "spans": random_spans(r),
+            "members": random_members(r, events, counts)}
 
 
 def make_unbroken(r, c):
@@ -115,28 +163,47 @@ def make_unbroken(r, c):
     length = r.choice([40, 100, 200])
     if NONE not in c["times"]:
         c["times"] = [T0 + t for t in sorted(r.randint(0, length) for _ in range(4))]
-    c["spans"] = [(T0 - r.randint(15, 30), T0 + length + r.randint(-20, 30))]
-    c["gap"] = r.choice([3, 100])
-    c["members"] = []
-    at, value = c["spans"][0][0] + r.randint(-1, 30), r.randint(-9, 9)
-    while at < c["spans"][0][1] - r.randint(-1, 10) and len(c["members"]) < 250:
-        c["members"].append((at, value, 100))
+    for one in (c["figure"], *c["parts"]):
+        one["gap"] = r.choice([3, 100])
+    spans, members = [(T0 - r.randint(15, 30), T0 + length + r.randint(-20, 30))], []
+    c["series"][0].update(spans=spans, members=members)
+    at, value = spans[0][0] + r.randint(-1, 30), r.randint(-9, 9)
+    while at < spans[0][1] - r.randint(-1, 10) and len(members) < 250:
+        members.append((at, value, 100))
         at += r.choice([1, 1, 1, 2, 3])
         if r.random() < 0.3:
             value = max(-9, min(9, value + r.randint(-6, 6)))
 
 
-def line_of(c):
-    out = [c["statistic"], c["phase"]]
+def figure_line(c):
+    out = [c["other_series"], c["statistic"], c["phase"]]
     for one in c["anchors"]:
         out += [one["kind"], one["offset"], one["last"], one["own"], len(one["labels"]),
                 *one["labels"]]
     out += [c["percent"], *c["band"], c["uncertainty"], len(c["labels"]), *c["labels"],
-            *c["bound"], c["coverage"], c["confidence"], c["gap"], c["severity"], len(c["degree"])]
-    out += [x for point in c["degree"] for x in point]
+            *c["bound"], c["coverage"], c["confidence"], c["gap"], len(c["degree"])]
+    return out + [x for point in c["degree"] for x in point]
+
+
+def checks_line(tree):
+    """Each check, then those inside it: (kind, size, part)."""
+    if tree[0] == FIGURE:
+        return [(FIGURE, 1, tree[1])]
+    inner = [check for one in tree[1:] for check in checks_line(one)]
+    return [(tree[0], 1 + len(inner), 0), *inner]
+
+
+def line_of(c):
+    out = [c["events"], c["severity"], *figure_line(c["figure"]), len(c["parts"])]
+    out += [x for part in c["parts"] for x in figure_line(part)]
+    trees = [checks_line(tree) if tree else [] for tree in (c["checks"], *c["excuses"])]
+    assert max(map(len, trees)) <= CHECKS_MOST
+    for i, checks in enumerate(trees):
+        out += [len(checks)] + [x for check in checks for x in check]
+        out += [len(c["excuses"])] if i == 0 else []
     out += [*c["times"], c["outcome"], c["clock_error"], c["times_error"], c["opening"],
-            c["closing"], c["events"]]
-    for series in (c, c["other"]):
+            c["closing"]]
+    for series in c["series"]:
         out += [series["has_series"], series["series_error"], len(series["spans"])]
         out += [x for span in series["spans"] for x in span]
         out.append(len(series["members"]))
@@ -163,7 +230,7 @@ def event_of(c, anchor):
     service = (c["times"][2], c["times"][3])
     if NONE in service or service[0] == service[1]:
         return None
-    series = c if anchor["own"] else c["other"]
+    series = c["series"][0 if anchor["own"] else 1]
     if not series["has_series"]:
         return None, False, ("no_sensor", 0)
     events = [t for t, label, confidence in series["members"] if confidence >= c["confidence"]
@@ -263,7 +330,7 @@ def figures_of(c, usable, held, phase):
     inside = [m for m in usable if phase[0] <= m[0] < phase[1]]
     told = [c["clock_error"]]  # by whom the ends of the phase were told
     if c["phase"] == SPAN:
-        told += [(c if one["own"] else c["other"])["series_error"] for one in c["anchors"]
+        told += [c["series"][0 if one["own"] else 1]["series_error"] for one in c["anchors"]
                  if one["kind"] == EVENT]
     error = c["times_error"] if s == DURATION else max(told) + c["series_error"]
     if s == DURATION:
@@ -347,7 +414,7 @@ def given_up(c):
     return phase_of(waited)
 
 
-def expected_given_up(c, phase):
+def expected_given_up(c, phase, denied):
     nan, (least, most) = float("nan"), c["bound"]
     length, step = phase[1] - phase[0], STEP[DURATION]
     if most == OPEN_MOST:
@@ -355,28 +422,70 @@ def expected_given_up(c, phase):
     said = [length * step, most * step]
     if length <= most:
         return ["not_applicable", "left_early", *said, -1, -1, NONE, NONE, 0]
-    if length - c["times_error"] <= most:
+    if length - c["times_error"] <= most and not denied:
         return ["insufficient_evidence", "guard_band", *said, 10**6, -1, *phase, 0]
     return ["not_met", "gave_up", *said, 10**6, 0, *phase, 0]
 
 
 def expected(c):
-    """As found; what is not met of a standard so grave (auto_fail) a person has yet to confirm."""
-    want = found(c)
+    """As found, unless an excuse holds; what is not met of a standard so grave (auto_fail) a person
+    has yet to confirm."""
+    want = whole(c, c["checks"]) if c["checks"] else found(view(c, c["figure"]))
+    if want[0] in ("not_met", "partly_met") and \
+            any(whole(c, tree)[0] == "met" for tree in c["excuses"]):
+        want[0], want[1], want[5] = "excused", "excuse", -1
     if want[0] == "not_met" and c["severity"] == AUTO_FAIL:
         want[1] = "unconfirmed"
     return want
 
 
-def found(c):
-    """[verdict, reason, measured, limit, coverage, degree, worst from, worst to, points]"""
+def view(c, figure):
+    """The case as one figure sees it."""
+    return {**c, **figure, **c["series"][figure["other_series"]]}
+
+
+STRENGTH = {ALL: ["not_met", "error", "insufficient_evidence", "partly_met", "met", "not_applicable"],
+            ANY: ["met", "error", "insufficient_evidence", "partly_met", "not_met", "not_applicable"]}
+OPPOSITE = {"met": "not_met", "not_met": "met"}
+
+
+def spoken(c, tree, denied=False):
+    """(verdict, degree, what the figure that speaks has found, whether nots turn it around). A not
+    turns what is inside it around, whatever it is; `denied`: an odd number of them is around."""
+    if tree[0] == FIGURE:
+        record = found(view(c, c["parts"][tree[1]]), denied)
+        return record[0], record[5], record, denied
+    if tree[0] == NOT:
+        verdict, degree, record, turned = spoken(c, tree[1], not denied)
+        return OPPOSITE.get(verdict, verdict), degree if degree < 0 else 10**6 - degree, record, turned
+
+    def strength(one):  # a lower degree is stronger in `all`, a higher one in `any`
+        return STRENGTH[tree[0]].index(one[0]), one[1] if tree[0] == ALL else -one[1]
+    return min((spoken(c, inner, denied) for inner in tree[1:]), key=strength)  # the first of equals
+
+
+def whole(c, tree):
+    """As found, of all checks together: what the one that speaks has found, with their verdict."""
+    verdict, degree, record, turned = spoken(c, tree)
+    if turned:
+        record = list(record)
+        if degree >= 0:
+            record[1] = "held" if verdict == "met" else "violated"
+        if verdict not in ("not_met", "partly_met") and record[1] != "guard_band":
+            record[6:8] = [NONE, NONE]
+    return [verdict, *record[1:5], degree, *record[6:]]
+
+
+def found(c, denied=False):
+    """[verdict, reason, measured, limit, coverage, degree, worst from, worst to, points]; `denied`: of
+    a bound that must not hold, so that doubt speaks against it."""
     nan, nothing = float("nan"), [NONE, NONE]
     known = [t for t in c["times"] if t != NONE]
     if known != sorted(known):
         return ["error", "bad_data", nan, nan, -1, -1, *nothing, 0]
     waited = given_up(c)
     if waited:
-        return expected_given_up(c, waited)
+        return expected_given_up(c, waited, denied)
     doubtful = False
     if c["phase"] == SPAN:
         c["anchored"] = [event_of(c, one) if one["kind"] == EVENT else time_of(c, one)
@@ -425,15 +534,22 @@ def found(c):
         if reason:
             return ["insufficient_evidence", reason, measured, limit, coverage, -1, *nothing, points]
     figure, low, high = figures
-    if least <= figure <= most or (figure == INFINITE and most == OPEN_MOST):
-        return ["met", "held", measured, limit, coverage, 10**6, *nothing, points]
+    holds = least <= figure <= most or (figure == INFINITE and most == OPEN_MOST)
+    surely_holds = (most == OPEN_MOST or (high is not None and high <= most)) and \
+        (least == OPEN_LEAST or (low is not None and low >= least))
+    if denied and holds and (doubtful or not surely_holds):
+        return ["insufficient_evidence", "guard_band", measured, limit, coverage, -1, *phase, points]
+    if holds:
+        return ["met", "held", measured, limit, coverage, 10**6, *(phase if denied else nothing), points]
     band = c["bound"] if s in (MEAN, MIN, MAX, QUANTILE) else c["band"]
     worst = phase
     if s in (MEAN, MIN, MAX, QUANTILE, SHARE, LONGEST):
         worst = longest_run(held, phase, lambda v: not in_band(band, v))[1] or nothing
+    if denied:
+        worst = phase
     certain = (most != OPEN_MOST and low is not None and low > most) or \
         (high is not None and high < least)
-    if not certain or doubtful:
+    if not denied and (not certain or doubtful):
         return ["insufficient_evidence", "guard_band", measured, limit, coverage, -1, *worst, points]
     degree = degree_of(c, figure)
     reason = "not_observed" if figure == INFINITE or (s in (COUNT, RATE) and figure == 0) \
@@ -468,10 +584,13 @@ def main():
     for c, line, answer in zip(cases, lines, answers):
         want, got = expected(c), answer.split()
         seen[want[0], want[1]] += 1
+        seen[want[0], f"({KINDS[c['checks'][0] if c['checks'] else FIGURE]})"] += 1
         if not all(same(w, g) for w, g in zip(want, got)):
             sys.exit(f"seed {seed}\n{c}\ncase     {line}\nexpected {want}\ngot      {got}")
     for (verdict, reason), number in sorted(seen.items()):
         print(f"{number:7} {verdict} {reason}")
+    if count >= usual and not all(seen[verdict, f"({kind})"] for kind in KINDS for verdict in VERDICTS):
+        sys.exit("some verdict of some kind of standard was not tried")
     print(f"{count} cases of seed {seed} agree")
 
 
