@@ -12,7 +12,7 @@ from cluster import ROOT, Case, main, until, write_yaml  # noqa: E402
 
 BRANCH, STANDARD = "handel", "timing.wait"
 NINE_MS = 1732521600000  # 2024-11-25, 09:00 in Berlin
-SAID = ["--reason", "seen", "--by", "e.richter"]
+SAID = ["--reason", "seen", "--by", "e.richter", "--seconds", "60"]
 
 # What each is called with, in this order; "{...}" are folders and hashes of the set-up. A new command
 # belongs here and into ops/ctl/JSON.md.
@@ -20,7 +20,7 @@ CALLS = {
     "status": [],
     "gateways": [BRANCH],
     "tap": [BRANCH, "--seconds", "0"],
-    "wait": [BRANCH, "--seconds", "30"],
+    "wait": [BRANCH, "--seconds", "120"],
     "scorecard": [BRANCH],
     "explain": [BRANCH, "A0"],
     "audit": [BRANCH],
