@@ -44,8 +44,10 @@ const struct setting worker_settings[] = {
         struct worker_settings, acknowledge, ACKNOWLEDGE_APPLIED, acknowledge_names,
         "How safe a batch must be before it is acknowledged. applied: in Redis' memory; "
         "what a crash or failover undoes is sent again from the spools. fsync: on Redis' "
-        "disk, which must have appendfsync always. replicated: in the memory of "
-        "`replicas` replicas, too; while one is missing nothing is acknowledged."),
+        "disk, which must have appendonly yes, appendfsync always and "
+        "no-appendfsync-on-rewrite no, or the worker ends; everysec is not enough, WAITAOF is "
+        "not used. replicated: in the memory of `replicas` replicas, too; while one is missing "
+        "nothing is acknowledged."),
     SETTING_U64(struct worker_settings, replicas, 1, 1, 16,
                 "Replicas that must have a batch, where acknowledge is replicated."),
     SETTING_U64(struct worker_settings, jobs_max, 1024, 1, 8192,

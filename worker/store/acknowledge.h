@@ -8,7 +8,7 @@
 
 enum acknowledge {
     ACKNOWLEDGE_APPLIED,    // it is in Redis' memory
-    ACKNOWLEDGE_FSYNC,      // it is on Redis' disk: appendfsync always
+    ACKNOWLEDGE_FSYNC,      // it is on Redis' disk: appendfsync always, which is checked
     ACKNOWLEDGE_REPLICATED, // it is in the memory of so many replicas, too: WAIT
 };
 extern const char *const acknowledge_names[]; // by level; ends with NULL
