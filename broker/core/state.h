@@ -99,6 +99,7 @@ struct dispatch {
         struct link waiting; // gateways, the first is next
         uint32_t waiting_count;
         uint32_t rate_permille;   // that may come in for what is done; by the last period
+        bool over;                // next to nobody waited in it: no turns any more
         bool spare;               // nobody waited half as long as they may
         uint64_t since_ms;        // begin of the period that is looked at
         uint64_t done, waited_ms; // batches in it, and for how long all together

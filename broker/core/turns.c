@@ -5,7 +5,7 @@
 
 #include "broker/core/state.h"
 
-enum { PERMILLE = 1000, SPARE_SHARE = 16 };
+enum { PERMILLE = 1000, SPARE_SHARE = 16, LITTLE = 8 };
 
 static uint32_t narrowest(const struct dispatch *dispatch) {
     const struct dispatch_limits *limits = &dispatch->limits;
@@ -50,6 +50,7 @@ void turns_waited(struct dispatch *dispatch, uint64_t waited_ms) {
     if (turns->spare)
         turns->room_permille +=
             (uint64_t)dispatch->limits.window * PERMILLE * (1 + turns->waiting_count / SPARE_SHARE);
+    turns->over = LITTLE * turns->waited_ms < wanted_ms;
     turns->since_ms = dispatch->now_ms;
     turns->waited_ms = turns->done = 0;
 }
@@ -59,12 +60,16 @@ uint32_t turns_window(struct dispatch *dispatch, struct lane *lane, bool goes_on
     const uint32_t most = dispatch->limits.window, least = narrowest(dispatch), sent = lane->sent;
     if (lane->unanswered == 0) lane->sent = 0;
     if (dispatch->limits.queue_ms == 0) return most;
+    if (!goes_on) { // in another session it would not hear that it is its turn
+        turns_reset(dispatch, lane);
+        return least;
+    }
     if (list_holds(&lane->in_turns)) return 0; // it had sent this before it was told to wait
     if (turns->waiting_count == 0 && turns->rate_permille == PERMILLE) { // nobody has to wait
         uint32_t wider = lane->window + (turns->spare ? lane->window / 8 + 1 : 0);
         return lane->window = wider < most ? wider : most;
     }
-    if (sent < least || !goes_on) return lane->window = least;
+    if (sent < least) return lane->window = least;
     if (lane->unanswered > 0) return lane->unanswered; // first the rest, so that frames stay large
     turns->room_permille +=
         (uint64_t)(sent < lane->window ? sent : lane->window) * turns->rate_permille;
@@ -73,10 +78,10 @@ uint32_t turns_window(struct dispatch *dispatch, struct lane *lane, bool goes_on
     return lane->window = 0;
 }
 
-static void next_turn(struct dispatch *dispatch) {
+static void next_turn(struct dispatch *dispatch, uint32_t window) {
     struct lane *lane = LIST_OWNER(struct lane, in_turns, dispatch->turns.waiting.next);
     turns_reset(dispatch, lane);
-    lane->window = dispatch->limits.window;
+    lane->window = window;
     act(dispatch, (struct dispatch_action){.kind = ACTION_WINDOW,
                                            .gateway = lane_number(dispatch, lane),
                                            .session = lane->session,
@@ -94,8 +99,11 @@ void turns_pass(struct dispatch *dispatch) {
     }
     while (turns->waiting_count > 0 && turns->room_permille >= whole) {
         turns->room_permille -= whole;
-        next_turn(dispatch);
+        next_turn(dispatch, dispatch->limits.window);
     }
+    while (turns->waiting_count > 0 && turns->over) // most will have little by now
+        next_turn(dispatch, narrowest(dispatch));
+    turns->over = false;
     if (turns->waiting_count == 0) turns->room_permille = 0;
 }
 

@@ -137,6 +137,37 @@ Test(dispatch, a_turn_that_is_not_taken_stops_nobody) {
     drive_free(&d);
 }
 
+// Turns that a hiccup brought about must not go on for as long as there are gateways.
+Test(dispatch, turns_are_over_when_nobody_waits_long_any_more) {
+    struct drive d = drive_with_turns();
+    feed_batch(&d, 3, 1, 1); // so that the system is not idle
+    for (uint32_t gateway = 0; gateway < 3; gateway++)
+        cr_assert(eq(u32, answered(&d, gateway, 1, 2, 50), 0));
+    for (uint64_t n = 2; n <= 26; n++) // two periods; the first has some of what waited long
+        answered(&d, 3, n, n, 2);
+    cr_assert(eq(u32, dispatch_gateway(d.dispatch, 0).window, drive_limits.window));
+    cr_assert(eq(u32, dispatch_gateway(d.dispatch, 1).window, drive_limits.window));
+    cr_assert(eq(u32, dispatch_gateway(d.dispatch, 2).window, 2)); // all that are left, a little
+    drive_free(&d);
+}
+
+// Stepping back is another session, too.
+Test(dispatch, a_gateway_that_steps_back_waits_for_no_turn) {
+    struct drive d = drive_with_turns();
+    feed_batch(&d, 1, 1, 1);
+    cr_assert(eq(u32, answered(&d, 0, 1, 2, 50), 0));
+    feed_batch(&d, 0, 1, 4); // on its way already
+    uint64_t job = action(&d, ACTION_JOB, 0).job;
+    feed(&d, (struct dispatch_input){.kind = INPUT_DONE,
+                                     .jobs = {(const uint8_t *)&job, sizeof job},
+                                     .status = ANSWER_GAP,
+                                     .position = {1, 2, tag_of(2)},
+                                     .due_ms = -1});
+    cr_assert(eq(u32, action(&d, ACTION_ANSWER, 0).window, 2));
+    cr_assert(eq(u32, dispatch_gateway(d.dispatch, 0).window, 2));
+    drive_free(&d);
+}
+
 // Its old session waits no more: told so it would not listen.
 Test(dispatch, a_gateway_that_begins_anew_waits_for_no_turn) {
     struct drive d = drive_with_turns();
