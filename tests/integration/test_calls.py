@@ -5,6 +5,7 @@ The calls are of Gridspace-Stanford Harper Valley (Apache-2.0, (c) 2020 Gridspac
 
 import collections
 import csv
+import datetime
 import json
 import pathlib
 import sqlite3
@@ -18,8 +19,11 @@ from cluster import ROOT, Case, data_folder, main, write_yaml  # noqa: E402
 
 BRANCH, GATEWAY, COUNTER, DEAF, MEASURE = "calls", "line", "line-1", "line-2", "audio.phrase"
 OFFERING = "advice"
+PHONE, SPEECH, EVERY_MS = "line-3", "audio.speech", 1000
+LATENESS_MS = 120_000  # when a call is over it is told when somebody listened
 COMPLETE, ONLY_HELLO, NO_FAREWELL = "0002f70f7386445b", "01f7ec3700424bc0", "05b6534dc3294138"
 GREETING, FAREWELL, IDENTITY = "wording.greeting", "wording.farewell", "safety.identity"
+DEAD_AIR = "wording.dead_air"
 FEELINGS = ("emo_negative", "emo_neutral", "emo_positive")  # inferred from the voice
 
 
@@ -31,6 +35,11 @@ def shipped(dimension, identity):
     return next(one for one in config(f"standards/{dimension}.yaml") if one["standard"] == identity)
 
 
+def clock(at):
+    utc = datetime.datetime.fromtimestamp(at / 1000, datetime.timezone.utc)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class Call:
     def __init__(self, told, segments, phrases):
         self.id = told["sid"]
@@ -38,6 +47,9 @@ class Call:
         self.started, self.ended = told["start_time_ms"], told["end_time_ms"]
         self.feelings = [(int(one["start_timestamp_ms"]), name, float(one[name]))
                          for one in segments for name in FEELINGS if one["role"] == "agent"]
+        self.spoken = [(int(one["start_timestamp_ms"]),
+                        int(one["start_timestamp_ms"]) + int(one["duration_ms"]))
+                       for one in segments if one["human_text"].strip()]
         self.heard = sorted(
             (int(one["start_timestamp_ms"]), phrase)
             for one in segments if one["role"] == "agent"
@@ -57,6 +69,44 @@ class Call:
         yield self.ended, {"watch": {"measure": MEASURE, "counter": COUNTER, "from": self.started,
                                      "to": self.ended}}
         yield self.ended, dict(fact, outcome="normal", ended=self.ended)
+
+    def phoned(self):
+        """The same call at the telephone, with whether anybody speaks: whenever that changes, and
+        every second."""
+        for at, line in self.lines():
+            moved = json.loads(json.dumps(line).replace(COUNTER, PHONE).replace(self.id, self.phone_id))
+            yield at, dict(moved, offering="phone") if "fact" in moved else moved
+        before = None
+        for i, speaks in enumerate(self.speech()):
+            if speaks != before or i % EVERY_MS == 0:
+                at, before = self.started + i, speaks
+                yield at, {"t": at, "measure": SPEECH, "counter": PHONE, "value": speaks}
+        yield self.ended, {"watch": {"measure": SPEECH, "counter": PHONE, "from": self.started,
+                                     "to": self.ended}}
+
+    @property
+    def phone_id(self):
+        return f"{self.id}-phone"
+
+    def speech(self):
+        """Of each millisecond, 1: somebody speaks."""
+        speaking = [0] * (self.ended - self.started)
+        for begin, end in self.spoken:
+            for at in range(max(begin, self.started), min(end, self.ended)):
+                speaking[at - self.started] = 1
+        return speaking
+
+    def silence(self):
+        """The longest one: (from, to)"""
+        best, since = (0, 0), None
+        for at, speaks in enumerate([*self.speech(), 1]):
+            if speaks:
+                if since is not None and at - since > best[1] - best[0]:
+                    best = since, at
+                since = None
+            elif since is None:
+                since = at
+        return self.started + best[0], self.started + best[1]
 
     def seconds_to(self, labels, end):
         """From the start of service to the first of these phrases before `end`, or None."""
@@ -110,9 +160,9 @@ class Calls(Case):
         cls.new_cluster()
         write_yaml(cls.cluster.config / "branches" / f"{BRANCH}.yaml", {
             "branch": BRANCH, "name": "Harper Valley", "region": "telephone", "country": "US",
-            "zone": "America/Los_Angeles", "counters": [COUNTER, DEAF],
+            "zone": "America/Los_Angeles", "counters": [COUNTER, DEAF, PHONE],
             "gateways": [{"gateway": GATEWAY, "opens": True}]})
-        lines = [line for call in cls.calls.values() for line in call.lines()]
+        lines = [line for call in cls.calls.values() for line in (*call.lines(), *call.phoned())]
         lines += cls.unheard()
         path = cls.cluster.folder / "calls.jsonl"
         path.write_text("".join(json.dumps(line) + "\n"
@@ -121,7 +171,8 @@ class Calls(Case):
         cls.cluster.start_broker()
         cls.cluster.start_worker("w1")
         cls.cluster.start_gateway(BRANCH, GATEWAY, [
-            {"driver": "jsonl", "path": str(path), "measures": [MEASURE]}])
+            {"driver": "jsonl", "path": str(path), "measures": [MEASURE, SPEECH],
+             "lateness_ms": LATENESS_MS}])
         cls.cluster.wait(BRANCH)
         cls.found = {one["encounter"]: {verdict["standard"]: verdict
                                         for verdict in one["verdicts"]}
@@ -138,7 +189,8 @@ class Calls(Case):
         return self.found[call][standard]["verdict"]
 
     def test_each_call_is_judged_as_its_transcript_says(self):
-        self.assertEqual(set(self.found), {*self.calls, "unheard"})
+        self.assertEqual(set(self.found), {*self.calls, "unheard",
+                                           *(call.phone_id for call in self.calls.values())})
         for identity, call in self.calls.items():
             for standard, (verdict, measured) in call.expected().items():
                 found = self.found[identity][standard]
@@ -161,12 +213,27 @@ class Calls(Case):
         self.assertEqual(self.verdict(ONLY_HELLO, GREETING), "not_met")
         self.assertEqual(self.verdict(ONLY_HELLO, FAREWELL), "met")
 
+    def test_at_the_telephone_each_fails_what_it_lacks_and_the_report_says_when(self):
+        limit = shipped("wording", DEAD_AIR)["bound"]["most"]
+        for identity, failed in ((COMPLETE, set()), (ONLY_HELLO, {GREETING, DEAD_AIR}),
+                                 (NO_FAREWELL, {FAREWELL, DEAD_AIR})):
+            call = self.calls[identity]
+            self.assertEqual({one for one in (GREETING, FAREWELL, DEAD_AIR)
+                              if self.verdict(call.phone_id, one) == "not_met"}, failed)
+            begin, end = call.silence()
+            dead_air = self.found[call.phone_id][DEAD_AIR]
+            self.assertEqual(end - begin > 1000 * limit, DEAD_AIR in failed)
+            self.assertAlmostEqual(dead_air["measured"], (end - begin) / 1000, delta=1e-9)
+            if DEAD_AIR in failed:
+                self.assertIn(f"worst {clock(begin)} to {clock(end)}",
+                              self.cluster.ctl("explain", BRANCH, call.phone_id))
+
     def test_where_nobody_listened_nobody_is_accused(self):
         for standard in (GREETING, FAREWELL, IDENTITY, "wording.forbidden"):
             self.assertEqual(self.verdict("unheard", standard), "insufficient_evidence")
 
     def test_when_it_stops_no_inferred_feeling_has_left_the_gateway(self):
-        offered = sum(len(call.feelings) for call in self.calls.values())
+        offered = 2 * sum(len(call.feelings) for call in self.calls.values())
         self.assertGreater(offered, 50)
         self.assertEqual(self.cluster.processes[f"gateway.{BRANCH}.{GATEWAY}"].stop(), 0)
         self.assertEqual(self.cluster.counted(BRANCH, GATEWAY)["undeclared_measure"], offered)
