@@ -300,11 +300,16 @@ void model_put_position(const struct model_gateway *g, struct buffer *out) {
     buffer_put(out, g->tag, sizeof g->tag);
 }
 
-void model_begin_spool(struct model_gateway *g) {
+void model_begin_spool(struct model *m, struct model_gateway *g) {
     g->number = 0;
     memset(g->tag, 0, 4); // as if a batch had ended in the beginning of the spool's id
     memcpy(g->tag + 4, g->spool, 4);
     g->applied = g->dead = g->lost = g->reported = 0;
+    g->departed = false;
+    g->heard = m->clock_now.active;
+    for (size_t i = 0; i < m->counter_count; i++)
+        if (g->serves[i] == '1' && g->watermark > m->counters[i].mark)
+            g->watermark = m->counters[i].mark;
 }
 
 static const char *ask(struct model *m, struct reader *in, int64_t now, struct buffer *out) {
@@ -326,7 +331,7 @@ static const char *ask(struct model *m, struct reader *in, int64_t now, struct b
     if (granted) {
         g->epoch = granted;
         memcpy(g->spool, spool, sizeof spool);
-        model_begin_spool(g);
+        model_begin_spool(m, g);
         m->clock = m->clock_now;
     }
     model_put_head(m, status, now, out);

@@ -107,10 +107,8 @@ static void remove_minutes(struct model *m, size_t counter, int64_t from) {
 }
 
 static void rewind_gateway(struct model *m, struct model_gateway *g, int64_t from) {
-    model_begin_spool(g);
     if (g->watermark > from) g->watermark = from;
-    g->departed = false;
-    g->heard = m->clock_now.active;
+    model_begin_spool(m, g);
 }
 
 const char *model_rebuild(struct model *m, struct reader *in, int64_t now, struct buffer *out) {

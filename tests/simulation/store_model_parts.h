@@ -37,7 +37,7 @@ void model_move_on(struct model *m, struct model_encounter *e, int64_t now);
 void model_advance(struct model *m, int64_t now);
 void model_write_branch(struct model *m);
 void model_put_head(const struct model *m, enum status status, int64_t now, struct buffer *out);
-void model_begin_spool(struct model_gateway *g); // nothing of it is applied
+void model_begin_spool(struct model *m, struct model_gateway *g); // it tells all once more
 void model_put_position(const struct model_gateway *g, struct buffer *out);
 const char *model_ingest(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_take(struct model *m, struct reader *in, int64_t now, struct buffer *out);

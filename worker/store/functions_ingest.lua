@@ -86,6 +86,20 @@ end
 -- As a reply says it: epoch, number, tag.
 local function position(b, place) return string.sub(gateway_text(b, place), 1, POSITION_SIZE) end
 
+-- It will tell all that its spool holds once more, also what it has corrected since: nothing that is
+-- not final yet may become so before. It holds back until it has spoken, and what it has promised
+-- reaches no further than the marks, behind which all is final.
+local function begin_anew(b, place)
+  local g = b.gateways[place]
+  g.number, g.tag = 0, start_tag(g.spool)
+  g.applied, g.dead, g.lost = 0, 0, 0 -- what a spool wrote balances with what was done of it
+  g.departed, g.heard = 0, b.active
+  for _, at in ipairs(b.r.serves[place] or {}) do
+    g.watermark = math.min(g.watermark, b.counters[at].mark)
+  end
+  if place <= b.r.gateway_count then gateway_moved(b, place) else gateway_changed(b, place) end
+end
+
 -- ask: where a spool stands; grants its epoch ---------------------------------------------------
 
 local function ask(keys, args)
@@ -105,9 +119,8 @@ local function ask(keys, args)
   end
   if granted then
     check(granted < NEVER, 'the epoch is too large')
-    g.epoch, g.number, g.tag, g.spool = granted, 0, start_tag(spool), spool
-    g.applied, g.dead, g.lost = 0, 0, 0 -- what a spool wrote balances with what was done of it
-    gateway_changed(b, place + 1)
+    g.epoch, g.spool = granted, spool
+    begin_anew(b, place + 1)
     local text = pack_state(b)
 
     redis.call('SET', b.key, text)

@@ -72,13 +72,11 @@ local function remove_minutes(b, place, from)
   counter_changed(b, place)
 end
 
--- What came before `from` will be too late once more; what is gone from a spool is a gap again. Each
--- holds back until it has spoken: also one that had said goodbye.
+-- What came before `from` will be too late once more; what is gone from a spool is a gap again.
 local function rewind(b, from)
   for place, g in ipairs(b.gateways) do
-    g.number, g.tag, g.watermark = 0, start_tag(g.spool), math.min(g.watermark, from)
-    g.applied, g.dead, g.lost, g.departed, g.heard = 0, 0, 0, 0, b.active
-    if place <= b.r.gateway_count then gateway_moved(b, place) else gateway_changed(b, place) end
+    g.watermark = math.min(g.watermark, from)
+    begin_anew(b, place)
   end
 end
 

@@ -361,44 +361,53 @@ end
 
 -- publish: the text of a set of standards, for readers -------------------------------------------
 
-local function publish(keys, args)
-  local prefix = prefix_of(keys)
-  local set, json, at = struct.unpack('<Bc0I4c0', args[1])
-  check_end(args[1], at)
-  check(string.match(set, '^[%w_.:-]+$'), 'bad name of the set')
-  local kind = redis.call('TYPE', prefix .. 'sets').ok
-  check(kind == 'none' or kind == 'set', 'sets is a ', kind, ', not a set')
-  redis.call('SET', prefix .. 'set:' .. set, json, 'NX')
-  redis.call('SADD', prefix .. 'sets', set)
-  return head(nil, OK)
+do
+  local function publish(keys, args)
+    local prefix = prefix_of(keys)
+    local set, json, at = struct.unpack('<Bc0I4c0', args[1])
+    check_end(args[1], at)
+    check(string.match(set, '^[%w_.:-]+$'), 'bad name of the set')
+    local kind = redis.call('TYPE', prefix .. 'sets').ok
+    check(kind == 'none' or kind == 'set', 'sets is a ', kind, ', not a set')
+    redis.call('SET', prefix .. 'set:' .. set, json, 'NX')
+    redis.call('SADD', prefix .. 'sets', set)
+    return head(nil, OK)
+  end
+
+  redis.register_function('tresen_v1_publish', publish)
 end
 
 -- editions: what is published for all branches ----------------------------------------------------
 
-local function editions_of(keys)
-  check(#keys == 1 and keys[1] == 't:{.standards}:editions', 'the key is t:{.standards}:editions')
-  local kind = redis.call('TYPE', keys[1]).ok
-  check(kind == 'none' or kind == 'hash', 'editions is a ', kind, ', not a hash')
-  return keys[1], redis.call('HGET', keys[1], 'hash') or ''
-end
+do
+  local function editions_of(keys)
+    check(#keys == 1 and keys[1] == 't:{.standards}:editions', 'the key is t:{.standards}:editions')
+    local kind = redis.call('TYPE', keys[1]).ok
+    check(kind == 'none' or kind == 'hash', 'editions is a ', kind, ', not a hash')
+    return keys[1], redis.call('HGET', keys[1], 'hash') or ''
+  end
 
-local function editions(keys, args)
-  local key, hash = editions_of(keys)
-  local known, at = struct.unpack('<Bc0', args[1])
-  check_end(args[1], at)
-  local text = hash ~= known and redis.call('HGET', key, 'text') or ''
-  return head(nil, OK) .. struct.pack('<Bc0I4c0', #hash, hash, #text, text)
-end
+  local function editions(keys, args)
+    local key, hash = editions_of(keys)
+    local known, at = struct.unpack('<Bc0', args[1])
+    check_end(args[1], at)
+    local text = hash ~= known and redis.call('HGET', key, 'text') or ''
+    return head(nil, OK) .. struct.pack('<Bc0I4c0', #hash, hash, #text, text)
+  end
 
--- Only by somebody who has seen what is there: two who publish at once cannot undo each other.
-local function replace_editions(keys, args)
-  local key, hash = editions_of(keys)
-  local known, new, text, at = struct.unpack('<Bc0Bc0I4c0', args[1])
-  check_end(args[1], at)
-  check(#new > 0 and #text > 0, 'editions without a hash or text')
-  if hash ~= known then return head(nil, STALE) end
-  redis.call('HSET', key, 'hash', new, 'text', text)
-  return head(nil, OK)
+  -- Only by somebody who has seen what is there: two who publish at once cannot undo each other.
+  local function replace_editions(keys, args)
+    local key, hash = editions_of(keys)
+    local known, new, text, at = struct.unpack('<Bc0Bc0I4c0', args[1])
+    check_end(args[1], at)
+    check(#new > 0 and #text > 0, 'editions without a hash or text')
+    if hash ~= known then return head(nil, STALE) end
+    redis.call('HSET', key, 'hash', new, 'text', text)
+    return head(nil, OK)
+  end
+
+  redis.register_function('tresen_v1_editions', editions)
+  redis.register_function('tresen_v1_replace_editions', replace_editions)
 end
 
 redis.register_function('tresen_v1_configure', configure)
@@ -406,9 +415,6 @@ redis.register_function('tresen_v1_ask', ask)
 redis.register_function('tresen_v1_ingest', ingest)
 redis.register_function('tresen_v1_take', take)
 redis.register_function('tresen_v1_settle', settle)
-redis.register_function('tresen_v1_publish', publish)
-redis.register_function('tresen_v1_editions', editions)
-redis.register_function('tresen_v1_replace_editions', replace_editions)
 redis.register_function('tresen_v1_seal', seal)
 redis.register_function('tresen_v1_replay', replay)
 redis.register_function('tresen_v1_drop', drop)

@@ -139,3 +139,47 @@ Test(rebuild, a_sealed_day_is_never_emptied) {
     stage_digest(&stage, after);
     cr_assert(eq(str, before, after));
 }
+
+/// e1 as it was told at first, and as it was corrected since.
+static void tell_twice(bool corrected) {
+    struct encounter encounter = stage_encounter("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter});
+    if (!corrected) return;
+    encounter.ended_ms -= 1000;
+    encounter.outcome = OUTCOME_ABANDONED;
+    stage_ingest(&stage, (struct stage_batch){.encounter = &encounter});
+}
+
+/// It is told from the start again: what was wrong at first must not become final before the
+/// correction has come once more.
+static void tell_again(void) {
+    struct taken taken;
+    tell_twice(false);
+    cr_assert(stage_take(&stage, 1, &taken)); // it is due since before
+    cr_assert(not(stage_settle(&stage, &taken, 1, MET).final), "nothing is promised again yet");
+    tell_twice(true);
+    stage_watermark(&stage, NOON_MS + HOUR_MS);
+    cr_assert(stage_take(&stage, 2, &taken));
+    cr_assert(eq(int, taken.encounter.outcome, OUTCOME_ABANDONED));
+    cr_assert(stage_settle(&stage, &taken, 2, MET).final);
+    cr_assert(eq(i64, stage_count(&stage, "too_late_facts"), 0));
+}
+
+Test(rebuild, what_is_due_waits_until_all_was_told_again) {
+    uint32_t encounters;
+    tell_twice(true);
+    stage_watermark(&stage, NOON_MS + HOUR_MS);
+    cr_assert(eq(int, rebuild(MIDNIGHT_MS + 24 * HOUR_MS, &encounters), STORE_OK));
+    cr_assert(eq(u32, encounters, 0));
+    tell_again();
+}
+
+// The same where a spool is sent once more under a new epoch.
+Test(rebuild, what_is_due_waits_until_a_spool_of_a_new_epoch_was_told) {
+    tell_twice(true);
+    stage_watermark(&stage, NOON_MS + HOUR_MS);
+    cr_assert(eq(u64, stage_ask(&stage, DESK, 1, 2).position.epoch, 2));
+    stage.epochs[DESK] = 2;
+    stage.numbers[DESK] = 0;
+    tell_again();
+}
