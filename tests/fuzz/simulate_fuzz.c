@@ -11,7 +11,7 @@
 static const struct {
     const char *key;
     double least, most, wrong;
-} numbers[] = {{"opens_hour", 0, 23, 24},      {"open_hours", 0.25, 0.5, 13},
+} numbers[] = {{"opens_hour", 0, 23, 24},      {"open_hours", 0.25, 0.3, 13},
                {"clients_an_hour", 1, 200, 0}, {"employees", 0, 20, 10001},
                {"noise", 0, 10, -1},           {"person_share", 0, 1, 2},
                {"day_share", 0, 1, -0.5}};
@@ -24,11 +24,12 @@ static struct played play(const char *entry, uint32_t restart_every) {
 
 /// Settings from the bytes; *wrong: the one that is not allowed, or NULL.
 static void put_entry(struct reader *in, char *entry, size_t size, const char **wrong) {
-    static const char *const measures[] = {"", "measures: [distance.client]\n",
+    // All that it knows would take seconds: each has a value a second and counter.
+    static const char *const measures[] = {"measures: [distance.client]\n",
                                            "measures: [audio.phrase]\n"};
     uint8_t odd = reader_u8(in);
     unsigned seed = reader_u16(in), month = 1 + reader_u8(in) % 12, day = 1 + reader_u8(in) % 28;
-    const char *told = measures[reader_u8(in) % 3];
+    const char *told = measures[reader_u8(in) % 2];
     int at = snprintf(
         entry, size, "driver: simulate\nseed: %u\nday: 2026-%02u-%02u\ndays: 1\n%sencounters: %s\n",
         seed, month, day, told, reader_u8(in) % 2 ? "true" : "false");
