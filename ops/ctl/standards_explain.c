@@ -19,6 +19,17 @@ static json_t *lines_json(const char *text, size_t size) {
     return array;
 }
 
+/// The standard as it holds for the offering; NULL: for none in particular.
+static const struct standard *holding(const struct standard_set *set,
+                                      const struct standard *standard, const char *offering) {
+    for (size_t i = 0; offering && i < standard->variant_count; i++)
+        for (size_t k = 0; k < set->offering_count; k++)
+            if (standard->variants[i].varied >> k & 1 &&
+                strcmp(set->offerings[k].id.text, offering) == 0)
+                return &standard->variants[i];
+    return standard;
+}
+
 /// What each layer says about each standard of the set that holds at the place.
 static json_t *explained(const struct catalogue *catalogue, const struct standard_set *set,
                          const struct standards_place *place) {
@@ -31,6 +42,10 @@ static json_t *explained(const struct catalogue *catalogue, const struct standar
         standards_explain(catalogue->standards, place, id, strlen(id), &lines);
         struct bytes bytes = buffer_bytes(&lines);
         json_object_set(item, "text", standard_sentences(item, place->offering));
+        const struct standard *standard = holding(set, &set->items[i], place->offering);
+        json_object_set_new(item, "barred_by",
+                            standard->permitted ? json_null()
+                                                : json_string(reason_name(standard->barred_by)));
         json_object_set_new(item, "chain", lines_json((const char *)bytes.data, bytes.size));
         buffer_fini(&lines);
     }

@@ -12,7 +12,7 @@ enum verdict {
     VERDICT_EXCUSED,
     VERDICT_INSUFFICIENT_EVIDENCE,
     VERDICT_ERROR,
-    VERDICT_NOT_SELECTED, // by law, agreement or sampling
+    VERDICT_NOT_SELECTED, // by law or agreement, or suspended
     VERDICT_COUNT
 };
 

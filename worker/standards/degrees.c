@@ -1,9 +1,13 @@
 #include "worker/standards/degrees.h"
 
 #include "worker/engine/degree.h"
+#include "worker/standards/figure_text.h"
 #include "worker/standards/layers.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { CORNER_SIZE = 64 };
 
 /// One layer's degree on the way down.
 struct step {
@@ -11,6 +15,8 @@ struct step {
     const struct standards_place *place;
     struct standard *standard;
     const char *set_by, *set_at; // who set the degree that holds so far, and where
+    struct buffer *chain;        // NULL: nobody asks
+    bool told;
     struct problems *problems;
 };
 
@@ -27,6 +33,26 @@ static const struct degree_point *looser_at(const struct standard *upper,
             if (share(lower, each[i]->degree[k].at) > share(upper, each[i]->degree[k].at))
                 return &each[i]->degree[k];
     return NULL;
+}
+
+/// "culture de 0.45 m 0, 0.75 m 1 (FILE:LINE:COLUMN)", behind what was told before.
+static void tell(struct step *step, const char *layer, const char *id, const char *place) {
+    const struct standard *standard = step->standard;
+    if (!step->chain || standard->degree_count == 0) return;
+    const char *before[] = {step->told ? " > " : "degree: ", layer, id[0] ? " " : "", id};
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
+        figure_text_words(step->chain, before[i]);
+    for (size_t i = 0; i < standard->degree_count; i++) {
+        char corner[CORNER_SIZE];
+        snprintf(corner, sizeof corner, "%s%.12g %s %.6g", i ? ", " : " ",
+                 (double)standard->degree[i].at * standard->step, standard->unit,
+                 standard->degree[i].millionths / 1e6);
+        figure_text_words(step->chain, corner);
+    }
+    const char *behind[] = {" (", place, ")"};
+    for (size_t i = 0; i < sizeof behind / sizeof behind[0]; i++)
+        figure_text_words(step->chain, behind[i]);
+    step->told = true;
 }
 
 static bool may_move(const struct rule *rule, enum layer layer) {
@@ -53,13 +79,15 @@ static bool take(struct step *step, const struct overlay *overlay) {
     *step->standard = lower;
     step->set_by = layer_names[overlay->layer];
     step->set_at = overlay->place;
+    tell(step, layer_names[overlay->layer], overlay->id.text, overlay->place);
     return true;
 }
 
 bool degrees_apply(const struct standards *standards, const struct rule *rule,
                    const struct standards_place *place, struct standard *standard,
-                   struct problems *problems) {
-    struct step step = {rule, place, standard, "company", rule->place, problems};
+                   struct buffer *chain, struct problems *problems) {
+    struct step step = {rule, place, standard, "company", rule->place, chain, false, problems};
+    tell(&step, "company", "", rule->place);
     for (int layer = 0; layer < LAYER_COUNT; layer++) {
         const struct overlay *first = NULL;
         for (size_t i = 0; i < standards->overlay_count; i++) {
@@ -79,5 +107,6 @@ bool degrees_apply(const struct standards *standards, const struct rule *rule,
         }
         if (first && !take(&step, first)) return false;
     }
+    if (step.told) figure_text_words(chain, "\n");
     return true;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHAIN_SIZE = 400, WAY_OUT_SIZE = 128 };
+enum { CHAIN_SIZE = 400, WAY_OUT_SIZE = 128, LINE_SIZE = NODE_WHERE_SIZE + 128 };
 
 /// One end of a bound on its way down through the layers.
 struct end {
@@ -145,23 +145,42 @@ unsigned standards_permitted(const struct standards *standards,
     return permitted_classes(standards, place, &forbids);
 }
 
+static void put(struct buffer *out, const char *text) {
+    buffer_put(out, text, strlen(text));
+}
+
+/// Which layers permit or forbid the classes, a line each.
+static void tell_permissions(const struct standards *standards, const struct standards_place *place,
+                             unsigned classes, struct buffer *chain) {
+    for (size_t i = 0; i < 2 * standards->overlay_count; i++) {
+        const struct overlay *overlay = &standards->overlays[i / 2];
+        unsigned said = classes & (i % 2 ? overlay->forbids : overlay->permits);
+        if (!said || !layers_hold(overlay, place)) continue;
+        for (int legal = LEGAL_P0; legal <= LEGAL_P5; legal++) {
+            char line[LINE_SIZE];
+            if (!(said >> legal & 1)) continue;
+            snprintf(line, sizeof line, "P%d: %s by %s %s (%s)\n", legal - LEGAL_P0,
+                     i % 2 ? "forbidden" : "permitted", layer_names[overlay->layer],
+                     overlay->id.text, overlay->place);
+            put(chain, line);
+        }
+    }
+}
+
 static void take_permissions(const struct standards *standards, const struct standards_place *place,
-                             struct standard *standard) {
+                             struct standard *standard, struct buffer *chain) {
     unsigned classes = layers_classes(standard), forbids;
     unsigned permits = permitted_classes(standards, place, &forbids);
     standard->permitted = !(classes & ~permits);
     standard->live = live_permitted(standard, classes, permits, forbids);
     standard->barred_by = classes & forbids ? REASON_FORBIDDEN : REASON_AGREEMENT;
+    if (chain) tell_permissions(standards, place, classes, chain);
 }
 
 static bool suspends(const struct overlay *overlay, const struct rule *rule) {
     for (size_t i = 0; i < overlay->suspend_count; i++)
         if (strcmp(overlay->suspends[i].text, rule->standard.id.text) == 0) return true;
     return false;
-}
-
-static void put(struct buffer *out, const char *text) {
-    buffer_put(out, text, strlen(text));
 }
 
 static void tell_suspension(struct buffer *chain, const struct overlay *overlay) {
@@ -239,9 +258,9 @@ bool layers_apply(const struct standards *standards, const struct rule *rule,
         good = false;
     }
     standard->bound = (struct bounds){least.value, most.value};
-    good = good && degrees_apply(standards, rule, place, standard, problems);
-    take_permissions(standards, place, standard);
     tell(chain, &least, place->country);
     tell(chain, &most, place->country);
+    good = good && degrees_apply(standards, rule, place, standard, chain, problems);
+    take_permissions(standards, place, standard, chain);
     return take_suspension(standards, rule, place, standard, chain, problems) && good;
 }

@@ -5,8 +5,8 @@
 #include "worker/standards/model.h"
 
 /// Moves the figures of *standard (a copy of the rule's) as the layers say.
-/// chain     if not NULL, gets a line for each figure: which layer set it to what, and where; and
-///           one if it is suspended
+/// chain     if not NULL, gets a line for each figure: which layer set it to what, and where; one
+///           for each layer that permits or forbids a class of its measures, and if it is suspended
 /// false     a loosening, a contradiction, or two overlays of one layer on one figure: reported
 /// with
 ///           the chain

@@ -239,6 +239,79 @@ Test(layers, any_layer_may_forbid) {
     }
 }
 
+Test(layers, who_set_a_degree_and_who_permits_or_forbids_is_told) {
+    const char *overlays = OVERLAY("a", "agreement", "permits: [P3]")
+        OVERLAY("r", "region", "standard: smile, bound: {least: 0.2}, degree: [[0.1, 0], [0.2, 1]]")
+            OVERLAY("b", "branch", "forbids: [P3], where: {branches: [b]}");
+    cr_assert(eq(int, resolve(overlays, "b", "DE"), ERR_NONE));
+    struct buffer out;
+    buffer_init(&out, 4096);
+    struct standards_place place = {.branch = "b", .region = "north", .country = "DE"};
+    cr_assert(standards_explain(standards, &place, "smile", 5, &out));
+    buffer_put_u8(&out, 0);
+    cr_assert(eq(str, (char *)out.data,
+                 "bound.least: company 0.2 1 (standards/a.yaml:31:10) > region r 0.2 1 "
+                 "(overlays/o.yaml:2:3)\n"
+                 "degree: company 0 1 0, 0.2 1 1 (standards/a.yaml:31:10) > region r 0.1 1 0, 0.2 "
+                 "1 1 (overlays/o.yaml:2:3)\n"
+                 "P3: permitted by agreement a (overlays/o.yaml:1:3)\n"
+                 "P3: forbidden by branch b (overlays/o.yaml:3:3)\n"));
+    buffer_fini(&out);
+}
+
+/// Overlays of one case, in this order or the other way round.
+static const char *permissions_text(const char *const overlays[4], bool backwards) {
+    static char text[1024];
+    text[0] = '\0';
+    for (int i = 0; i < 4; i++)
+        strcat(text, overlays[backwards ? 3 - i : i]);
+    return text[0] ? text : "[]";
+}
+
+// All that law (in one country), agreement, branch and a while can say of the two classes, at a
+// place with that law and at one without: open is what is open by itself or by agreement, and what
+// nobody forbids; who says it first changes nothing.
+Test(layers, an_agreement_opens_what_nobody_forbids_and_the_order_is_no_matter) {
+#define FORBIDS(id, layer, more)                                                                   \
+    {                                                                                              \
+        "", OVERLAY(id, layer, "forbids: [P1]" more), OVERLAY(id, layer, "forbids: [P3]" more),    \
+            OVERLAY(id, layer, "forbids: [P1, P3]" more)                                           \
+    }
+    static const char *const law[] = FORBIDS("l", "law", ", where: {countries: [DE]}");
+    static const char *const branch[] = FORBIDS("b", "branch", "");
+    static const char *const temporary[] =
+        FORBIDS("t", "temporary", ", from: 2026-12-01, until: 2026-12-20");
+    static const char *const agreement[] = {"", OVERLAY("a", "agreement", "permits: [P3]")};
+    int opened = 0, closed = 0;
+    for (unsigned i = 0; i < 2 * 4 * 4 * 4 * 2; i++) {
+        bool german = i & 1, agreed = i >> 1 & 1;
+        unsigned by_law = i >> 2 & 3, by_branch = i >> 4 & 3, by_time = i >> 6 & 3;
+        unsigned forbidden = (german ? by_law : 0) | by_branch | by_time; // bit 0: P1, 1: P3
+        const char *const overlays[4] = {law[by_law], agreement[agreed], branch[by_branch],
+                                         temporary[by_time]};
+        char hash[SET_HASH_TEXT_SIZE] = "";
+        for (int backwards = 0; backwards < 2; backwards++) {
+            const char *text = permissions_text(overlays, backwards);
+            cr_assert(eq(int, read_overlays(text), ERR_NONE), "%s", text);
+            struct standards_place place = {"b", "north", german ? "DE" : "AT", NULL, 20261210};
+            cr_assert(eq(int, standards_resolve(standards, &place, &set, &problems), ERR_NONE));
+            const struct standard *near = &set->items[0], *smile = &set->items[1];
+            cr_assert(eq(int, near->permitted, !(forbidden & 1)), "%s", text);
+            cr_assert(eq(int, smile->permitted, agreed && !(forbidden & 2)), "%s", text);
+            if (!smile->permitted)
+                cr_assert(
+                    eq(int, smile->barred_by, forbidden & 2 ? REASON_FORBIDDEN : REASON_AGREEMENT));
+            if (backwards) cr_assert(eq(str, set->hash_text, hash), "%s", text);
+            memcpy(hash, set->hash_text, sizeof hash);
+            opened += smile->permitted;
+            closed += agreed && !smile->permitted;
+        }
+    }
+    cr_assert(gt(int, opened, 20));
+    cr_assert(gt(int, closed, 100));
+#undef FORBIDS
+}
+
 Test(layers, the_chain_of_a_figure_is_told) {
     cr_assert(eq(int, resolve(NEAR("r", "region", "least: 0.9"), "b", "DE"), ERR_NONE));
     struct buffer out;
