@@ -42,10 +42,8 @@ void turns_waited(struct dispatch *dispatch, uint64_t waited_ms) {
     if (queue_ms == 0 || dispatch->now_ms - turns->since_ms < queue_ms) return;
     const uint64_t wanted_ms = turns->done * queue_ms;
     turns->rate_permille = PERMILLE;
-    if (turns->waited_ms >= 2 * wanted_ms)
-        turns->rate_permille = PERMILLE / 2;
-    else if (turns->waited_ms > wanted_ms)
-        turns->rate_permille = (uint32_t)(PERMILLE * wanted_ms / turns->waited_ms);
+    if (turns->waited_ms > wanted_ms) // half of what is too much: what was done before still counts
+        turns->rate_permille = (uint32_t)((PERMILLE + PERMILLE * wanted_ms / turns->waited_ms) / 2);
     turns->spare = 2 * turns->waited_ms < wanted_ms;
     if (turns->spare)
         turns->room_permille +=
@@ -88,12 +86,19 @@ static void next_turn(struct dispatch *dispatch, uint32_t window) {
                                            .window = lane->window});
 }
 
+uint64_t turns_deadline_ms(const struct dispatch *dispatch) {
+    const struct turns *turns = &dispatch->turns;
+    if (turns->waiting_count == 0 || dispatch->batches > 0) return UINT64_MAX;
+    return turns->idle_ms + dispatch->limits.queue_ms;
+}
+
 void turns_pass(struct dispatch *dispatch) {
     struct turns *turns = &dispatch->turns;
     const uint64_t whole = (uint64_t)dispatch->limits.window * PERMILLE;
     if (dispatch->batches > 0) turns->idle_turns = 1;
-    if (dispatch->batches == 0 && turns->waiting_count > 0) { // some may have nothing left to send
-        turns->room_permille += whole * turns->idle_turns;
+    if (dispatch->batches == 0 && turns->waiting_count > 0 &&
+        (turns->idle_turns == 1 || dispatch->now_ms >= turns_deadline_ms(dispatch))) {
+        turns->room_permille += whole * turns->idle_turns; // some may have nothing left to send
         if (turns->idle_turns < turns->waiting_count) turns->idle_turns *= 2;
         turns->idle_ms = dispatch->now_ms;
     }
@@ -105,10 +110,4 @@ void turns_pass(struct dispatch *dispatch) {
         next_turn(dispatch, narrowest(dispatch));
     turns->over = false;
     if (turns->waiting_count == 0) turns->room_permille = 0;
-}
-
-uint64_t turns_deadline_ms(const struct dispatch *dispatch) {
-    const struct turns *turns = &dispatch->turns;
-    if (turns->waiting_count == 0 || dispatch->batches > 0) return UINT64_MAX;
-    return turns->idle_ms + dispatch->limits.queue_ms;
 }
