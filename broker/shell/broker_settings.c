@@ -25,7 +25,7 @@ const struct setting broker_settings[] = {
     SETTING_U64(struct broker_settings, window, 64, 1, WINDOW_MAX,
                 "Batches of one gateway that may be unanswered, at most: lower needs less memory, "
                 "higher fills long lines and folds more batches into one call of Redis."),
-    SETTING_U64(struct broker_settings, queue_ms, 6, 0, 60000,
+    SETTING_U64(struct broker_settings, queue_ms, 4, 0, 60000,
                 "Milliseconds that batches should wait here in the mean: while more come than can "
                 "be done, gateways take turns; lower answers sooner, higher folds more. 0: each "
                 "may always send its whole window."),
