@@ -13,35 +13,44 @@ static bool works(const json_t *standard) {
            json_is_true(json_object_get(standard, "permitted"));
 }
 
-/// The labels on audio.phrase of a standard, or of a check inside one.
-static void collect(const json_t *json, json_t *labels) {
+/// The labels on audio.phrase of a standard, or of a check inside one. false: out of memory.
+static bool collect(const json_t *json, json_t *labels) {
     const json_t *item;
     const char *key;
     size_t i;
+    bool done = true;
     const char *measure =
         json_string_value(json_object_get(json_object_get(json, "measure"), "id"));
     if (measure && strcmp(measure, "audio.phrase") == 0)
         json_array_foreach(json_object_get(json, "labels"), i, item) {
-            json_object_set_new(labels, json_string_value(item), json_true());
+            done = !json_object_set_new(labels, json_string_value(item), json_true()) && done;
         }
-    if (json_is_array(json))
-        json_array_foreach(json, i, item) { collect(item, labels); }
+    if (json_is_array(json)) json_array_foreach(json, i, item) {
+            done = collect(item, labels) && done;
+        }
     else if (json_is_object(json))
-        json_object_foreach((json_t *)json, key, item) { collect(item, labels); }
+        json_object_foreach((json_t *)json, key, item) {
+            done = collect(item, labels) && done;
+        }
+    return done;
 }
 
 json_t *phrases_asked(const struct standards_plan *plan, int32_t day) {
     json_t *labels = json_object();
-    for (size_t i = 0; i < plan->count; i++) {
+    bool done = labels;
+    for (size_t i = 0; i < plan->count && done; i++) {
         if (i + 1 < plan->count && plan->sets[i + 1].from <= day) continue; // over by then
         json_t *standards = sets_standards(plan->sets[i].set), *standard;
         size_t k;
+        done = standards;
         json_array_foreach(standards, k, standard) {
-            if (works(standard)) collect(standard, labels);
+            if (works(standard)) done = collect(standard, labels) && done;
         }
         json_decref(standards);
     }
-    return labels;
+    if (done) return labels;
+    json_decref(labels);
+    return NULL;
 }
 
 // What there are words for
@@ -97,15 +106,18 @@ json_t *phrases_read(const char *path, struct problems *problems) {
 
 // Whether both fit
 
-/// Of all branches, whenever their sets hold.
+/// Of all branches, whenever their sets hold. NULL: out of memory.
 static json_t *asked_anywhere(const struct catalogue *catalogue) {
     json_t *labels = json_object();
-    for (size_t i = 0; i < catalogue->branches.count; i++) {
+    bool done = labels;
+    for (size_t i = 0; i < catalogue->branches.count && done; i++) {
         json_t *here = phrases_asked(&catalogue->plans[i], 0);
-        json_object_update(labels, here);
+        done = here && !json_object_update(labels, here);
         json_decref(here);
     }
-    return labels;
+    if (done) return labels;
+    json_decref(labels);
+    return NULL;
 }
 
 void phrases_check(const char *folder, const struct catalogue *catalogue, struct problems *problems,
@@ -114,9 +126,11 @@ void phrases_check(const char *folder, const struct catalogue *catalogue, struct
     if (!path_join(folder, "phrases.yaml", path, sizeof path, problems) || access(path, F_OK))
         return;
     json_t *entries = phrases_read(path, problems), *entry, *any;
-    json_t *labels = entries ? asked_anywhere(catalogue) : json_object();
+    if (!entries) return;
+    json_t *labels = asked_anywhere(catalogue);
     const char *label;
     size_t i;
+    if (!labels) problems_add(problems, ERR_NOMEM, "phrases.yaml", "out of memory");
     json_array_foreach(entries, i, entry) {
         json_object_del(labels, json_string_value(json_object_get(entry, "phrase")));
     }

@@ -4,7 +4,7 @@
 #include "ops/ctl/sets.h"
 
 /// The labels on audio.phrase that the sets ask for which hold on the day or later: a new object
-/// with the labels as keys.
+/// with the labels as keys. NULL: out of memory.
 json_t *phrases_asked(const struct standards_plan *plan, int32_t day);
 /// All entries of the file, [{"phrase", "en": [...], "threshold"}]. NULL: reported.
 json_t *phrases_read(const char *path, struct problems *problems);

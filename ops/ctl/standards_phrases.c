@@ -60,7 +60,8 @@ int ctl_standards_phrases(struct ctl *ctl) {
         static struct problems problems;
         json_t *asked = phrases_asked(plan, day), *all = phrases_read(path, &problems);
         problems_print(&problems, stderr);
-        entries = all ? chosen(all, asked, path) : NULL;
+        if (!asked) ctl_fail("out of memory");
+        entries = all && asked ? chosen(all, asked, path) : NULL;
         json_decref(asked);
         json_decref(all);
         if (entries && ctl->json)
