@@ -163,6 +163,7 @@ void assignment_done(struct dispatch *dispatch, const struct dispatch_input *in)
     struct lane *lane = NULL;
     bool answer = false;
     worker->heard_ms = dispatch->now_ms;
+    worker->reserved = false; // until it says so again
     if (worker->ready) dispatch->trial.speaker = worker;
     for (size_t i = 0; i < in->jobs.size / 8; i++) {
         uint64_t id = job_id_at(in->jobs, i);

@@ -32,13 +32,14 @@ struct dispatch_limits {
 };
 
 enum dispatch_input_kind {
-    INPUT_BATCH,   // gateway, session, position (the batch's own), bytes, slot
-    INPUT_ASK,     // gateway, session, slot
-    INPUT_GATEWAY, // gateway: connected anew; its session numbers begin again
-    INPUT_READY,   // worker, credit (absolute), held; fresh: over another connection than before
-    INPUT_DONE,    // worker, jobs, status, position (the store's), wait_ms, due_ms
-    INPUT_GOODBYE, // worker: gives back what it holds
-    INPUT_DRAIN,   // worker: the operator wants it to leave
+    INPUT_BATCH,       // gateway, session, position (the batch's own), bytes, slot
+    INPUT_ASK,         // gateway, session, slot
+    INPUT_GATEWAY,     // gateway: connected anew; its session numbers begin again
+    INPUT_READY,       // worker, credit (absolute), held, brokers, reserved; fresh: over another
+                       // connection than before
+    INPUT_DONE,        // worker, jobs, status, position (the store's), wait_ms, due_ms
+    INPUT_GOODBYE,     // worker: gives back what it holds
+    INPUT_DRAIN,       // worker: the operator wants it to leave
     INPUT_UNREACHABLE, // worker: the shell could not send to it
     INPUT_TICK,
 };
@@ -48,10 +49,10 @@ enum dispatch_input_kind {
 struct dispatch_input {
     enum dispatch_input_kind kind;
     uint64_t now_ms; // monotonic; never goes back
-    uint32_t gateway, worker, slot, bytes, credit, held;
+    uint32_t gateway, worker, slot, bytes, credit, held, brokers;
     uint64_t session;
     struct position position;
-    bool fresh;
+    bool fresh, reserved;
     struct bytes jobs; // INPUT_DONE: job numbers, 8 bytes little-endian each, of one gateway
     enum answer_status status;
     uint32_t wait_ms;
@@ -65,6 +66,7 @@ enum dispatch_action_kind {
     ACTION_LATER,       // gateway, session, reason: not now, send again
     ACTION_FREE,        // slot
     ACTION_DRAIN,       // worker: tell it to finish and leave
+    ACTION_RESERVE,     // worker: ask it to be ours alone for one job
     ACTION_WORKER_LOST, // worker, reason, jobs it took along: for the log
     ACTION_DEAD_LETTER, // gateway, slot: it killed its workers: for the log
 };

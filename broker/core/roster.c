@@ -58,6 +58,10 @@ void roster_ready(struct dispatch *dispatch, const struct dispatch_input *in) {
     if (!worker->ready) dispatch->ready++;
     worker->ready = true;
     worker->credit = in->credit;
+    worker->sharing = in->brokers > 1;
+    worker->reserved = in->reserved;
+    if (worker->sharing && !worker->reserved && dispatch->trial.worker == worker)
+        dispatch->trial.alone = false; // it gave up waiting before the suspect came
     dispatch->trial.speaker = worker;
     worker->heard_ms = dispatch->now_ms;
     if (worker->draining) // again: the first one may have been lost

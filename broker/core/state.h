@@ -73,6 +73,8 @@ struct worker {
     struct link jobs;
     struct link parked; // branches that wait for room at this worker
     bool ready, draining;
+    bool sharing;  // serves other brokers too: alone is only what it is reserved for
+    bool reserved; // for us, until a job of ours is done
     uint32_t credit, assigned;
     uint32_t ghosts;  // jobs taken back that the same process may still hold: they need credit
     uint64_t lost_ms; // when; after job_ms they count no more
@@ -93,6 +95,7 @@ struct dispatch {
         struct worker *worker;  // kept for it
         struct worker *speaker; // whose message this step is about, if that proves it alive
         bool running;
+        bool alone;        // nothing of another broker can have come between
         uint64_t death_ms; // begin of the last cluster of deaths; UINT64_MAX: none yet
     } trial;
     struct turns {

@@ -6,6 +6,10 @@
 // more than one worker at once, and no other batch can be blamed for it. While the candidate waits
 // for the rest of its branch to finish, the branch gets no more; a suspect that has just killed
 // rests, so that the next death is another one.
+//
+// A worker that other brokers share may die of theirs. It is asked to be ours alone for one job,
+// and gets the suspect only when it says that it is; a death counts unless it took that back
+// meanwhile. One that says nothing of other brokers, as older ones do, is believed to have none.
 
 #include "broker/core/state.h"
 
@@ -62,7 +66,8 @@ void suspects_death(struct dispatch *dispatch, struct worker *worker, bool count
     if (dispatch->trial.worker != worker) return;
     if (dispatch->trial.running) {
         struct lane *lane = dispatch->trial.lane;
-        if (another) blame(dispatch, LIST_OWNER(struct job, in_worker, worker->jobs.next));
+        if (another && dispatch->trial.alone)
+            blame(dispatch, LIST_OWNER(struct job, in_worker, worker->jobs.next));
         lane->resting = true;
         deadlines_set(dispatch->deadlines,
                       dispatch->limits.workers + dispatch->branch_count +
@@ -99,6 +104,11 @@ void suspects_rested(struct dispatch *dispatch, struct lane *lane) {
 
 static bool fit(const struct worker *worker) {
     return worker->ready && !worker->draining && worker->credit > 0;
+}
+
+/// No other broker's jobs are, or come, between.
+static bool ours(const struct worker *worker) {
+    return !worker->sharing || worker->reserved;
 }
 
 /// Better for a trial: has fewest jobs that only it knows of (it may die of those), is idle
@@ -143,16 +153,23 @@ void suspects_serve(struct dispatch *dispatch) {
     if (dispatch->trial.running || dispatch->ready == 0) return;
     struct lane *lane = candidate(dispatch);
     if (!lane || lane->branch->assigned > 0) return; // held: its branch gets no more until then
-    struct worker *speaker = dispatch->trial.speaker, *worker = dispatch->trial.worker;
-    if (speaker && fit(speaker) && speaker->assigned == 0 && speaker->ghosts == 0)
+    struct worker *speaker = dispatch->trial.speaker, *before = dispatch->trial.worker;
+    if (speaker && fit(speaker) && speaker->assigned == 0 && speaker->ghosts == 0 && ours(speaker))
         keep(dispatch, speaker);
-    else if (!worker || !fit(worker))
+    else if (!before || !fit(before))
         keep(dispatch, calmest(dispatch));
-    worker = dispatch->trial.worker;
+    struct worker *worker = dispatch->trial.worker;
+    if (worker && !ours(worker)) {
+        // Again whenever it speaks: the worker may have been another broker's, or have given up.
+        if (worker->assigned == 0 && (worker != before || worker == speaker))
+            act(dispatch, (struct dispatch_action){.kind = ACTION_RESERVE,
+                                                   .worker = worker_number(dispatch, worker)});
+        return;
+    }
     // It must have spoken just now: a worker that was dead already would be blamed on the batch.
     if (!worker || worker != speaker || worker->assigned > 0) return;
     if (worker->ghosts >= worker->credit) return; // it may have no room yet
-    dispatch->trial.running = true;
+    dispatch->trial.running = dispatch->trial.alone = true;
     dispatch->counters.trials++;
     assignment_give(dispatch, lane->next, worker);
 }

@@ -98,10 +98,11 @@ static void answer_later(struct broker *broker, const struct dispatch_action *ac
     send_answer(broker, action->gateway, &answer);
 }
 
-static void tell_drain(struct broker *broker, const struct dispatch_action *action) {
-    struct worker *worker = &broker->peers.workers[action->worker];
-    const struct message drain = {.type = MESSAGE_DRAIN, .worker = worker->name};
-    if (!connection_gather(&worker->connection, &broker->to_workers, broker->workers, &drain))
+/// Something else than a job.
+static void tell_worker(struct broker *broker, uint32_t number, enum message_type type) {
+    struct worker *worker = &broker->peers.workers[number];
+    const struct message message = {.type = type, .worker = worker->name};
+    if (!connection_gather(&worker->connection, &broker->to_workers, broker->workers, &message))
         worker->connection.reachable = false;
 }
 
@@ -137,7 +138,10 @@ static void carry_out(struct broker *broker, const struct dispatch_action *actio
         bodies_drop(&broker->bodies, action->slot);
         break;
     case ACTION_DRAIN:
-        tell_drain(broker, action);
+        tell_worker(broker, action->worker, MESSAGE_DRAIN);
+        break;
+    case ACTION_RESERVE:
+        tell_worker(broker, action->worker, MESSAGE_RESERVE);
         break;
     case ACTION_WORKER_LOST:
         tell_lost(broker, action);

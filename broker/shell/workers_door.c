@@ -53,6 +53,8 @@ static const char *ready(struct broker *broker, struct bus_peer peer, const stru
                                                  .worker = number,
                                                  .credit = message->credit,
                                                  .held = held,
+                                                 .brokers = message->brokers,
+                                                 .reserved = message->reserved,
                                                  .fresh = news == CONNECTION_NEW});
     return NULL;
 }

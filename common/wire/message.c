@@ -8,11 +8,12 @@
 #include <string.h>
 
 static const struct pack_key type_names[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_ASK] = PACK_KEY("ask"),       [MESSAGE_BATCH] = PACK_KEY("batch"),
-    [MESSAGE_ANSWER] = PACK_KEY("answer"), [MESSAGE_REFUSED] = PACK_KEY("refused"),
-    [MESSAGE_READY] = PACK_KEY("ready"),   [MESSAGE_JOB] = PACK_KEY("job"),
-    [MESSAGE_DONE] = PACK_KEY("done"),     [MESSAGE_GOODBYE] = PACK_KEY("goodbye"),
-    [MESSAGE_DRAIN] = PACK_KEY("drain"),   [MESSAGE_STATUS] = PACK_KEY("status"),
+    [MESSAGE_ASK] = PACK_KEY("ask"),         [MESSAGE_BATCH] = PACK_KEY("batch"),
+    [MESSAGE_ANSWER] = PACK_KEY("answer"),   [MESSAGE_REFUSED] = PACK_KEY("refused"),
+    [MESSAGE_READY] = PACK_KEY("ready"),     [MESSAGE_JOB] = PACK_KEY("job"),
+    [MESSAGE_DONE] = PACK_KEY("done"),       [MESSAGE_GOODBYE] = PACK_KEY("goodbye"),
+    [MESSAGE_DRAIN] = PACK_KEY("drain"),     [MESSAGE_STATUS] = PACK_KEY("status"),
+    [MESSAGE_RESERVE] = PACK_KEY("reserve"),
 };
 static const struct pack_key job_names[JOB_KIND_COUNT] = {
     [JOB_BATCH] = PACK_KEY("batch"),
@@ -62,6 +63,8 @@ enum key {
     KEY_SET,
     KEY_VERSION,
     KEY_ACKNOWLEDGE,
+    KEY_BROKERS,
+    KEY_RESERVED,
     KEY_JOB,
     KEY_JOBS,
     KEY_WHAT,
@@ -111,6 +114,8 @@ static const struct row {
     [KEY_SET] = ROW("set", KIND_TEXT, set, SET_MAX),
     [KEY_VERSION] = ROW("version", KIND_TEXT, version, VERSION_MAX),
     [KEY_ACKNOWLEDGE] = ROW("acknowledge", KIND_TEXT, acknowledge, LEVEL_MAX),
+    [KEY_BROKERS] = ROW("brokers", KIND_U32, brokers, BROKERS_MAX),
+    [KEY_RESERVED] = ROW("reserved", KIND_BOOL, reserved, 1),
     [KEY_JOB] = ROW("job", KIND_U64, job, NUMBER_MAX),
     [KEY_JOBS] = ROW("jobs", KIND_BYTES, jobs, JOBS_MAX * sizeof(uint64_t)),
     [KEY_WHAT] = CHOICE("what", what, job_names),
@@ -151,8 +156,9 @@ static const struct shape shapes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_BATCH] = {K(SESSION) | POSITION | K(BODY), K(AS) | K(LOST)},
     [MESSAGE_ANSWER] = {K(SESSION) | POSITION | K(STATUS) | K(WINDOW), K(REASON) | K(WAIT_MS)},
     [MESSAGE_REFUSED] = {K(REASON), 0},
-    [MESSAGE_READY] = {K(WORKER) | K(CREDIT),
-                       K(AS) | K(HELD) | K(SET) | K(VERSION) | K(ACKNOWLEDGE) | K(REASON)},
+    [MESSAGE_READY] = {K(WORKER) | K(CREDIT), K(AS) | K(HELD) | K(SET) | K(VERSION) |
+                                                  K(ACKNOWLEDGE) | K(BROKERS) | K(RESERVED) |
+                                                  K(REASON)},
     [MESSAGE_JOB] = {K(JOB) | K(WHAT) | K(BRANCH),
                      K(GATEWAY) | K(SESSION) | K(SPOOL) | POSITION | K(LOST) | K(REASON) | K(BODY)},
     [MESSAGE_DONE] = {K(JOBS) | K(STATUS),
@@ -160,6 +166,7 @@ static const struct shape shapes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_GOODBYE] = {K(WORKER), K(AS)},
     [MESSAGE_DRAIN] = {0, K(AS) | K(WORKER)},
     [MESSAGE_STATUS] = {0, K(AS) | K(BODY)},
+    [MESSAGE_RESERVE] = {0, K(WORKER)},
 };
 static const uint64_t job_required[JOB_KIND_COUNT] = {
     [JOB_BATCH] = K(GATEWAY) | K(SESSION) | POSITION | K(BODY),

@@ -18,6 +18,7 @@ enum {
     VERSION_MAX = 32, // bytes
     JOBS_MAX = 256,   // in one `done`
     CREDIT_MAX = 65536,
+    BROKERS_MAX = 65536,
     WINDOW_MAX = 65536,
 };
 
@@ -32,6 +33,7 @@ enum message_type {
     MESSAGE_GOODBYE, // worker -> broker: no more work, I leave
     MESSAGE_DRAIN,   // broker -> worker: finish and leave; tresenctl -> broker: drain this worker
     MESSAGE_STATUS,  // tresenctl -> broker, and its answer (body: JSON)
+    MESSAGE_RESERVE, // broker -> worker: be mine alone for one job
     MESSAGE_TYPE_COUNT
 };
 
@@ -68,6 +70,8 @@ struct message {
     size_t job_count; // done: jobs finished, at most 256, as 8 bytes little-endian each
     struct bytes jobs;
     uint32_t credit;          // ready: absolute
+    uint32_t brokers;         // ready: that it serves; 0: of a version that does not say
+    bool reserved;            // ready: holds nothing, and takes nothing up but this broker's
     int64_t due_ms;           // done: until the branch's next encounter is due; -1: none
     struct bytes set;         // ready: hash of the standards it judges by
     struct bytes version;     // ready: of its program

@@ -164,6 +164,11 @@ static void input(struct simulation *s, struct broker *broker, struct dispatch_i
             gather(&broker->workers[action->worker],
                    &(struct message){.type = MESSAGE_DRAIN, .worker = {"worker"}});
             break;
+        case ACTION_RESERVE:
+            trace(s, "broker: wants worker %u alone", action->worker);
+            gather(&broker->workers[action->worker],
+                   &(struct message){.type = MESSAGE_RESERVE, .worker = {"worker"}});
+            break;
         case ACTION_WORKER_LOST:
             worker_lost(s, action);
             break;
@@ -227,6 +232,8 @@ static void from_worker(struct simulation *s, struct broker *broker, uint32_t wo
                                       .worker = worker,
                                       .credit = message->credit,
                                       .held = (uint32_t)message->held,
+                                      .brokers = message->brokers,
+                                      .reserved = message->reserved,
                                       .fresh = news});
         return;
     }

@@ -29,6 +29,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_HASTY_SEAL] = "hasty-seal",
     [PLANT_FULL_IS_STUCK] = "full-is-stuck",
     [PLANT_SILENT_GAP] = "silent-gap",
+    [PLANT_NOT_RESERVED] = "not-reserved",
 };
 
 const char *plant_name(enum plant plant) {

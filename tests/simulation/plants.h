@@ -22,6 +22,7 @@ enum plant {
     PLANT_HASTY_SEAL,    // store: a day is sealed although more of it may come
     PLANT_FULL_IS_STUCK, // store: at twice its bytes nobody goes on, whatever would make room
     PLANT_SILENT_GAP,    // worker: lost numbers are counted, but no gap says which
+    PLANT_NOT_RESERVED,  // worker: does not say that other brokers share it
     PLANT_COUNT
 };
 

@@ -20,11 +20,7 @@ static void set_up(struct simulation *s) {
     assert(s->gateways && s->bodies);
     buffer_init(&s->reply, 1 << 22);
     buffer_init(&s->argument, 1 << 20);
-    // Who is tried alone at one broker is not alone for another that shares the worker: with two
-    // brokers an innocent batch may become a dead letter (ARCHITECTURE.md), and cells would differ.
-    // So: one.
-    bool several = s->faulty && !s->world->poisoned;
-    s->broker_count = several ? chance_range(&s->chance, 1, BROKERS) : 1;
+    s->broker_count = s->faulty ? chance_range(&s->chance, 1, BROKERS) : 1;
     s->commit_linger_ms = s->faulty ? chance_range(&s->chance, 100, 1500) : 300;
     bool small = s->faulty && chance_permille(&s->chance, 200);
     s->window = small ? chance_range(&s->chance, 1, 2) : chance_range(&s->chance, 3, 6);

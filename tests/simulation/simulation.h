@@ -203,6 +203,7 @@ struct worker {
     uint64_t redis_retry_ms, redis_last_ms[2];
     struct store_call *calls; // on their way
     bool draining, goodbye;
+    bool killer; // among the jobs that wait for the end of a reservation
 };
 
 /// A call of the store on its way: as worker/store/store.c carries it.

@@ -40,13 +40,15 @@ static struct id name_of(const struct simulation *s, const struct worker *worker
 }
 
 static void send_ready(struct simulation *s, struct worker *worker) {
-    uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)s->broker_count;
-    for (size_t i = 0; i < s->broker_count; i++)
+    uint32_t brokers = (uint32_t)s->broker_count;
+    for (uint32_t i = 0; i < brokers; i++)
         gather(worker, i,
                &(struct message){.type = MESSAGE_READY,
                                  .worker = name_of(s, worker),
-                                 .credit = share,
+                                 .credit = pipeline_credit(worker->pipeline, i) / brokers,
                                  .held = worker->held[i],
+                                 .brokers = s->plant == PLANT_NOT_RESERVED ? 0 : brokers,
+                                 .reserved = pipeline_reserved(worker->pipeline, i),
                                  .set = bytes_of_text("a")});
     worker->heartbeat_at_ms = s->now_ms + s->world->pace->heartbeat_ms;
 }
@@ -204,6 +206,9 @@ static void carry_out(struct simulation *s, struct worker *worker, struct pipeli
     case ACTION_RELEASE:
         release(worker, action);
         break;
+    case ACTION_READY:
+        send_ready(s, worker);
+        break;
     case ACTION_NOTICE:
         trace(s, "worker %zu: %s", number_of(s, worker), action->notice);
         break;
@@ -234,6 +239,15 @@ static bool kills(const struct message *job) {
            memmem(job->body.data, job->body.size, WORLD_POISON, strlen(WORLD_POISON));
 }
 
+static void die(struct simulation *s, size_t number) {
+    trace(s, "worker %zu dies of a batch", number);
+    s->faults[FAULT_POISON]++;
+    worker_kill(s, number);
+    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
+                                 .kind = EVENT_START_WORKER,
+                                 .subject = (uint32_t)number});
+}
+
 void worker_frame(struct simulation *s, size_t number, size_t broker, struct bytes bytes) {
     struct worker *worker = &s->workers[number];
     struct frame *frame = frame_keep(worker, broker, bytes);
@@ -247,12 +261,14 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
             wrong(s, "worker %zu does not understand: %s", number, problem.text);
         } else if (message.type == MESSAGE_DRAIN) {
             worker_drain(s, number);
-        } else if (message.type == MESSAGE_JOB && kills(&message) && s->faulty) {
-            killed = true;
+        } else if (message.type == MESSAGE_RESERVE) {
+            input(s, worker,
+                  (struct pipeline_input){.kind = PIPELINE_RESERVE, .broker = (uint32_t)broker});
         } else if (message.type == MESSAGE_JOB) {
             if (pipeline_held(worker->pipeline) >= s->jobs_max) {
                 // Credit is absolute: an older word of it that comes later, or was under way when
-                // the worker froze, may promise too much.
+                // the worker froze, may promise too much. The worker's own limit holds even then:
+                // the job is dropped, and its broker gives it to another after job_ms.
                 if (!s->faults[FAULT_DUPLICATE] && !s->faults[FAULT_REORDER] &&
                     !s->faults[FAULT_FREEZE] && !s->faults[FAULT_PUT_BACK])
                     wrong(s, "worker %zu is given more jobs than it has credit for", number);
@@ -260,21 +276,20 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
             }
             frame->holders++;
             worker->held[broker]++;
+            uint32_t waiting = pipeline_waiting(worker->pipeline);
             input(s, worker,
                   (struct pipeline_input){.kind = PIPELINE_JOB,
                                           .broker = (uint32_t)broker,
                                           .message = &message,
                                           .frame = frame});
+            bool killer = s->faulty && kills(&message);
+            bool waits = pipeline_waiting(worker->pipeline) > waiting;
+            killed = killer && !waits; // else nobody has looked into it yet
+            if (killer && waits) worker->killer = true;
         }
     }
     frame_let_go(worker, frame);
-    if (!killed) return;
-    trace(s, "worker %zu dies of a batch", number);
-    s->faults[FAULT_POISON]++;
-    worker_kill(s, number);
-    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
-                                 .kind = EVENT_START_WORKER,
-                                 .subject = (uint32_t)number});
+    if (killed) die(s, number);
 }
 
 void worker_connected(struct simulation *s, size_t number, size_t broker, bool up) {
@@ -345,6 +360,7 @@ void worker_start(struct simulation *s, size_t number) {
     limits.retry_most_ms = 500;
     limits.refuse_ms = 500;
     limits.drain_ms = 1000;
+    limits.reserve_ms = 2 * s->world->pace->heartbeat_ms;
     limits.evidence_max = 1 << 12;
     limits.ingest = (struct ingest_limits){.observations = 4096,
                                            .decisions = BATCH_FACTS_MAX,
@@ -410,6 +426,10 @@ void worker_turn(struct simulation *s, size_t number) {
     redis_look(s, worker);
     if (s->now_ms >= pipeline_deadline_ms(worker->pipeline))
         input(s, worker, (struct pipeline_input){.kind = PIPELINE_TICK});
+    if (worker->killer && !worker->draining && pipeline_waiting(worker->pipeline) == 0) {
+        die(s, number);
+        return;
+    }
     carry_out_all(s, worker);
     if (!worker->goodbye && s->now_ms >= worker->heartbeat_at_ms) send_ready(s, worker);
     flush(s, worker);

@@ -24,6 +24,18 @@ struct lane {
     bool queued; // in ready
 };
 
+enum { BROKER_NONE = UINT32_MAX };
+
+/// A broker tries a batch that may kill: nobody else's may be in hand then, or be blamed.
+struct reservation {
+    uint32_t broker; // BROKER_NONE: there is none
+    bool granted;    // what was held before is done
+    bool changed;    // the brokers do not know yet
+    // Granted: its end if nothing comes. Over: when the jobs that wait are taken up.
+    uint64_t until_ms;
+    struct job_list waiting; // of others, come meanwhile
+};
+
 struct pipeline {
     struct pipeline_limits limits;
     const struct pipeline_branch *branches;
@@ -38,6 +50,7 @@ struct pipeline {
     uint32_t calls;        // ingest, ask, take
     uint32_t settle_calls; // settle
 
+    struct reservation reservation;
     struct jobs jobs;
     struct lane *lanes;              // one a branch
     struct ring *ready;              // lanes that may have something to start
@@ -60,6 +73,7 @@ struct pipeline {
 };
 
 struct job *pipeline_job(struct pipeline *pipeline, uint32_t job);
+void job_enqueue(struct pipeline *pipeline, uint32_t job); // in its branch's lane
 void lane_queue(struct pipeline *pipeline, uint32_t lane);
 void job_finish(struct pipeline *pipeline, uint32_t job, enum answer_status status,
                 struct position answer);
@@ -67,6 +81,15 @@ void job_finish(struct pipeline *pipeline, uint32_t job, enum answer_status stat
 void jobs_release(struct pipeline *pipeline, struct job_list *list);
 void pipeline_notice(struct pipeline *pipeline, uint32_t lane, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+void reservation_ask(struct pipeline *pipeline, uint32_t broker);
+/// A job has come; true: it waits.
+bool reservation_job(struct pipeline *pipeline, uint32_t job);
+void reservation_gone(struct pipeline *pipeline, const struct job *job); // told or let go of
+void reservation_tick(struct pipeline *pipeline);
+void reservation_drop(struct pipeline *pipeline); // jobs that wait go back
+/// Grant it if nothing is held any more; true: the brokers must be told.
+bool reservation_look(struct pipeline *pipeline);
 
 /// Start a call if the lane can: true, and *action is it.
 bool ingest_lane_start(struct pipeline *pipeline, uint32_t lane, struct pipeline_action *action);

@@ -21,6 +21,7 @@ struct pipeline_limits pipeline_limits_default(void) {
                                     .retry_most_ms = 2000,
                                     .refuse_ms = 5000,
                                     .drain_ms = 3000,
+                                    .reserve_ms = 2000,
                                     .ingest = ingest_limits_default()};
 }
 
@@ -54,6 +55,8 @@ struct pipeline *pipeline_new(const struct pipeline_limits *limits,
     pipeline->seed = seed;
     pipeline->taken_lane = UINT32_MAX;
     pipeline->finished = pipeline->freed = JOB_LIST_EMPTY;
+    pipeline->reservation = (struct reservation){
+        .broker = BROKER_NONE, .until_ms = DEADLINE_NEVER, .waiting = JOB_LIST_EMPTY};
     if (!new_parts(pipeline)) {
         pipeline_free(pipeline);
         return NULL;
@@ -134,7 +137,8 @@ static void refuse(struct pipeline *pipeline, uint32_t at, const char *what, con
     job_finish(pipeline, at, ANSWER_REFUSED, (struct position){0});
 }
 
-static void enqueue(struct pipeline *pipeline, uint32_t index, uint32_t at) {
+void job_enqueue(struct pipeline *pipeline, uint32_t at) {
+    uint32_t index = pipeline_job(pipeline, at)->branch;
     struct lane *lane = &pipeline->lanes[index];
     if (pipeline_job(pipeline, at)->kind != JOB_SETTLE) {
         job_list_append(&pipeline->jobs, &lane->waiting, at);
@@ -183,7 +187,7 @@ static void job_came(struct pipeline *pipeline, const struct pipeline_input *inp
         }
         job->gateway = (uint8_t)(gateway - known->branch->gateways);
     }
-    enqueue(pipeline, job->branch, at);
+    if (!reservation_job(pipeline, at)) job_enqueue(pipeline, at);
 }
 
 static void replied(struct pipeline *pipeline, const struct pipeline_input *input) {
@@ -213,6 +217,7 @@ static void drain(struct pipeline *pipeline) {
     if (pipeline->draining) return;
     pipeline->draining = true;
     pipeline->drain_at_ms = pipeline->now_ms + pipeline->limits.drain_ms;
+    reservation_drop(pipeline);
     for (size_t i = 0; i < pipeline->branch_count; i++) {
         struct lane *lane = &pipeline->lanes[i];
         jobs_release(pipeline, &lane->waiting);
@@ -228,6 +233,7 @@ static void tick(struct pipeline *pipeline) {
     uint32_t lane;
     while (deadlines_take(pipeline->retries, pipeline->now_ms, &lane))
         lane_queue(pipeline, lane);
+    reservation_tick(pipeline);
 }
 
 void pipeline_input(struct pipeline *pipeline, const struct pipeline_input *input) {
@@ -248,6 +254,9 @@ void pipeline_input(struct pipeline *pipeline, const struct pipeline_input *inpu
         break;
     case PIPELINE_TICK:
         tick(pipeline);
+        break;
+    case PIPELINE_RESERVE:
+        reservation_ask(pipeline, input->broker);
         break;
     case PIPELINE_DRAIN:
         drain(pipeline);
@@ -279,6 +288,7 @@ static bool next_done(struct pipeline *pipeline, struct pipeline_action *action)
         for (int i = 0; i < 8; i++)
             pipeline->done_jobs[8 * count + (size_t)i] = (uint8_t)(job->id >> (8 * i));
         action->frames[count++] = job->frame;
+        reservation_gone(pipeline, job);
         jobs_give_back(&pipeline->jobs, job_list_pop(&pipeline->jobs, &pipeline->finished));
     }
     action->frame_count = count;
@@ -299,9 +309,16 @@ static bool next_release(struct pipeline *pipeline, struct pipeline_action *acti
     *action = (struct pipeline_action){.kind = ACTION_RELEASE};
     while (pipeline->freed.count > 0 && action->frame_count < JOBS_MAX) {
         uint32_t at = job_list_pop(&pipeline->jobs, &pipeline->freed);
+        reservation_gone(pipeline, pipeline_job(pipeline, at));
         action->frames[action->frame_count++] = pipeline_job(pipeline, at)->frame;
         jobs_give_back(&pipeline->jobs, at);
     }
+    return true;
+}
+
+static bool next_ready(struct pipeline *pipeline, struct pipeline_action *action) {
+    if (!reservation_look(pipeline)) return false;
+    *action = (struct pipeline_action){.kind = ACTION_READY};
     return true;
 }
 
@@ -340,18 +357,17 @@ static bool next_goodbye(struct pipeline *pipeline, struct pipeline_action *acti
 
 bool pipeline_next(struct pipeline *pipeline, struct pipeline_action *action) {
     return next_notice(pipeline, action) || next_done(pipeline, action) ||
-           next_release(pipeline, action) || settle_lane_judge(pipeline, action) ||
-           next_notice(pipeline, action) || next_done(pipeline, action) ||
-           next_call(pipeline, action) || next_goodbye(pipeline, action);
+           next_release(pipeline, action) || next_ready(pipeline, action) ||
+           settle_lane_judge(pipeline, action) || next_notice(pipeline, action) ||
+           next_done(pipeline, action) || next_call(pipeline, action) ||
+           next_goodbye(pipeline, action);
 }
 
 uint64_t pipeline_deadline_ms(const struct pipeline *pipeline) {
     if (pipeline->draining) return pipeline->goodbye ? DEADLINE_NEVER : pipeline->drain_at_ms;
-    return deadlines_next_ms(pipeline->retries);
-}
-
-uint32_t pipeline_credit(const struct pipeline *pipeline) {
-    return pipeline->store_up && !pipeline->draining ? pipeline->limits.jobs_max : 0;
+    uint64_t retry_ms = deadlines_next_ms(pipeline->retries);
+    uint64_t reserved_ms = pipeline->reservation.until_ms;
+    return reserved_ms < retry_ms ? reserved_ms : retry_ms;
 }
 
 uint32_t pipeline_held(const struct pipeline *pipeline) {

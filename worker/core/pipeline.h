@@ -21,8 +21,9 @@ struct pipeline_limits {
     uint32_t take_bytes;                    // of their minutes
     uint32_t evidence_max;                  // observations of one encounter, repeated ones too
     uint32_t retry_least_ms, retry_most_ms; // pause after a call that the store did not take
-    uint32_t refuse_ms; // pause asked of a gateway whose batches the store cannot take
-    uint32_t drain_ms;  // calls on their way get so long when draining
+    uint32_t refuse_ms;  // pause asked of a gateway whose batches the store cannot take
+    uint32_t drain_ms;   // calls on their way get so long when draining
+    uint32_t reserve_ms; // a broker that this worker is reserved for has so long to send a job
     struct ingest_limits ingest;
 };
 struct pipeline_limits pipeline_limits_default(void);
@@ -41,6 +42,7 @@ enum pipeline_input_kind {
     PIPELINE_STORE_DOWN, // they are not; what was on its way has been answered before
     PIPELINE_REPLY,      // branch, call, class, reply, reason
     PIPELINE_TICK,       // the deadline has come
+    PIPELINE_RESERVE,    // broker: wants this worker for itself, for one job
     PIPELINE_DRAIN,      // finish what is on its way, then say goodbye
 };
 
@@ -75,6 +77,7 @@ enum pipeline_action_kind {
     ACTION_SETTLE,  // branch, settle, set
     ACTION_DONE,    // broker, done, frames: tell it, let go of the frames
     ACTION_RELEASE, // frames: let go of them, tell nobody
+    ACTION_READY,   // credit or for whom this worker is reserved has changed: tell all brokers
     ACTION_NOTICE,  // branch, notice: for the log
     ACTION_GOODBYE, // say goodbye and end
 };
@@ -110,6 +113,11 @@ bool pipeline_next(struct pipeline *pipeline, struct pipeline_action *action);
 /// When PIPELINE_TICK is due; DEADLINE_NEVER: not before another input.
 uint64_t pipeline_deadline_ms(const struct pipeline *pipeline);
 
-/// How many jobs the broker may let this worker hold: 0 while the store is away or when draining.
-uint32_t pipeline_credit(const struct pipeline *pipeline);
+/// How many jobs the brokers together may let this worker hold, as that one is told: 0 while the
+/// store is away, when draining, and while another broker wants the worker for itself.
+uint32_t pipeline_credit(const struct pipeline *pipeline, uint32_t broker);
+/// Whether nothing but the next job of that broker is taken up. Jobs of others that were under way
+/// wait, unread.
+bool pipeline_reserved(const struct pipeline *pipeline, uint32_t broker);
+uint32_t pipeline_waiting(const struct pipeline *pipeline); // how many of those
 uint32_t pipeline_held(const struct pipeline *pipeline);

@@ -60,7 +60,7 @@ struct worker {
     char as[sizeof "worker." + ID_MAX];
     char trouble[REASON_MAX + 1]; // with Redis; empty: none
     enum pipeline_call troubled;  // calls of this kind
-    uint64_t now_ms; // both since the last `wakes`
+    uint64_t now_ms;              // both since the last `wakes`
     int64_t utc_ms;
     uint64_t heartbeat_at_ms;
     bool draining;
@@ -95,17 +95,19 @@ static const char *hindrance(const struct worker *worker, char text[REASON_MAX +
 
 static void send_ready(struct worker *worker) {
     char text[REASON_MAX + 1];
-    uint32_t share = pipeline_credit(worker->pipeline) / (uint32_t)worker->connection_count;
-    for (size_t i = 0; i < worker->connection_count; i++) {
+    uint32_t brokers = (uint32_t)worker->connection_count;
+    for (uint32_t i = 0; i < brokers; i++) {
         struct connection *connection = &worker->connections[i];
         struct message ready = {.type = MESSAGE_READY,
                                 .worker = worker->settings->worker,
-                                .credit = share,
+                                .credit = pipeline_credit(worker->pipeline, i) / brokers,
                                 .held = connection->held,
                                 .set = bytes_of_text(judging_hash(worker->judging)),
                                 .version = bytes_of_text(TRESEN_VERSION),
                                 .acknowledge =
                                     bytes_of_text(acknowledge_names[worker->settings->acknowledge]),
+                                .brokers = brokers,
+                                .reserved = pipeline_reserved(worker->pipeline, i),
                                 .reason = bytes_of_text(hindrance(worker, text))};
         send_message(connection, &ready);
     }
@@ -208,6 +210,9 @@ static void carry_out(struct worker *worker, struct pipeline_action *action) {
         break;
     case ACTION_RELEASE:
         release(action);
+        break;
+    case ACTION_READY:
+        send_ready(worker);
         break;
     case ACTION_NOTICE:
         log_error("pipeline", "branch=%s reason=%s",
@@ -357,6 +362,9 @@ static void broker_said(void *context, struct bus_peer peer, const char *user, s
             job_came(worker, connection->number, &message, frame);
         else if (message.type == MESSAGE_DRAIN)
             drain(worker);
+        else if (message.type == MESSAGE_RESERVE)
+            input(worker,
+                  (struct pipeline_input){.kind = PIPELINE_RESERVE, .broker = connection->number});
         else if (message.type == MESSAGE_REFUSED)
             log_warning("refused", "broker=%u reason=%.*s", connection->number,
                         (int)message.reason.size, (const char *)message.reason.data);
@@ -563,8 +571,10 @@ static enum err set_up(struct worker *worker, struct problem *problem) {
 /// Frames of jobs that no one answered any more, when the loop has ended by force.
 static void let_go_of_jobs(struct worker *worker) {
     struct pipeline_action action;
-    struct pipeline_input drained = { // the store, whose clock input asks, is gone
-        .kind = PIPELINE_DRAIN, .now_ms = clock_monotonic_ms(), .utc_ms = clock_utc_ms()};
+    struct pipeline_input drained = {// the store, whose clock input asks, is gone
+                                     .kind = PIPELINE_DRAIN,
+                                     .now_ms = clock_monotonic_ms(),
+                                     .utc_ms = clock_utc_ms()};
     pipeline_input(worker->pipeline, &drained);
     while (pipeline_next(worker->pipeline, &action))
         if (action.kind == ACTION_DONE || action.kind == ACTION_RELEASE) release(&action);

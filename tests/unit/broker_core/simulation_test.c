@@ -146,6 +146,7 @@ static void feed(struct simulation *s, struct dispatch_input in) {
             cr_assert(s->slots[a.slot].taken, "freed once");
             s->slots[a.slot].taken = false;
             break;
+        case ACTION_RESERVE: // no worker here says that it has other brokers
         case ACTION_DRAIN:
             s->workers[a.worker].draining = true;
             break;

@@ -135,3 +135,69 @@ Test(suspects, a_worker_that_cannot_be_reached_counts_no_death) {
     cr_assert(eq(u32, dispatch_gateway(d.dispatch, 0).deaths, 0));
     drive_free(&d);
 }
+
+static void feed_shared(struct drive *d, uint32_t worker, bool reserved, bool fresh) {
+    feed(d, (struct dispatch_input){.kind = INPUT_READY,
+                                    .worker = worker,
+                                    .credit = 4,
+                                    .brokers = 2,
+                                    .reserved = reserved,
+                                    .fresh = fresh});
+}
+
+static struct drive drive_with_suspects(uint64_t count) {
+    struct drive d = drive_new(drive_limits);
+    worker_settled(&d, 0, 4);
+    for (uint64_t n = 1; n <= count; n++)
+        feed_batch(&d, 0, 1, n);
+    d.now_ms += 10;
+    feed_shared(&d, 0, false, true);
+    return d;
+}
+
+// Another broker's batch may be what kills it.
+Test(suspects, go_to_a_shared_worker_only_when_it_is_reserved) {
+    struct drive d = drive_with_suspects(2);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0));
+    cr_assert(eq(u32, action(&d, ACTION_RESERVE, 0).worker, 0));
+    feed_shared(&d, 0, false, false); // busy with others: the first word may have been lost
+    cr_assert(eq(sz, action_count(&d, ACTION_RESERVE), 1));
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0));
+    feed_shared(&d, 0, true, false);
+    cr_assert(eq(sz, action_count(&d, ACTION_RESERVE), 0));
+    struct dispatch_action job = action(&d, ACTION_JOB, 0);
+    feed_shared(&d, 0, true, false); // its heartbeat
+    feed_done(&d, 0, job.job, 1, -1);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 0)); // one job only
+    cr_assert(eq(sz, action_count(&d, ACTION_RESERVE), 1));
+    feed_shared(&d, 0, true, false);
+    cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1));
+    drive_free(&d);
+}
+
+Test(suspects, a_death_after_the_reservation_was_taken_back_does_not_count) {
+    struct drive d = drive_with_suspects(1);
+    for (uint32_t taken_back = 0; taken_back < 2; taken_back++) {
+        d.now_ms += 3000;
+        feed_shared(&d, 0, true, false);
+        cr_assert(eq(sz, action_count(&d, ACTION_JOB), 1));
+        if (taken_back == 0) feed_shared(&d, 0, false, false); // before the suspect had come
+        d.now_ms += 3000;
+        feed_shared(&d, 0, false, true);
+        cr_assert(eq(u32, dispatch_gateway(d.dispatch, 0).deaths, taken_back));
+        feed_tick(&d, d.now_ms + 2000);
+    }
+    drive_free(&d);
+}
+
+// Who is idle and nobody else's needs no reservation; who keeps a worker that fails asks another.
+Test(suspects, another_worker_is_asked_when_the_first_has_no_credit) {
+    struct drive d = drive_with_suspects(1);
+    feed(&d, (struct dispatch_input){.kind = INPUT_READY, .worker = 1, .credit = 4, .brokers = 2});
+    cr_assert(eq(sz, action_count(&d, ACTION_RESERVE), 0)); // the first was asked
+    feed(&d, (struct dispatch_input){.kind = INPUT_READY, .worker = 0, .credit = 0, .brokers = 2});
+    cr_assert(eq(u32, action(&d, ACTION_RESERVE, 0).worker, 1));
+    feed_ready(&d, 2, 4, false); // an older version
+    cr_assert(eq(u32, action(&d, ACTION_JOB, 0).worker, 2));
+    drive_free(&d);
+}

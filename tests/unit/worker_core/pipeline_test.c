@@ -63,7 +63,8 @@ static uint64_t now_ms;
 static uint64_t next_job;
 static struct buffer bodies[512]; // kept until the test ends
 static size_t body_count;
-static int frames; // held by the pipeline
+static int frames;      // held by the pipeline
+static uint32_t broker; // whose jobs come
 
 static void set_up(void) {
     for (size_t i = 0; i < 2; i++) {
@@ -74,7 +75,7 @@ static void set_up(void) {
     struct pipeline_limits limits = pipeline_limits_default();
     pipeline = pipeline_new(&limits, known, 2, &measures, 1);
     now_ms = 1000;
-    next_job = 0;
+    next_job = broker = 0;
     frames = 0;
     pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_STORE_UP, .now_ms = now_ms});
 }
@@ -113,6 +114,7 @@ static void job(struct message message) {
     pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_JOB,
                                                       .now_ms = now_ms,
                                                       .utc_ms = 2000000,
+                                                      .broker = broker,
                                                       .message = &message,
                                                       .frame = &frames});
 }
@@ -457,9 +459,9 @@ Test(pipeline, strangers_are_refused_by_name) {
 
 // Without the store a worker is of no use: the broker must know, and give work to others.
 Test(pipeline, without_the_store_there_is_no_credit_and_no_call) {
-    cr_assert(gt(u32, pipeline_credit(pipeline), 0));
+    cr_assert(gt(u32, pipeline_credit(pipeline, 0), 0));
     pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_STORE_DOWN});
-    cr_assert(eq(u32, pipeline_credit(pipeline), 0));
+    cr_assert(eq(u32, pipeline_credit(pipeline, 0), 0));
     batch("desk", 1);
     expect_none();
     pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_STORE_UP});
@@ -472,7 +474,7 @@ Test(pipeline, draining_finishes_the_call_and_gives_back_the_rest) {
     expect(ACTION_INGEST);
     batch("desk", 2);
     pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_DRAIN, .now_ms = now_ms});
-    cr_assert(eq(u32, pipeline_credit(pipeline), 0));
+    cr_assert(eq(u32, pipeline_credit(pipeline, 0), 0));
     expect(ACTION_RELEASE);
     expect_none();
     INGESTED(STORE_OK, {0, 0, 1});
@@ -492,6 +494,81 @@ Test(pipeline, draining_does_not_wait_for_a_silent_store) {
     expect(ACTION_GOODBYE);
     call_failed(CALL_INGEST, CALL_RETRY); // the connection is closed
     expect(ACTION_RELEASE);
+    cr_assert(eq(int, frames, 0));
+}
+
+// Reserving
+
+static void reserve(uint32_t number) {
+    pipeline_input(pipeline, &(struct pipeline_input){
+                                 .kind = PIPELINE_RESERVE, .now_ms = now_ms, .broker = number});
+}
+
+// A batch that may kill must not take another broker's along, nor be blamed for theirs.
+Test(pipeline, is_reserved_once_it_holds_nothing_and_until_that_job_is_done) {
+    batch("desk", 1);
+    expect(ACTION_INGEST);
+    reserve(1);
+    expect(ACTION_READY);
+    cr_assert(not(pipeline_reserved(pipeline, 1)));
+    cr_assert(eq(u32, pipeline_credit(pipeline, 0), 0));
+    cr_assert(gt(u32, pipeline_credit(pipeline, 1), 0));
+    expect_none();
+    INGESTED(STORE_OK, {0, 0, 1});
+    expect(ACTION_DONE);
+    expect(ACTION_READY);
+    cr_assert(pipeline_reserved(pipeline, 1));
+
+    batch("desk", 2); // was under way: waits
+    expect_none();
+    cr_assert(eq(u32, pipeline_waiting(pipeline), 1));
+    broker = 1;
+    batch("floor", 1);
+    expect(ACTION_INGEST);
+    cr_assert(eq(sz, action.fold.gateway_count, 1));
+    cr_assert(eq(u64, pipeline_deadline_ms(pipeline), DEADLINE_NEVER)); // as long as it takes
+    INGESTED(STORE_OK, {1, 0, 1});
+    expect(ACTION_DONE);
+    cr_assert(eq(u32, action.broker, 1));
+    expect(ACTION_READY);
+    cr_assert(not(pipeline_reserved(pipeline, 1)));
+    cr_assert(gt(u32, pipeline_credit(pipeline, 0), 0));
+    expect_none(); // if what waited kills, these words must have left
+    broker = 0;
+    batch("desk", 3); // not before it
+    expect_none();
+    tick_at_deadline();
+    expect(ACTION_INGEST);
+    cr_assert(eq(u64, action.fold.gateways[0].last, 3));
+}
+
+// The broker may have died, or found another worker.
+Test(pipeline, a_reservation_without_a_job_ends) {
+    reserve(1);
+    expect(ACTION_READY);
+    cr_assert(pipeline_reserved(pipeline, 1));
+    reserve(0); // asks again when it has credit
+    expect_none();
+    batch("desk", 1);
+    tick_at_deadline();
+    expect(ACTION_READY);
+    cr_assert(not(pipeline_reserved(pipeline, 1)));
+    expect_none();
+    tick_at_deadline();
+    expect(ACTION_INGEST);
+    reserve(0);
+    expect(ACTION_READY);
+    cr_assert(eq(u32, pipeline_credit(pipeline, 1), 0));
+}
+
+Test(pipeline, what_waits_for_the_end_of_a_reservation_goes_back_when_draining) {
+    reserve(1);
+    expect(ACTION_READY);
+    batch("desk", 1);
+    pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_DRAIN, .now_ms = now_ms});
+    cr_assert(not(pipeline_reserved(pipeline, 1)));
+    expect(ACTION_RELEASE);
+    expect(ACTION_GOODBYE);
     cr_assert(eq(int, frames, 0));
 }
 
