@@ -50,7 +50,7 @@ static const struct world_pace squeezed = {
     .heartbeat_ms = 500,
     .command_ms = 2000,
     .faults_most = 1,
-    .drain_ms = 60000,
+    .drain_ms = 120000, // what fills a full branch may go one encounter at a time
 };
 
 static const struct world_pace shipped = {
