@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COMMIT_BATCHES = 64 }; // as a gateway has it, if nothing else is set
+enum { COMMIT_BATCHES = 256 }; // as a gateway has it, if nothing else is set
 
 struct load;
 

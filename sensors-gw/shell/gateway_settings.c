@@ -46,7 +46,7 @@ const struct setting gateway_settings[] = {
     ROW(U64, idle_batch_ms, 5000, 100, 600000,
         "With nothing to report, a batch with the watermark alone is spooled so often: shorter "
         "settles encounters sooner."),
-    ROW(U64, commit_batches, 64, 1, 4096,
+    ROW(U64, commit_batches, 256, 1, 4096,
         "Batches written to the spool in one go at most: more is faster, each go costs one sync."),
     ROW(U64, clock_error_ms, 50, 0, 60000,
         "How wrong this gateway's clock may be; stated in each batch, widens the guard band."),
