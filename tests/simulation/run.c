@@ -168,13 +168,14 @@ static uint64_t wakes_ms(struct simulation *s, int actor) {
 
 /// Whom an event is for; NOBODY: the network, the store, or several.
 static int actor_of(const struct simulation *s, const struct event *event) {
-    const struct link *link = &s->links[event->subject];
+    const struct link *link;
     switch (event->kind) {
     case EVENT_FRAME_TO_BROKER:
-        return broker_actor(s, link->broker);
+        return broker_actor(s, s->links[event->subject].broker);
     case EVENT_FRAME_TO_CLIENT:
     case EVENT_LINK_UP:
     case EVENT_LINK_DOWN:
+        link = &s->links[event->subject];
         return link->end == END_GATEWAY ? gateway_actor(link->client)
                                         : worker_actor(s, link->client);
     case EVENT_REPLY:
