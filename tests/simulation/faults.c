@@ -118,22 +118,26 @@ void faults_plan(struct simulation *s) {
         s, (struct event){.at_ms = s->last_fault_ms, .kind = EVENT_FAULT, .subject = FAULT_COUNT});
 }
 
-/// Everything heals; who is dead comes back.
+/// Nothing breaks any more, and messages travel as they should; what is broken heals in its time.
 void faults_end(struct simulation *s) {
-    trace(s, "the last fault is over");
+    trace(s, "no more faults");
     s->delay_permille = s->loss_permille = s->duplicate_permille = 0;
     s->reorder = false;
-    for (size_t i = 0; i < s->link_count; i++)
-        s->links[i].blocked_until_ms[0] = s->links[i].blocked_until_ms[1] = 0;
-    s->redis.later_until_ms = s->redis.error_until_ms = 0;
-    network_changed(s);
 }
 
-/// How long something takes.
-static uint32_t duration_ms(struct simulation *s, uint32_t shortest, uint32_t longest) {
+/// When something that begins now is over. As long as a clone lives, its gateway may be refused, and
+/// who is frozen or dead does nothing: only when all of it is over must everything drain.
+static uint64_t lasts(struct simulation *s, uint32_t lasts_ms) {
+    uint64_t over_ms = s->now_ms + lasts_ms;
+    if (over_ms > s->healed_ms) s->healed_ms = over_ms;
+    return over_ms;
+}
+
+/// The same, of something that takes longer in a world of hours.
+static uint64_t lasts_from_to(struct simulation *s, uint32_t shortest, uint32_t longest) {
     uint32_t times = s->world->pace->faults_most;
     uint32_t once_ms = chance_range(&s->chance, shortest, longest);
-    return times > 1 ? once_ms * chance_range(&s->chance, 1, times) : once_ms;
+    return lasts(s, times > 1 ? once_ms * chance_range(&s->chance, 1, times) : once_ms);
 }
 
 /// Some process, its kind and number.
@@ -154,20 +158,20 @@ static void freeze(struct simulation *s) {
     const char *kind;
     size_t number;
     struct process *process = any_process(s, &kind, &number);
-    process->frozen_until_ms = s->now_ms + duration_ms(s, 100, 5000);
+    process->frozen_until_ms = lasts_from_to(s, 100, 5000);
     trace(s, "%s %zu freezes until %.3f s", kind, number, (double)process->frozen_until_ms / 1000);
 }
 
 static void reset(struct simulation *s) {
     struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
-    link->broken_until_ms = s->now_ms + duration_ms(s, 60, 600);
+    link->broken_until_ms = lasts_from_to(s, 60, 600);
     trace(s, "the connection of %s %u and broker %u breaks",
           link->end == END_GATEWAY ? "gateway" : "worker", link->client, link->broker);
     network_changed(s);
 }
 
 static void start_again(struct simulation *s, enum event_kind kind, size_t subject) {
-    event_push(s, (struct event){.at_ms = s->now_ms + duration_ms(s, 50, 2500),
+    event_push(s, (struct event){.at_ms = lasts_from_to(s, 50, 2500),
                                  .kind = kind,
                                  .subject = (uint32_t)subject});
 }
@@ -198,7 +202,7 @@ static struct gateway *clone(struct simulation *s, bool renew) {
     spool_copy(&twin->spool, &s->gateways[at].spool);
     s->tampered[twin->identity] = true;
     gateway_start(s, to);
-    event_push(s, (struct event){.at_ms = s->now_ms + duration_ms(s, 500, 6000),
+    event_push(s, (struct event){.at_ms = lasts_from_to(s, 500, 6000),
                                  .kind = EVENT_END_CLONE,
                                  .subject = (uint32_t)to});
     return &s->gateways[at];
@@ -213,7 +217,7 @@ static void lose_grant(struct simulation *s) {
     gateway_kill(s, at);
     g->renew = true;
     start_again(s, EVENT_START_GATEWAY, at);
-    event_push(s, (struct event){.at_ms = s->now_ms + duration_ms(s, 20, 500),
+    event_push(s, (struct event){.at_ms = lasts_from_to(s, 20, 500),
                                  .kind = EVENT_FAULT,
                                  .subject = FAULT_REDIS_FALLBACK});
 }
@@ -223,7 +227,7 @@ static void begin_put_back(struct simulation *s) {
     size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
     struct gateway *g = &s->gateways[at];
     if (!g->process.alive || g->stopped || !g->spool.disk.epoch) return;
-    uint64_t until_ms = s->now_ms + chance_range(&s->chance, 300, 1400);
+    uint64_t until_ms = lasts(s, chance_range(&s->chance, 300, 1400));
     struct link *link = network_link(s, END_GATEWAY, at, 0);
     link->blocked_since_ms = s->now_ms;
     link->blocked_until_ms[0] = link->blocked_until_ms[1] = until_ms;
@@ -290,14 +294,14 @@ void put_back(struct simulation *s, size_t at) {
     still_there(s, g, from, to);
     g->spool = g->copy;
     s->tampered[g->identity] = true;
-    event_push(s, (struct event){.at_ms = s->now_ms + chance_range(&s->chance, 20, 100),
+    event_push(s, (struct event){.at_ms = lasts(s, chance_range(&s->chance, 20, 100)),
                                  .kind = EVENT_START_GATEWAY,
                                  .subject = (uint32_t)at});
 }
 
 static void partition(struct simulation *s) {
     struct link *link = &s->links[chance_below(&s->chance, (uint32_t)s->link_count)];
-    uint64_t until_ms = s->now_ms + duration_ms(s, 200, 6000);
+    uint64_t until_ms = lasts_from_to(s, 200, 6000);
     uint32_t ways = chance_range(&s->chance, 1, 3);
     trace(s, "%s %u and broker %u are cut off for %.1f s%s",
           link->end == END_GATEWAY ? "gateway" : "worker", link->client, link->broker,
@@ -312,8 +316,7 @@ static void partition(struct simulation *s) {
 }
 
 static void redis_trouble(struct simulation *s, enum fault fault) {
-    uint64_t until_ms = s->now_ms + duration_ms(s, 100, 6000);
-    if (until_ms > s->last_fault_ms) until_ms = s->last_fault_ms;
+    uint64_t until_ms = lasts_from_to(s, 100, 6000);
     trace(s, "%s until %.3f s", names[fault], (double)until_ms / 1000);
     if (fault == FAULT_REDIS_AWAY) redis_go_away(s, until_ms);
     if (fault == FAULT_REDIS_SLOW) s->redis.slow_until_ms = until_ms;

@@ -41,6 +41,7 @@ static void set_up(struct simulation *s) {
     s->spool_rows_max = ROWS;
     s->last_fault_ms = s->world->pace->length_ms;
     if (s->faulty) faults_plan(s);
+    s->healed_ms = s->last_fault_ms;
     for (size_t i = 0; i < s->broker_count; i++)
         broker_start(s, i);
     for (size_t i = 0; i < s->worker_count; i++)
@@ -352,14 +353,14 @@ static void step(struct simulation *s) {
 static void go(struct simulation *s) {
     char why[256] = "";
     look_at_timers(s, NOBODY);
-    for (uint64_t look_ms = s->last_fault_ms; !s->failure[0]; step(s)) {
-        if (s->now_ms < look_ms) continue;
+    for (uint64_t look_ms = 0; !s->failure[0]; step(s)) {
+        if (s->now_ms < s->healed_ms || s->now_ms < look_ms) continue;
         look_ms = s->now_ms + LOOK_AT_END_MS;
         if (oracle_drained(s, why, sizeof why)) {
             oracle_end(s);
             return;
         }
-        if (s->now_ms > s->last_fault_ms + s->world->pace->drain_ms)
+        if (s->now_ms > s->healed_ms + s->world->pace->drain_ms)
             wrong(s, "not drained: %s", why);
     }
 }

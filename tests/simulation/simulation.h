@@ -291,7 +291,7 @@ struct simulation {
     bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted
     bool rebuilt[WORLD_BRANCHES]; // from a later day: what comes again of earlier ones is too late
     size_t spool_rows_max;
-    uint64_t last_fault_ms;
+    uint64_t last_fault_ms, healed_ms; // when the last fault begins, when all are over
     uint64_t faults[FAULT_COUNT];
     // The oracle.
     struct truth *truths[GATEWAYS];

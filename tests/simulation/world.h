@@ -35,7 +35,7 @@ struct world_pace {
     uint32_t idle_batch_ms, idle_ask_ms, answer_timeout_ms, refused_wait_ms, backoff_most_ms;
     uint32_t silence_ms, job_ms, probe_ms, death_apart_ms, heartbeat_ms, command_ms;
     uint32_t faults_most; // a fault takes up to so many times as long
-    uint32_t drain_ms;    // after the last fault
+    uint32_t drain_ms;    // when all faults are over
 };
 
 enum item_kind { ITEM_SAMPLE, ITEM_EVENT, ITEM_FACT, ITEM_WITHDRAWN, ITEM_POISON, ITEM_DECISION };
