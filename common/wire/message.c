@@ -480,8 +480,8 @@ static bool read_map(struct reading *reading, struct reader *frame, uint64_t *fo
 }
 
 enum err message_decode(struct reader *frame, struct message *message, struct problem *problem) {
-    *message = (struct message){.due_ms = -1, .oldest_ms = TIME_NONE};
     if (reader_left(frame) == 0) return ERR_END;
+    *message = (struct message){.due_ms = -1, .oldest_ms = TIME_NONE};
     struct reading reading;
     reading.message = message;
     reading.problem = problem;
