@@ -55,13 +55,12 @@ void network_add(struct simulation *s, enum end end, size_t client, size_t broke
 }
 
 struct link *network_link(struct simulation *s, enum end end, size_t client, size_t broker) {
-    for (size_t i = 0; i < s->link_count; i++) {
-        struct link *link = &s->links[i];
-        if (link->end == end && link->client == client &&
-            (end == END_GATEWAY || link->broker == broker))
-            return link;
-    }
-    return NULL;
+    // As set_up adds them: a gateway has one, and then a worker one to each broker.
+    size_t at = end == END_GATEWAY ? client : s->process_count + client * s->broker_count + broker;
+    struct link *link = &s->links[at];
+    assert(at < s->link_count && link->end == end && link->client == client);
+    assert(end == END_GATEWAY || link->broker == broker);
+    return link;
 }
 
 struct link *network_peer(struct simulation *s, uint32_t peer) {
