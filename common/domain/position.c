@@ -30,3 +30,7 @@ struct tag tag_before(struct tag tag) {
     memcpy(before.bytes + TAG_MARK, tag.bytes, TAG_MARK);
     return before;
 }
+
+bool tag_unknown(struct tag tag) {
+    return tag_equal(tag, (struct tag){{0}});
+}

@@ -30,3 +30,5 @@ bool tag_follows(struct tag tag, struct tag before);
 struct tag tag_behind(struct tag tag, struct tag before);
 /// Of a batch of which only what follows it is known.
 struct tag tag_before(struct tag tag);
+/// Its mark is 0: nobody knows any more which batch it is of.
+bool tag_unknown(struct tag tag);

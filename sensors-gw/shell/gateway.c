@@ -329,6 +329,9 @@ static enum err spool_init(struct gateway *g, bool new_spool, struct problem *pr
     if (damaged)
         log_error("spool_damaged", "spool=%s left_out=%llu", s->spool, (unsigned long long)damaged);
     const struct spool_state *state = spool_state(g->spool);
+    if (state->converted)
+        log_info("spool_converted", "spool=%s text=earlier programs cannot open it any more",
+                 s->spool);
     if (state->fenced)
         return problem_set(problem, ERR_REFUSED,
                            "spool %s: a newer spool of this gateway has taken over; if this is the "

@@ -213,11 +213,13 @@ enum err spool_read(struct spool *s, uint64_t from, uint64_t to,
 
 enum err spool_tag(struct spool *s, uint64_t number, struct tag *tag, struct problem *problem) {
     *tag = s->state.tag;
-    if (number > 0 && number == s->state.last) return ERR_NONE;
     if (number == 0 || number + 1 < s->state.first || number > s->state.last) return ERR_MISSING;
-    enum err err = rows_tag(&s->database, number + 1, tag, problem);
-    *tag = tag_before(*tag);
-    return err;
+    if (number < s->state.last) {
+        enum err err = rows_tag(&s->database, number + 1, tag, problem);
+        if (err) return err;
+        *tag = tag_before(*tag);
+    }
+    return tag_unknown(*tag) ? ERR_MISSING : ERR_NONE;
 }
 
 static bool take_from_ms(void *context, const struct spool_batch *batch) {
@@ -291,6 +293,16 @@ static enum err renew_spool(struct spool *s, uint64_t *damaged, struct problem *
     enum err err = database_begin(&s->database, problem);
     if (!err) err = rows_renew(&s->database, &s->state.last, &s->state.tag, damaged, problem);
     if (!err) err = rows_keep_state(&s->database, &s->state, problem);
+    if (!err) err = database_renewed(&s->database, problem);
+    return err ? err : database_commit(&s->database, problem);
+}
+
+/// The store knows the batches by the second half of their tags, which stays.
+static enum err convert(struct spool *s, struct problem *problem) {
+    enum err err = database_begin(&s->database, problem);
+    if (!err) err = rows_chain(&s->database, &s->state.tag, problem);
+    if (!err) err = rows_keep_state(&s->database, &s->state, problem);
+    if (!err) err = database_renewed(&s->database, problem);
     return err ? err : database_commit(&s->database, problem);
 }
 
@@ -309,8 +321,10 @@ enum err spool_open(const char *path, const struct spool_limits *limits, bool re
     s->limits = *limits;
     enum err err = database_open(&s->database, path, limits->full_sync, problem);
     if (!err) err = state_load(s, renew, problem);
+    s->state.converted = database_is_old(&s->database);
     if (!err && renew) err = renew_spool(s, damaged, problem);
     if (!err) err = figures_load(s, problem);
+    if (!err && database_is_old(&s->database)) err = convert(s, problem);
     if (!err) err = session_reserve(s, problem);
     if (err) {
         spool_close(s);

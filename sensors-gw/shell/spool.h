@@ -37,10 +37,12 @@ struct spool_state {
     uint64_t birth;       // hash of the birth last spooled; 0: none
     bool departed;        // goodbye has been spooled since
     uint64_t run_ms;      // how long gateways have run on this spool, all runs together
+    bool converted;       // in this run, from an earlier program's
 };
 
 /// Open, or make if there is none. renew (--new-spool): a new id, no epoch, everything still held
-/// numbered from 1 again; what is damaged is left out and counted in *damaged.
+/// numbered from 1 again; what is damaged is left out and counted in *damaged. One of an earlier
+/// program is converted, all or nothing, which that program cannot open any more.
 ///
 /// ERR_CONFLICT  another process has it open
 /// ERR_FORMAT    not a spool, or damaged: *problem names file and row
@@ -94,8 +96,8 @@ struct spool_batch {
 MUST_CHECK enum err spool_read(struct spool *spool, uint64_t from, uint64_t to,
                                bool (*each)(void *context, const struct spool_batch *batch),
                                void *context, struct problem *problem);
-/// The one before the first that is held is known by what follows it. ERR_MISSING: not known (any
-/// more).
+/// The one before the first that is held is known by what follows it, unless an earlier program
+/// wrote that. ERR_MISSING: not known (any more).
 MUST_CHECK enum err spool_tag(struct spool *spool, uint64_t number, struct tag *tag,
                               struct problem *problem);
 /// Event time of the oldest batch that is not applied; TIME_NONE: all are.

@@ -5,6 +5,7 @@
 
 enum {
     APPLICATION_ID = 0x54525350, // "TRSP"
+    SCHEMA_OLDEST = 1,           // its tags are no chain, its state does not name the last one
     SCHEMA_VERSION = 2,
 };
 
@@ -33,6 +34,7 @@ static const char *const texts[STATEMENT_COUNT] = {
     [MARK_DUE] = "SELECT coalesce(max(number), 0) FROM applied WHERE run_ms <= ?",
     [MARKS_DUE_DELETE] = "DELETE FROM applied WHERE run_ms <= ? AND number < ?",
     [MARK_NEWEST] = "SELECT coalesce(max(run_ms), -1) FROM applied",
+    [TAG_WRITE] = "UPDATE batch SET tag = ?, checksum = ? WHERE number = ?",
 };
 
 static const char schema[] = TABLE_BATCH
@@ -134,6 +136,17 @@ enum err database_execute(struct database *d, const char *sql, struct problem *p
     return sqlite3_exec(d->handle, sql, NULL, NULL, NULL) ? database_problem(d, problem) : ERR_NONE;
 }
 
+bool database_is_old(const struct database *d) {
+    return d->version < SCHEMA_VERSION;
+}
+
+enum err database_renewed(struct database *d, struct problem *problem) {
+    char sql[40];
+    sqlite3_snprintf(sizeof sql, sql, "PRAGMA user_version = %d", SCHEMA_VERSION);
+    d->version = SCHEMA_VERSION;
+    return database_execute(d, sql, problem);
+}
+
 // ------------------------------------------------------------------ opening
 
 static enum err pragma(struct database *d, const char *name, int64_t *value,
@@ -152,9 +165,9 @@ static enum err pragma(struct database *d, const char *name, int64_t *value,
 
 /// Make the tables in a new file, or check that these are ours.
 static enum err schema_open(struct database *d, struct problem *problem) {
-    int64_t application = 0, version = 0, objects = 0;
+    int64_t application = 0, objects = 0;
     enum err err = pragma(d, "application_id", &application, problem);
-    if (!err) err = pragma(d, "user_version", &version, problem);
+    if (!err) err = pragma(d, "user_version", &d->version, problem);
     if (!err) err = pragma(d, "schema_version", &objects, problem);
     if (err) return err;
     if (objects == 0) {
@@ -164,16 +177,17 @@ static enum err schema_open(struct database *d, struct problem *problem) {
         err = database_execute(d, "BEGIN IMMEDIATE", problem);
         if (!err) err = database_execute(d, schema, problem);
         if (!err) err = database_execute(d, sql, problem);
+        d->version = SCHEMA_VERSION;
         return err ? err : database_execute(d, "COMMIT", problem);
     }
     if (application != APPLICATION_ID)
         return problem_set(problem, ERR_FORMAT,
                            "spool %s: a database, but not a spool; name another file", d->path);
-    if (version != SCHEMA_VERSION)
+    if (d->version < SCHEMA_OLDEST || d->version > SCHEMA_VERSION)
         return problem_set(problem, ERR_VERSION,
-                           "spool %s: of version %lld, this program knows %d; use the program "
-                           "that wrote it",
-                           d->path, (long long)version, SCHEMA_VERSION);
+                           "spool %s: of version %lld, this program knows %d to %d; use the "
+                           "program that wrote it",
+                           d->path, (long long)d->version, SCHEMA_OLDEST, SCHEMA_VERSION);
     return ERR_NONE;
 }
 

@@ -24,6 +24,7 @@ enum statement {
     MARK_DUE,
     MARKS_DUE_DELETE,
     MARK_NEWEST,
+    TAG_WRITE,
     STATEMENT_COUNT
 };
 
@@ -35,6 +36,7 @@ struct database {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     char *path;
+    int64_t version;    // of its schema
     bool begun, failed; // a transaction is open; one has failed
 };
 
@@ -49,6 +51,10 @@ enum err database_fail(struct database *d, enum err err);
 MUST_CHECK enum err database_begin(struct database *d, struct problem *problem); // unless begun
 MUST_CHECK enum err database_commit(struct database *d, struct problem *problem);
 MUST_CHECK enum err database_execute(struct database *d, const char *sql, struct problem *problem);
+/// Its rows are of an earlier program's version; those of schema 1 have the same columns.
+bool database_is_old(const struct database *d);
+/// From this transaction on they are of this one's.
+MUST_CHECK enum err database_renewed(struct database *d, struct problem *problem);
 
 /// The statement, ready for its values.
 sqlite3_stmt *database_prepared(struct database *d, enum statement which);

@@ -3,7 +3,10 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { SESSIONS_A_RUN = 1 << 24 };
+enum {
+    SESSIONS_A_RUN = 1 << 24,
+    STATE_WITHOUT_GAP = 82, // bytes, of the first programs: nothing could be left out
+};
 
 static uint32_t checksum_more(uint32_t sum, const void *data, size_t size) {
     return (uint32_t)crc32(sum, size ? data : (const void *)"", (uInt)size);
@@ -154,6 +157,30 @@ enum err rows_renew(struct database *d, uint64_t *last, struct tag *tag, uint64_
     return err ? err : database_execute(d, "DROP TABLE old", problem);
 }
 
+enum err rows_chain(struct database *d, struct tag *last, struct problem *problem) {
+    sqlite3_stmt *all = database_prepared(d, READ), *write = database_prepared(d, TAG_WRITE);
+    bind_u64(all, 1, 0);
+    bind_u64(all, 2, INT64_MAX);
+    *last = (struct tag){{0}};
+    enum err err;
+    for (bool row = true; !(err = database_step(d, READ, &row, problem)) && row;) {
+        struct spool_batch batch;
+        if (!row_batch(all, &batch)) {
+            err = damaged_batch(d, batch.number, problem);
+            break;
+        }
+        batch.tag = *last = tag_behind(batch.tag, *last);
+        bind_bytes(write, 1, (struct bytes){batch.tag.bytes, sizeof batch.tag.bytes});
+        bind_u64(write, 2, batch_checksum(&batch));
+        bind_u64(write, 3, batch.number);
+        err = database_step(d, TAG_WRITE, NULL, problem);
+        sqlite3_clear_bindings(write);
+        if (err) break;
+    }
+    sqlite3_reset(all);
+    return err;
+}
+
 // ------------------------------------------------------------------ state
 
 static void put_state(const struct spool_state *state, struct buffer *out) {
@@ -174,7 +201,9 @@ static void put_state(const struct spool_state *state, struct buffer *out) {
     buffer_put_u64(out, state->run_ms);
 }
 
-static bool get_state(struct bytes bytes, struct spool_state *state) {
+/// An old one has no tag, and perhaps nothing about what was left out.
+static bool get_state(struct bytes bytes, bool old, struct spool_state *state) {
+    *state = (struct spool_state){.gap = {TIME_NONE, TIME_NONE}};
     struct reader reader = reader_of(bytes);
     struct bytes id = reader_take(&reader, sizeof state->id.bytes);
     if (reader.failed) return false;
@@ -182,14 +211,16 @@ static bool get_state(struct bytes bytes, struct spool_state *state) {
     state->epoch = reader_u64(&reader);
     state->fenced = reader_u8(&reader);
     state->last = reader_u64(&reader);
-    struct bytes tag = reader_take(&reader, sizeof state->tag.bytes);
+    struct bytes tag = reader_take(&reader, old ? 0 : sizeof state->tag.bytes);
     if (reader.failed) return false;
-    memcpy(state->tag.bytes, tag.data, tag.size);
+    if (!old) memcpy(state->tag.bytes, tag.data, tag.size);
     state->applied = reader_u64(&reader);
     state->dropped = reader_u64(&reader);
-    state->left_out = reader_u64(&reader);
-    state->gap.from_ms = (int64_t)reader_u64(&reader);
-    state->gap.to_ms = (int64_t)reader_u64(&reader);
+    if (!old || bytes.size != STATE_WITHOUT_GAP) {
+        state->left_out = reader_u64(&reader);
+        state->gap.from_ms = (int64_t)reader_u64(&reader);
+        state->gap.to_ms = (int64_t)reader_u64(&reader);
+    }
     state->session = reader_u64(&reader);
     state->watermark_ms = (int64_t)reader_u64(&reader);
     state->birth = reader_u64(&reader);
@@ -207,8 +238,8 @@ enum err rows_state(struct database *d, struct spool_state *state, enum rows_fou
     *found = ROWS_NONE;
     if (row) {
         struct bytes value = column_bytes(statement, 0);
-        bool intact =
-            column_u64(statement, 1) == named_checksum("state", value) && get_state(value, state);
+        bool intact = column_u64(statement, 1) == named_checksum("state", value) &&
+                      get_state(value, database_is_old(d), state);
         *found = intact ? ROWS_INTACT : ROWS_DAMAGED;
     }
     sqlite3_reset(statement);

@@ -29,6 +29,9 @@ MUST_CHECK enum err rows_measure(struct database *d, uint64_t from, uint64_t to,
 /// last one's; what is damaged is left out and counted. Into the transaction.
 MUST_CHECK enum err rows_renew(struct database *d, uint64_t *last, struct tag *tag,
                                uint64_t *damaged, struct problem *problem);
+/// Of schema 1: make the tags of all a chain, and *last that of the last one. What the first one
+/// follows nobody knows.
+MUST_CHECK enum err rows_chain(struct database *d, struct tag *last, struct problem *problem);
 
 // The state: all but `first`, `bytes` and `held_bytes`, which follow from the batches.
 

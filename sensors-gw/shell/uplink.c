@@ -87,12 +87,19 @@ static bool send_frame(struct sending *sending) {
     return true;
 }
 
+/// As the spool has it, unless only the store knows what it follows.
+static struct tag tag_to_send(const struct spool_batch *batch, const struct position *position,
+                              bool lost) {
+    bool unknown = batch->number == position->number + 1 && tag_unknown(tag_before(batch->tag));
+    return lost || unknown ? tag_behind(batch->tag, position->tag) : batch->tag;
+}
+
 static bool send_batch(void *context, const struct spool_batch *batch) {
     struct sending *sending = context;
     struct uplink *u = sending->u;
     const struct session_action *action = sending->action;
     uint64_t lost = batch->number == action->from ? action->lost : 0;
-    struct tag tag = lost ? tag_behind(batch->tag, action->position.tag) : batch->tag;
+    struct tag tag = tag_to_send(batch, &action->position, lost);
     struct message message = {.type = MESSAGE_BATCH,
                               .session = action->session,
                               .position = {spool_state(u->spool)->epoch, batch->number, tag},

@@ -8,9 +8,11 @@
 #include "common/registry/keys.h"
 #include "common/wire/body.h"
 #include "common/wire/message.h"
+#include "tests/unit/gateway_shell/schema_1.h"
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +46,8 @@ static struct {
     uint64_t asked, batches, duplicates, lost;
     int64_t watermark;
     bool ended, watermark_fell;
-    uint32_t later; // so many batches are told to come back
+    bool plain_start; // number 0 has no tag, as the first stores had it
+    uint32_t later;   // so many batches are told to come back
 } store;
 
 static uint64_t until_number;
@@ -125,7 +128,7 @@ static void on_message(void *context, struct bus_peer peer, const char *user, st
         if (message.type == MESSAGE_ASK) {
             store.asked++;
             store.ended = message.ended;
-            if (!store.number) store.tag = tag_start(&message.spool);
+            if (!store.number && !store.plain_start) store.tag = tag_start(&message.spool);
             if (!store.epoch) store.epoch = message.position.epoch ? message.position.epoch : 1;
             answer(peer, &message, ANSWER_APPLIED);
         } else {
@@ -350,6 +353,42 @@ Test(gateway, told_to_come_later_it_comes_later) {
     start(NULL);
     cr_assert(eq(int, wait_end(), 0));
     cr_assert(eq(u64, total(store.observations), LINES));
+}
+
+/// The gateway is updated while the store, with what the old one sent, stands there.
+static void go_on_from(const char *spool, uint64_t number, struct tag tag) {
+    char path[96];
+    snprintf(path, sizeof path, "%s/spool", folder);
+    sqlite3 *database;
+    sqlite3_open(path, &database);
+    cr_assert(eq(int, sqlite3_exec(database, spool, NULL, NULL, NULL), SQLITE_OK));
+    sqlite3_close(database);
+    store.epoch = 3;
+    store.number = number;
+    store.tag = tag;
+    start(NULL);
+    cr_assert(eq(int, wait_end(), 0));
+    cr_assert(eq(u64, store.lost, 0));
+    cr_assert(eq(u64, total(store.observations), LINES));
+    cr_assert(gt(u64, store.number, 6));
+}
+
+Test(gateway, goes_on_with_the_spool_of_an_earlier_program) {
+    go_on_from(half_applied, 4, (struct tag){{0xf9, 0x7f, 0x1c, 0x0a, 0x4d, 0xf5, 0x2f, 0x56}});
+}
+
+// What the first batch held follows, the old program had removed.
+Test(gateway, goes_on_behind_what_only_the_store_knows) {
+    go_on_from(half_applied, 2, (struct tag){{0xf9, 0x7f, 0x1c, 0x0a, 0x27, 0x3c, 0x23, 0xbc}});
+}
+
+Test(gateway, goes_on_with_an_empty_spool_of_an_earlier_program) {
+    go_on_from(all_gone, 6, (struct tag){{0x77, 0xd0, 0x09, 0x6e, 0x16, 0xfd, 0xcc, 0x2e}});
+}
+
+Test(gateway, goes_on_with_a_store_that_has_nothing_of_an_earlier_program) {
+    store.plain_start = true;
+    go_on_from(first_program, 0, (struct tag){{0}});
 }
 
 // Another tag under its own number: a second machine runs on a copy of this spool.
