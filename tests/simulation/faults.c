@@ -315,6 +315,15 @@ static void partition(struct simulation *s) {
     network_changed(s);
 }
 
+/// Up to an hour ahead, or back to about what it should be: what is further in the future than a few
+/// seconds is left out for good.
+static void store_clock_jumps(struct simulation *s) {
+    uint32_t jump_ms = chance_below(&s->chance, HOUR_MS);
+    s->redis.clock_ahead_ms = jump_ms % 2 ? s->redis.clock_ahead_ms + jump_ms
+                                          : (int64_t)(jump_ms % 6000) - 4000;
+    trace(s, "the store's clock is %.3f s ahead", (double)s->redis.clock_ahead_ms / 1000);
+}
+
 static void redis_trouble(struct simulation *s, enum fault fault) {
     uint64_t until_ms = lasts_from_to(s, 100, 6000);
     trace(s, "%s until %.3f s", names[fault], (double)until_ms / 1000);
@@ -325,7 +334,7 @@ static void redis_trouble(struct simulation *s, enum fault fault) {
     if (fault == FAULT_REDIS_FALLBACK) redis_fall_back(s);
     if (fault == FAULT_REDIS_EMPTIED) redis_empty(s);
     if (fault == FAULT_FUNCTIONS_MISSING) s->redis.functions = false;
-    if (fault == FAULT_STORE_CLOCK) s->redis.clock_ahead_ms += chance_below(&s->chance, 3600000);
+    if (fault == FAULT_STORE_CLOCK) store_clock_jumps(s);
     if (until_ms > s->redis.trouble_ms) s->redis.trouble_ms = until_ms;
 }
 

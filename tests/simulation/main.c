@@ -30,6 +30,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_FULL_IS_STUCK] = "full-is-stuck",
     [PLANT_SILENT_GAP] = "silent-gap",
     [PLANT_NOT_RESERVED] = "not-reserved",
+    [PLANT_CLOCK_BACK] = "clock-back",
 };
 
 const char *plant_name(enum plant plant) {
@@ -108,7 +109,8 @@ static double core_ms(void) {
 
 struct tally {
     uint64_t seeds, failed, simulated_ms, steps, hash, encounters, batches;
-    double core_ms, slowest_ms; // slowest_ms: one seed
+    double core_ms, slowest_ms; // slowest_ms: of one seed
+    uint64_t slowest_seed;
     uint64_t faults[FAULT_COUNT];
 };
 
@@ -117,9 +119,11 @@ static void print_tally(const struct tally *tally) {
     double hours_a_minute = tally->core_ms > 0 ? hours * MINUTE_MS / tally->core_ms : 0;
     printf("simulate: seeds=%" PRIu64 " failed=%" PRIu64
            " simulated_hours=%.1f hours_a_minute=%.0f encounters=%" PRIu64 " batches=%" PRIu64
-           " steps=%" PRIu64 " core_s=%.1f slowest_ms=%.0f hash=%016" PRIx64,
+           " steps=%" PRIu64 " core_s=%.1f slowest_ms=%.0f slowest_seed=%" PRIu64
+           " hash=%016" PRIx64,
            tally->seeds, tally->failed, hours, hours_a_minute, tally->encounters, tally->batches,
-           tally->steps, tally->core_ms / 1000, tally->slowest_ms, tally->hash);
+           tally->steps, tally->core_ms / 1000, tally->slowest_ms, tally->slowest_seed,
+           tally->hash);
     for (size_t i = 0; i < FAULT_COUNT; i++)
         printf(" %s=%" PRIu64, fault_name((enum fault)i), tally->faults[i]);
     printf("\n");
@@ -154,7 +158,10 @@ static bool try_seed(struct stage *stage, uint64_t seed, const struct options *o
         run_seed(stage, seed, options->plant, options->trace ? TELL_ALL : TELL_NOTHING);
     double end_ms = core_ms();
     tally->core_ms += end_ms - begin_ms;
-    if (end_ms - staged_ms > tally->slowest_ms) tally->slowest_ms = end_ms - staged_ms;
+    if (end_ms - staged_ms > tally->slowest_ms) {
+        tally->slowest_ms = end_ms - staged_ms;
+        tally->slowest_seed = seed;
+    }
     tally->seeds++;
     tally->encounters += outcome.encounters;
     tally->batches += outcome.batches;

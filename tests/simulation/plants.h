@@ -23,6 +23,7 @@ enum plant {
     PLANT_FULL_IS_STUCK, // store: at twice its bytes nobody goes on, whatever would make room
     PLANT_SILENT_GAP,    // worker: lost numbers are counted, but no gap says which
     PLANT_NOT_RESERVED,  // worker: does not say that other brokers share it
+    PLANT_CLOCK_BACK,    // store: what a clock that was ahead has put off waits until then
     PLANT_COUNT
 };
 

@@ -92,17 +92,24 @@ static void put_taken(const struct model *m, const struct model_encounter *e, st
         put_minutes(m, e, out);
 }
 
-/// The next one due that has not been loaded in this call: by time, then by name.
-static struct model_encounter *next_due(struct model *m, int64_t now) {
+/// The next one due from..to that has not been loaded in this call: by time, then by name.
+static struct model_encounter *next_due(struct model *m, int64_t from, int64_t to) {
     struct model_encounter *best = NULL;
     for (size_t i = 0; i < m->encounter_count; i++) {
         struct model_encounter *e = &m->encounters[i];
-        if (e->deleted || e->loaded || !e->has_due || e->due > now) continue;
+        if (e->deleted || e->loaded || !e->has_due || e->due < from || e->due > to) continue;
         if (!best || e->due < best->due ||
             (e->due == best->due && strcmp(e->id.text, best->id.text) < 0))
             best = e;
     }
     return best;
+}
+
+/// What is put off for longer was put off by another clock.
+static int64_t put_off_most(const struct model *m) {
+    uint64_t most = 2 * m->lease_ms;
+    if (most < m->settle_after) most = m->settle_after;
+    return (int64_t)(most < m->settle_pause ? m->settle_pause : most);
 }
 
 /// The next one that this call has made due.
@@ -139,7 +146,8 @@ const char *model_take(struct model *m, struct reader *in, int64_t now, struct b
     buffer_init(&taken, 1 << 22);
     bool alone = false;
     for (size_t seen = 0; seen < most && taken.size <= bytes_max && !alone; seen++) {
-        struct model_encounter *e = next_due(m, now);
+        struct model_encounter *e = next_due(m, NONE, now);
+        if (!e && m->plant != PLANT_CLOCK_BACK) e = next_due(m, now + put_off_most(m) + 1, NEVER);
         if (!e) e = next_made_due(m, now);
         if (!e) break;
         e->loaded = true;

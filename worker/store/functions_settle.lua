@@ -2,15 +2,21 @@
 
 -- take: leases due encounters and hands out their minutes ----------------------------------------
 
+-- Nothing is put off for longer: what is due later was put there by a clock that has gone back.
+local function put_off_most(r) return math.max(r.settle_after, r.settle_pause, 2 * r.lease) end
+
 local function due_now(b, most)
   local ids, seen = {}, {}
-  local due = redis.call('ZRANGEBYSCORE', b.prefix .. 'due', '-inf', decimal(b.now), 'LIMIT', '0',
-                         most)
-  b.reread.due = #due < most -- so that it is true again, whatever happened to it
-  for _, id in ipairs(due) do
-    check(encounter_of(b, id), 'encounter ', id, ' is missing')
-    ids[#ids + 1], seen[id] = id, true
+  local function bring(from, to)
+    local due = redis.call('ZRANGEBYSCORE', b.prefix .. 'due', from, to, 'LIMIT', '0', most - #ids)
+    for _, id in ipairs(due) do
+      check(encounter_of(b, id), 'encounter ', id, ' is missing')
+      ids[#ids + 1], seen[id] = id, true
+    end
   end
+  bring('-inf', decimal(b.now))
+  b.reread.due = #ids < most -- so that it is true again, whatever happened to it
+  bring('(' .. decimal(b.now + put_off_most(b.r)), '+inf')
   for _, id in ipairs(b.loaded) do -- become due by this call
     local e = b.encounters[id]
     if #ids < most and not seen[id] and e.due and e.due <= b.now then ids[#ids + 1] = id end

@@ -177,6 +177,23 @@ Test(encounters, after_three_leases_that_ran_out_it_is_handed_out_as_crashed) {
 }
 
 // What kills its worker would otherwise make those that were only beside it crash, too.
+// A store whose clock was ahead, perhaps by years, must not keep an encounter waiting for as long.
+Test(encounters, what_only_another_clock_can_have_put_off_is_judged_now) {
+    struct taken taken;
+    stage.policy.settle_after_ms = HOUR_MS;
+    stage.policy.lease_ms = MINUTE_MS;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(not(stage_take(&stage, 1, &taken)));
+    stage_command(&stage, "ZINCRBY t:{musterstadt}:due %d e1", MINUTE_MS);
+    cr_assert(stage_take(&stage, 2, &taken));
+    cr_assert(not(stage_take(&stage, 3, &taken)));
+    stage_command(&stage, "ZINCRBY t:{musterstadt}:due %d e1", HOUR_MS);
+    cr_assert(stage_take(&stage, 4, &taken));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 4, MET).head.status, STORE_OK));
+    cr_assert(not(stage_take(&stage, 5, &taken)));
+}
+
 Test(encounters, whoever_was_taken_in_vain_is_taken_alone) {
     struct taken taken;
     stage.policy.settle_after_ms = 0;
