@@ -1,6 +1,7 @@
 #include "sensors-gw/core/batching.h"
 
 #include "common/base/idmap.h"
+#include "sensors-gw/core/bridges.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@ enum {
     HASH_HEADS = 512, // a power of two
     LABELS_MAX = 512, // different labels a batch
     ODDITIES_MAX = 64,
+    BRIDGES_MAX = 4096, // series
     NO_SLOT = -1,
 };
 
@@ -76,6 +78,7 @@ struct batching {
     batching_observer *observer; // NULL: nobody looks
     void *observer_context;
     struct idmap *counters;
+    struct bridges *bridges;
     struct recent recent;
 
     size_t source_count;
@@ -126,7 +129,8 @@ struct batching *batching_new(const struct batching_limits *limits, size_t sourc
     b->floor_ms = b->promised_ms = watermark_ms;
     b->sources = calloc(source_count ? source_count : 1, sizeof *b->sources);
     b->counters = idmap_new(limits->counter_count ? limits->counter_count : 1, ID_MAX);
-    if (!b->sources || !b->counters) {
+    b->bridges = bridges_new(BRIDGES_MAX);
+    if (!b->sources || !b->counters || !b->bridges) {
         batching_free(b);
         return NULL;
     }
@@ -145,6 +149,7 @@ struct batching *batching_new(const struct batching_limits *limits, size_t sourc
 void batching_free(struct batching *b) {
     if (!b) return;
     idmap_free(b->counters);
+    bridges_free(b->bridges);
     free(b->sources);
     free(b);
 }
@@ -272,6 +277,21 @@ static void labels_build(struct batching *b, struct batch_series *series) {
     }
 }
 
+static struct bridge_series series_of(const struct slot *slot) {
+    return (struct bridge_series){slot->measure->key, slot->counter};
+}
+
+static void remember_ends(struct batching *b) {
+    for (size_t i = 0; i < b->slot_count; i++) {
+        const struct slot *slot = &b->slots[i];
+        if (slot->measure->kind != MEASURE_SAMPLES) continue;
+        if (slot->declared)
+            bridges_declare(b->bridges, series_of(slot));
+        else
+            bridges_end(b->bridges, series_of(slot), slot->watched.to_ms);
+    }
+}
+
 static void hand_out(struct batching *b) {
     for (size_t i = 0; i < b->slot_count; i++)
         b->series[i] = (struct batch_series){.measure = b->slots[i].measure,
@@ -287,6 +307,7 @@ static void hand_out(struct batching *b) {
                           .fact_count = b->fact_count,
                           .facts = b->facts};
     b->take(b->context, &batch);
+    remember_ends(b);
     clear(b);
 }
 
@@ -352,9 +373,18 @@ static int16_t slot_find(const struct batching *b, const struct measure *measure
     return NO_SLOT;
 }
 
+/// The span with what lies before it since the batch in which the series ended, unless promised.
+static struct span bridged(const struct batching *b, const struct measure *measure,
+                           uint32_t counter, struct span span) {
+    struct bridge_series series = {measure->key, counter};
+    int64_t from_ms = max_ms(bridges_from(b->bridges, series, span.from_ms), b->promised_ms);
+    return (struct span){min_ms(from_ms, span.from_ms), span.to_ms};
+}
+
 static int16_t slot_add(struct batching *b, const struct measure *measure, uint32_t counter,
-                        struct span span) {
+                        struct span span, bool declared) {
     began(b);
+    if (!declared && measure->kind == MEASURE_SAMPLES) span = bridged(b, measure, counter, span);
     int16_t *head = &b->heads[hash_of(measure, counter)];
     int16_t at = (int16_t)b->slot_count++;
     b->slots[at] = (struct slot){
@@ -376,7 +406,7 @@ static struct slot *slot_for(struct batching *b, struct span span, bool declared
     if (recent->slot == NO_SLOT || !slot_fits(&b->slots[recent->slot], span, declared)) {
         recent->slot = slot_find(b, recent->measure, recent->counter, span, declared);
         if (recent->slot == NO_SLOT)
-            recent->slot = slot_add(b, recent->measure, recent->counter, span);
+            recent->slot = slot_add(b, recent->measure, recent->counter, span, declared);
     }
     struct slot *slot = &b->slots[recent->slot];
     slot->watched = hull(slot->watched, span);
@@ -480,6 +510,22 @@ void batching_watch(struct source *source, const struct measure *measure, const 
     from_ms = max_ms(from_ms, least_ms(source));
     if (from_ms >= to_ms || !admitted(source, measure, measure->kind, counter, from_ms)) return;
     (void)slot_for(b, (struct span){from_ms, to_ms}, true, 0, 0);
+}
+
+void batching_sample_passed(struct source *source, const struct measure *measure,
+                            const struct id *counter, int64_t t_ms, double value) {
+    struct batching *b = source->batching;
+    int32_t stored;
+    if (measure->kind != MEASURE_SAMPLES || !look_up(b, measure, counter)) return;
+    if (measure_quantize_within(measure, b->recent.least, b->recent.most, value, &stored)) return;
+    bridges_end(b->bridges, (struct bridge_series){measure->key, b->recent.counter}, t_ms + 1);
+}
+
+void batching_watch_passed(struct source *source, const struct measure *measure,
+                           const struct id *counter) {
+    struct batching *b = source->batching;
+    if (!look_up(b, measure, counter)) return;
+    bridges_declare(b->bridges, (struct bridge_series){measure->key, b->recent.counter});
 }
 
 // ------------------------------------------------------------------ facts

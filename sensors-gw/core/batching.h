@@ -26,9 +26,17 @@ void batching_event(struct source *source, const struct measure *measure, const 
 /// it for what has been read already, in pieces that touch (a frame, a second), before or after
 /// the members in it. Outside of all watched spans an event counts as watched in its own
 /// millisecond only; samples of a series for which this is never called, from the first to the
-/// last. A part older than the watermark is cut off.
+/// last, over batches too unless they lie further apart than BRIDGE_MOST_MS. A part older than the
+/// watermark is cut off.
 void batching_watch(struct source *source, const struct measure *measure, const struct id *counter,
                     int64_t from_ms, int64_t to_ms);
+
+/// What an earlier run has handed over already and this one reads again: its series go on from
+/// there. Nothing else comes of it.
+void batching_sample_passed(struct source *source, const struct measure *measure,
+                            const struct id *counter, int64_t t_ms, double value);
+void batching_watch_passed(struct source *source, const struct measure *measure,
+                           const struct id *counter);
 
 /// An encounter opened, changed or ended: the fields that are set. Never late: what the store has
 /// already made final, it counts itself. What encounter_check refuses: counted `bad_encounter`.

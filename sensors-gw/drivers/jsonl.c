@@ -39,7 +39,8 @@ static const struct setting rows[] = {
     REPLAY_SETTINGS(struct jsonl_settings),
     SETTING_U64(struct jsonl_settings, lateness_ms, 2000, 0, 86400000,
                 "Milliseconds of event time by which lines may be out of order: lower finishes "
-                "encounters earlier, higher loses fewer late lines."),
+                "encounters earlier, higher loses fewer late lines. Where nobody says {\"watch\": "
+                "...}, at least the time between two samples of the slowest measure."),
     SETTING_BOOL(struct jsonl_settings, own_watermarks, false,
                  "Believe only the {\"watermark\": ...} lines, not lateness_ms."),
     SETTING_U64(struct jsonl_settings, ticket_hold_ms, 14400000, 60000, 172800000,
@@ -142,6 +143,14 @@ static void append_gap(const struct jsonl_item *item, struct source *source) {
     batching_gap(source, counter, (struct span){item->from_ms, item->t_ms}, item->label.text);
 }
 
+/// A series that was handed over before the restart goes on.
+static void pass(const struct jsonl_item *item, struct source *source) {
+    if (item->kind == JSONL_SAMPLE)
+        batching_sample_passed(source, item->measure, &item->counter, item->t_ms, item->value);
+    else if (item->kind == JSONL_WATCH)
+        batching_watch_passed(source, item->measure, &item->counter);
+}
+
 /// Take an item in; source NULL: it was handed over before the restart.
 static void take(struct jsonl *jsonl, struct jsonl_item *item, struct source *source) {
     if (item->kind == JSONL_WATERMARK) {
@@ -212,6 +221,7 @@ static enum err next_item(struct jsonl *jsonl, struct driver_turn *turn, uint32_
         err = move_item(jsonl, &jsonl->item, problem);
         if (err || line.number >= jsonl->skip_to) return err;
         take(jsonl, &jsonl->item, NULL);
+        pass(&jsonl->item, turn->source);
     }
     return ERR_AGAIN;
 }

@@ -6,7 +6,8 @@
 //
 //   {"t": T, "measure": "distance.client", "counter": "desk-1", "value": 1.25, "confidence": 0.9}
 //   {"t": T, "measure": "audio.phrase", "counter": "desk-1", "label": "greeting"}
-//   {"watch": {"measure": M, "counter": C, "from": T, "to": T}}      the sensor watched from..to
+//   {"watch": {"measure": M, "counter": C, "from": T, "to": T}}      the sensor watched from..to;
+//     where a series of samples never says so, from its first to its last
 //   {"watermark": T}                                                 nothing older will come
 //   {"fact": "encounter", "id": "e-1", "counter": C, "offering": O, "language": "de",
 //    "employee": "name", "outcome": "normal", "issued": T, "called": T, "started": T, "ended": T}

@@ -4,6 +4,7 @@
 
 #include "common/wire/body.h"
 #include "sensors-gw/core/batching.h"
+#include "sensors-gw/core/bridges.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -188,6 +189,69 @@ Test(batching, undeclared_samples_count_as_watched_from_first_to_last) {
     cr_assert(eq(sz, got.series, 1));
     cr_assert(eq(i64, got.first.watched.from_ms, T));
     cr_assert(eq(i64, got.first.watched.to_ms, T + 5001));
+}
+
+static void sample_and_cut(int64_t t_ms) {
+    batching_sample(a, &distance, &counters[0], t_ms, 1, 100);
+    batching_cut(b);
+}
+
+// A sensor that says something every five seconds has a batch for each.
+Test(batching, undeclared_samples_count_as_watched_over_batches) {
+    sample_and_cut(T);
+    cr_assert(eq(i64, got.first.watched.from_ms, T));
+    sample_and_cut(T + 5000);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 1));
+    cr_assert(eq(i64, got.first.watched.to_ms, T + 5001));
+    cr_assert(eq(i64, got.first.base_ms, T + 5000));
+    batching_sample(a, &distance, &counters[1], T + 6000, 1, 100); // another series
+    batching_cut(b);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 6000));
+    sample_and_cut(T + 5001 + BRIDGE_MOST_MS);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 5001));
+    sample_and_cut(T + 5003 + 2 * (int64_t)BRIDGE_MOST_MS); // too far
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 5003 + 2 * (int64_t)BRIDGE_MOST_MS));
+}
+
+Test(batching, a_bridge_reaches_back_to_the_promise_at_most) {
+    sample_and_cut(T);
+    batching_watermark(a, T + 3000);
+    batching_watermark(c, T + 2000);
+    batching_cut_watermark(b);
+    sample_and_cut(T + 5000);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 2000));
+}
+
+Test(batching, an_older_sample_in_a_later_batch_has_no_bridge) {
+    sample_and_cut(T + 5000);
+    sample_and_cut(T + 1000);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 1000));
+    sample_and_cut(T + 7000);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 5001));
+}
+
+// A restart in the middle of a file is no interruption of what stands in it.
+Test(batching, what_an_earlier_run_handed_over_is_a_bridge_too) {
+    batching_sample_passed(a, &distance, &counters[0], T, 1);
+    batching_sample_passed(a, &distance, &counters[0], T + 4000, 21); // out of range: never was one
+    batching_sample_passed(a, &distance, &counters[1], T, 1);
+    batching_watch_passed(a, &distance, &counters[1]);
+    cr_assert(eq(sz, got.count, 0));
+    sample_and_cut(T + 5000);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 1));
+    batching_sample(a, &distance, &counters[1], T + 5000, 1, 100);
+    batching_cut(b);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 5000));
+}
+
+// A driver that says when it watches, says when it does not.
+Test(batching, a_declared_series_has_no_bridge) {
+    sample_and_cut(T);
+    batching_watch(a, &distance, &counters[0], T + 1000, T + 2000);
+    sample_and_cut(T + 1500);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 1000));
+    sample_and_cut(T + 5000);
+    cr_assert(eq(i64, got.first.watched.from_ms, T + 5000));
 }
 
 Test(batching, a_sample_before_its_span_joins_it) {
