@@ -151,11 +151,11 @@ class Decisions(Case):
         self.until_verdict("A1", standard, "excused", "pardoned")
         until(self.settled, "all is settled")
         after = self.card()
-        commands = [("DEL", *self.cluster.redis("KEYS", f"t:{{{BRANCH}}}:*"))]
-        commands += [("RESTORE", key, 0, dump.encode(errors="surrogateescape"))
-                     for key, dump in keys.items()]
-        for command in commands:
-            self.cluster.redis(*command)
+        # At once, as a store falls back: an emptied one would be filled in between.
+        self.cluster.redis_at_once(
+            [("DEL", *self.cluster.redis("KEYS", f"t:{{{BRANCH}}}:*"))]
+            + [("RESTORE", key, 0, dump.encode(errors="surrogateescape"))
+               for key, dump in keys.items()])
         until(lambda: self.settled() and self.card() == after, "the same stands there again")
         self.cluster.ctl("audit", BRANCH)
 

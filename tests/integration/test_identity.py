@@ -75,9 +75,10 @@ class Identity(Case):
         self.write_lines("aa0101")
         self.cluster.start_gateway(BRANCH, "desk", self.drivers(), config_dir=str(changed))
         self.refusal(f"gateway.{BRANCH}.desk", "aa0101")
+        until(lambda: self.cluster.gateway_status(BRANCH, "desk")["report"]["spooled"] > 1,
+              "it has said how much it spooled")
         entry = self.cluster.gateway_status(BRANCH, "desk")
         self.assertEqual(entry["position"], 1)  # its birth; the encounter waits behind it
-        self.assertGreater(entry["report"]["spooled"], 1)
         # Its neighbour is not held up.
         self.cluster.start_shipped_gateway(BRANCH, "floor", self.day, DAY)
         until(lambda: self.cluster.gateway_status(BRANCH, "floor")["position"] > 0,

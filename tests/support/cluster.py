@@ -260,18 +260,22 @@ class Cluster:
         """One command; the reply as text, int, list or None."""
         return self.redis_at(self.redis_path, *words)
 
+    @classmethod
+    def redis_at(cls, path, *words):
+        return cls._redis_all(path, [words])[0]
+
+    def redis_at_once(self, commands):
+        """All of them with nothing of others in between; their replies."""
+        return self._redis_all(self.redis_path, [("MULTI",), *commands, ("EXEC",)])[-1]
+
     @staticmethod
-    def redis_at(path, *words):
+    def _redis_all(path, commands):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(str(path))
-            out = b"*%d\r\n" % len(words)
-            for word in words:
-                word = word if isinstance(word, bytes) else str(word).encode()
-                out += b"$%d\r\n%s\r\n" % (len(word), word)
-            connection.sendall(out)
+            connection.sendall(b"".join(_command(words) for words in commands))
             with connection.makefile("rb") as stream:
-                return _reply(stream)
+                return [_reply(stream) for _ in commands]
 
     def key(self, name):
         """Make a key pair unless it is there."""
@@ -431,6 +435,14 @@ class Cluster:
                                       self.processes[f"gateway.{branch}.{gateway}"].text()):
             counts[name] = int(count)
         return counts
+
+
+def _command(words):
+    out = b"*%d\r\n" % len(words)
+    for word in words:
+        word = word if isinstance(word, bytes) else str(word).encode()
+        out += b"$%d\r\n%s\r\n" % (len(word), word)
+    return out
 
 
 def _reply(stream):
