@@ -121,6 +121,10 @@ void dispatch_free(struct dispatch *dispatch); // accepts NULL
 /// How many slots the shell needs, so that one is always left for the next message.
 uint32_t dispatch_slots(const struct dispatch *dispatch);
 
+/// What a message of a gateway or a worker says; the caller adds which of them it is, and slot or
+/// fresh.
+struct dispatch_input dispatch_heard(const struct message *message);
+
 /// Feed one input; *out then lists what the shell must do, in order. Cannot fail: a full broker is
 /// an action (ACTION_LATER), and dispatch_new took all memory.
 void dispatch_step(struct dispatch *dispatch, const struct dispatch_input *in,

@@ -19,13 +19,8 @@ static void took_over(struct broker *broker, uint32_t number) {
 
 static void ask_or_batch(struct broker *broker, uint32_t number, const struct message *message) {
     struct gateway *gateway = &broker->peers.gateways[number];
-    struct dispatch_input in = {
-        .kind = message->type == MESSAGE_ASK ? INPUT_ASK : INPUT_BATCH,
-        .gateway = number,
-        .session = message->session,
-        .position = message->position,
-        .bytes = (uint32_t)message->body.size,
-    };
+    struct dispatch_input in = dispatch_heard(message);
+    in.gateway = number;
     if (message->type == MESSAGE_ASK) {
         gateway->report = *message;
         gateway->reported = true;

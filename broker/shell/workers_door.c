@@ -36,26 +36,21 @@ static void keep_text(char *to, size_t size, struct bytes text) {
 static const char *ready(struct broker *broker, struct bus_peer peer, const struct id *name,
                          const struct message *message) {
     uint32_t number = place_for(broker, name);
-    uint32_t held = message->held < UINT32_MAX ? (uint32_t)message->held : UINT32_MAX;
+    struct dispatch_input in = dispatch_heard(message);
     if (number == NO_PEER) return "too many workers: raise workers_max";
     struct worker *worker = &broker->peers.workers[number];
     enum connection_news news = connection_heard(&worker->connection, peer, broker->now_ms);
     if (news == CONNECTION_FORMER)
         return "another process speaks for this worker: give each a name of its own";
     if (news == CONNECTION_NEW)
-        log_info("worker_connected", "worker=%s credit=%u held=%u", name->text, message->credit,
-                 held);
+        log_info("worker_connected", "worker=%s credit=%u held=%u", name->text, in.credit, in.held);
     keep_text(worker->set, sizeof worker->set, message->set);
     keep_text(worker->version, sizeof worker->version, message->version);
     keep_text(worker->acknowledge, sizeof worker->acknowledge, message->acknowledge);
     keep_text(worker->trouble, sizeof worker->trouble, message->reason);
-    broker_input(broker, (struct dispatch_input){.kind = INPUT_READY,
-                                                 .worker = number,
-                                                 .credit = message->credit,
-                                                 .held = held,
-                                                 .brokers = message->brokers,
-                                                 .reserved = message->reserved,
-                                                 .fresh = news == CONNECTION_NEW});
+    in.worker = number;
+    in.fresh = news == CONNECTION_NEW;
+    broker_input(broker, in);
     return NULL;
 }
 
@@ -67,18 +62,10 @@ static void give_back(struct broker *broker, struct bus_peer peer, const struct 
     struct connection *connection = &broker->peers.workers[number].connection;
     if (!connection->known || connection->peer.number != peer.number) return;
     connection->heard_ms = broker->now_ms;
-    if (message->type == MESSAGE_GOODBYE) {
-        broker_input(broker, (struct dispatch_input){.kind = INPUT_GOODBYE, .worker = number});
-        return;
-    }
-    broker->done = message;
-    broker_input(broker, (struct dispatch_input){.kind = INPUT_DONE,
-                                                 .worker = number,
-                                                 .jobs = message->jobs,
-                                                 .status = message->status,
-                                                 .position = message->position,
-                                                 .wait_ms = message->wait_ms,
-                                                 .due_ms = message->due_ms});
+    struct dispatch_input in = dispatch_heard(message);
+    in.worker = number;
+    broker->done = message; // for ACTION_ANSWER
+    broker_input(broker, in);
     broker->done = NULL;
 }
 

@@ -231,12 +231,7 @@ static void pace(struct load *load) {
 // ------------------------------------------------------------------ the broker
 
 static void on_answer(struct gateway *g, const struct message *message) {
-    struct session_input in = {.kind = SESSION_INPUT_ANSWER,
-                               .session = message->session,
-                               .status = message->status,
-                               .position = message->position,
-                               .window = message->window,
-                               .wait_ms = message->wait_ms};
+    struct session_input in = session_answer(message);
     in.own_held = gateway_log_tag(&g->log, in.position.number, &in.own_tag);
     if (message->status == ANSWER_REFUSED || message->status == ANSWER_DEAD)
         stop(g->load, bench_fail("%s: %.*s", g->as, (int)message->reason.size,

@@ -280,6 +280,15 @@ void session_init(struct session *s, const struct session_limits *limits, uint64
     };
 }
 
+struct session_input session_answer(const struct message *answer) {
+    return (struct session_input){.kind = SESSION_INPUT_ANSWER,
+                                  .session = answer->session,
+                                  .status = answer->status,
+                                  .position = answer->position,
+                                  .window = answer->window,
+                                  .wait_ms = answer->wait_ms};
+}
+
 void session_step(struct session *s, const struct session_input *in, struct session_actions *out) {
     out->count = 0;
     if (s->state == SESSION_STOPPED) return;

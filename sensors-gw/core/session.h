@@ -107,6 +107,9 @@ void session_init(struct session *session, const struct session_limits *limits,
                   uint64_t first_session, uint64_t epoch, uint64_t first, uint64_t last,
                   enum session_stop stop);
 
+/// What an answer of the broker says; the caller adds own_held and own_tag.
+struct session_input session_answer(const struct message *answer);
+
 /// Feed one input; *out then lists what the shell must do, in order.
 void session_step(struct session *session, const struct session_input *in,
                   struct session_actions *out);

@@ -219,12 +219,7 @@ static void on_refused(void *context, const struct bus_refusal *refusal) {
 }
 
 static void on_answer(struct uplink *u, const struct message *message) {
-    struct session_input in = {.kind = SESSION_INPUT_ANSWER,
-                               .session = message->session,
-                               .status = message->status,
-                               .position = message->position,
-                               .window = message->window,
-                               .wait_ms = message->wait_ms};
+    struct session_input in = session_answer(message);
     struct problem problem = {0};
     enum err err = spool_tag(u->spool, in.position.number, &in.own_tag, &problem);
     in.own_held = !err;

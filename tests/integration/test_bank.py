@@ -94,15 +94,9 @@ class Bank(Case):
 
     @classmethod
     def configure(cls):
-        config = cls.cluster.config
-        for folder in ("standards", "overlays"):  # the overlays speak of the shipped standards
-            for path in (config / folder).glob("*.yaml"):
-                path.unlink()
-        write_yaml(config / "standards" / "bank.yaml", list(standards()))
-        write_yaml(config / "offerings.yaml", offerings())
-        for path in (config / "branches").glob("*.yaml"):
-            if path.stem != BANK:
-                path.unlink()
+        cls.cluster.only_standards("bank", list(standards()))
+        write_yaml(cls.cluster.config / "offerings.yaml", offerings())
+        cls.cluster.only_branches(BANK)
 
     def compare(self, name, count):
         """The standard's figures of every day and type against those counted in the log."""

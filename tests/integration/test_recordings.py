@@ -107,16 +107,10 @@ class Recordings(Case):
 
     @classmethod
     def configure(cls):
-        config = cls.cluster.config
-        for folder in ("standards", "overlays"):  # the overlays speak of the shipped standards
-            for path in (config / folder).glob("*.yaml"):
-                path.unlink()
-        write_yaml(config / "standards" / "recordings.yaml", recompute.standards_file())
-        for path in (config / "branches").glob("*.yaml"):
-            if path.stem != BANK:
-                path.unlink()
+        cls.cluster.only_standards("recordings", recompute.standards_file())
+        cls.cluster.only_branches(BANK)
         for branch, place in cls.places.items():
-            write_yaml(config / "branches" / f"{branch}.yaml", place.registry())
+            write_yaml(cls.cluster.config / "branches" / f"{branch}.yaml", place.registry())
 
     @classmethod
     def play(cls):

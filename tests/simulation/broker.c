@@ -192,13 +192,10 @@ static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t g
     if (message->body.size) memcpy(body, message->body.data, message->body.size);
     broker->slots[slot] = (struct slot){.taken = true, .message = *message, .body = body};
     broker->slots[slot].message.body.data = body;
-    input(s, broker,
-          (struct dispatch_input){.kind = message->type == MESSAGE_ASK ? INPUT_ASK : INPUT_BATCH,
-                                  .gateway = gateway,
-                                  .session = message->session,
-                                  .position = message->position,
-                                  .bytes = (uint32_t)message->body.size,
-                                  .slot = slot});
+    struct dispatch_input in = dispatch_heard(message);
+    in.gateway = gateway;
+    in.slot = slot;
+    input(s, broker, in);
     struct dispatch_gateway_view view = dispatch_gateway(broker->dispatch, gateway);
     if (view.queued > s->window || view.queued + view.assigned > 2 * s->window)
         wrong(s, "the broker holds %u + %u batches of gateway %u: over its window", view.queued,
@@ -224,33 +221,15 @@ static void from_gateway(struct simulation *s, struct broker *broker, uint32_t g
 static void from_worker(struct simulation *s, struct broker *broker, uint32_t worker, uint32_t peer,
                         const struct message *message) {
     struct connection *connection = &broker->workers[worker];
+    struct dispatch_input in = dispatch_heard(message);
+    in.worker = worker;
     if (message->type == MESSAGE_READY) {
-        bool news;
-        if (!heard(s, connection, peer, &news)) return;
-        input(s, broker,
-              (struct dispatch_input){.kind = INPUT_READY,
-                                      .worker = worker,
-                                      .credit = message->credit,
-                                      .held = (uint32_t)message->held,
-                                      .brokers = message->brokers,
-                                      .reserved = message->reserved,
-                                      .fresh = news});
+        if (heard(s, connection, peer, &in.fresh)) input(s, broker, in);
         return;
     }
     if (!connection->known || connection->peer != peer) return;
-    if (message->type == MESSAGE_GOODBYE) {
-        input(s, broker, (struct dispatch_input){.kind = INPUT_GOODBYE, .worker = worker});
-        return;
-    }
     broker->done = message;
-    input(s, broker,
-          (struct dispatch_input){.kind = INPUT_DONE,
-                                  .worker = worker,
-                                  .jobs = message->jobs,
-                                  .status = message->status,
-                                  .position = message->position,
-                                  .wait_ms = message->wait_ms,
-                                  .due_ms = message->due_ms});
+    input(s, broker, in);
     broker->done = NULL;
 }
 

@@ -313,12 +313,7 @@ static bool known(const struct spool *spool, uint64_t number, struct tag *tag) {
 }
 
 static void answered(struct simulation *s, struct gateway *g, const struct message *message) {
-    struct session_input in = {.kind = SESSION_INPUT_ANSWER,
-                               .session = message->session,
-                               .status = message->status,
-                               .position = message->position,
-                               .window = message->window,
-                               .wait_ms = message->wait_ms};
+    struct session_input in = session_answer(message);
     in.own_held = known(&g->spool, message->position.number, &in.own_tag);
     if (s->plant == PLANT_OLD_SESSION) in.session = g->session.number;
     feed(s, g, in);

@@ -361,6 +361,18 @@ class Cluster:
                 or found.group(1) in names]
         path.write_text("".join(kept))
 
+    def only_branches(self, *names):
+        for path in (self.config / "branches").glob("*.yaml"):
+            if path.stem not in names:
+                path.unlink()
+
+    def only_standards(self, name, standards):
+        """These instead of the shipped ones, and of the overlays, which speak of those."""
+        for folder in ("standards", "overlays"):
+            for path in (self.config / folder).glob("*.yaml"):
+                path.unlink()
+        write_yaml(self.config / "standards" / f"{name}.yaml", standards)
+
     def start_shipped_gateway(self, branch, gateway, day_folder, day, *more, log=None):
         """An example of config/gateways, playing its recording on a fixed day."""
         name = f"gateway.{branch}.{gateway}"

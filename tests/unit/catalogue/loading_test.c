@@ -1,5 +1,6 @@
 // Editions become plans, whole or not at all.
 
+#include "tests/support/documents.h"
 #include "worker/catalogue/loading.h"
 
 #include <criterion/criterion.h>
@@ -58,13 +59,10 @@ TestSuite(loading, .init = set_up, .fini = tear_down);
 static void add(struct editions *editions, int32_t from, const char *measured,
                 const char *standards) {
     const struct standards_file files[] = {
-        {"values.yaml", bytes_of_text("- {value: respect, text: {de: Achtung, en: Respect}}")},
-        {"norms.yaml",
-         bytes_of_text("- {norm: space, value: respect, text: {de: Abstand, en: Distance}}")},
-        {"offerings.yaml", bytes_of_text("other: {opening_s: 15, closing_s: 15}\nofferings:\n"
-                                         "  - {offering: cash, opening_s: 10, closing_s: 10, "
-                                         "text: {de: Kasse, en: Cash}}")},
-        {"scoring.yaml", bytes_of_text("coverage_floor: 0.5")},
+        {"values.yaml", bytes_of_text(VALUES_YAML)},
+        {"norms.yaml", bytes_of_text(NORMS_YAML)},
+        {"offerings.yaml", bytes_of_text(OFFERINGS_YAML)},
+        {"scoring.yaml", bytes_of_text(SCORING_YAML)},
         {"standards/a.yaml", bytes_of_text(standards)},
         {"measures.yaml", bytes_of_text(measured ? measured : "")},
     };

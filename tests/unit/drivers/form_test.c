@@ -177,11 +177,6 @@ Test(form, what_cannot_be_read_is_told_at_once) {
         {sheets, "  - {column: x, measure: appearance.badge, values: {yes: high}}\n", "high"},
         {sheets, "day: soon\n", "soon"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct played played =
-            stage_play(NULL, entry, stage_file(cases[i].text, false), cases[i].more);
-        cr_assert(ne(int, played.err, ERR_END));
-        cr_assert(strstr(played.problem.text, cases[i].told) != NULL, "%s", played.problem.text);
-        played_free(&played);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        stage_refused(entry, cases[i].text, cases[i].more, cases[i].told);
 }

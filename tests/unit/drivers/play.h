@@ -2,14 +2,17 @@
 // Plays one entry of a gateway's `drivers:` through a driver into text, as the gateway would read
 // it: bounded turns, and, if wanted, a restart from the cursor after every so many turns.
 //
-//   F ID COUNTER OFFERING LANGUAGE EMPLOYEE OUTCOME ISSUED CALLED STARTED ENDED   in order, - =
-//   none X ID REASON                    withdrawn G COUNTER FROM TO REASON       gap S MEASURE
-//   COUNTER T STORED CONFIDENCE      samples: the stored integer; sorted E MEASURE COUNTER T LABEL
-//   CONFIDENCE       events; sorted W MEASURE COUNTER FROM TO      watched spans, merged and sorted
-//   M WATERMARK                    the last
+//   F ID COUNTER OFFERING LANGUAGE EMPLOYEE OUTCOME ISSUED CALLED STARTED ENDED
+//                                         in order; - is none
+//   X ID REASON                           withdrawn
+//   G COUNTER FROM TO REASON              gap
+//   S MEASURE COUNTER T STORED CONFIDENCE samples: the stored integer; sorted
+//   E MEASURE COUNTER T LABEL CONFIDENCE  events; sorted
+//   W MEASURE COUNTER FROM TO             watched spans, merged and sorted
+//   M WATERMARK                           the last
 //   D ENCOUNTER COUNTER STANDARD DECISION BEGAN DECIDED BY WHY
-//   O NAME COUNT                   oddities, those of the last run after a restart; sorted
-//   R REMARK                       of the last run
+//   O NAME COUNT                          oddities, those of the last run after a restart; sorted
+//   R REMARK                              of the last run
 
 #include "common/domain/measure.h"
 #include "common/domain/time.h"

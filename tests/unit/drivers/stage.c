@@ -65,3 +65,12 @@ struct played stage_play(const struct play *options, const char *format, ...) {
     document_free(document);
     return played;
 }
+
+void stage_refused(const char *entry, const char *text, const char *more, const char *told) {
+    struct played played = stage_play(NULL, entry, stage_file(text, false), more);
+    if (played.err == ERR_END || !strstr(played.problem.text, told)) {
+        fprintf(stderr, "it said: %s, and not: %s\n", played.problem.text, told);
+        abort();
+    }
+    played_free(&played);
+}

@@ -14,3 +14,6 @@ const char *stage_file(const char *text, bool gzip);
 
 /// Play the entry written as YAML (a printf format); NULL options: budget 64, no restart.
 struct played stage_play(const struct play *options, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/// The entry (a printf format: the path, then more) is refused over a file with this text, and so.
+void stage_refused(const char *entry, const char *text, const char *more, const char *told);

@@ -139,12 +139,6 @@ Test(tracks, wrong_settings_and_headers_are_told) {
         {HEADER, "client_measure: distance.moon\n", "no measure \"distance.moon\""},
         {HEADER, "day: soon\n", "soon"},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct played played =
-            stage_play(NULL, entry, stage_file(cases[i].header, false), cases[i].more);
-        cr_assert(ne(int, played.err, ERR_END));
-        cr_assert(ne(ptr, strstr(played.problem.text, cases[i].told), NULL), "%s",
-                  played.problem.text);
-        played_free(&played);
-    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        stage_refused(entry, cases[i].header, cases[i].more, cases[i].told);
 }

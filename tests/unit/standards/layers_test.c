@@ -1,6 +1,7 @@
 // What law, agreement, culture, offering, region, branch and a while may do to a standard, and what
 // not.
 
+#include "tests/support/documents.h"
 #include "worker/standards/plan.h"
 #include "worker/standards/standards.h"
 
@@ -82,13 +83,10 @@ TestSuite(layers, .fini = tear_down);
 
 static enum err read_overlays(const char *overlays) {
     const struct standards_file files[] = {
-        {"values.yaml", bytes_of_text("- {value: respect, text: {de: Achtung, en: Respect}}")},
-        {"norms.yaml",
-         bytes_of_text("- {norm: space, value: respect, text: {de: Abstand, en: Distance}}")},
-        {"offerings.yaml", bytes_of_text("other: {opening_s: 15, closing_s: 15}\nofferings:\n"
-                                         "  - {offering: cash, opening_s: 10, closing_s: 10, "
-                                         "text: {de: Kasse, en: Cash}}")},
-        {"scoring.yaml", bytes_of_text("coverage_floor: 0.5")},
+        {"values.yaml", bytes_of_text(VALUES_YAML)},
+        {"norms.yaml", bytes_of_text(NORMS_YAML)},
+        {"offerings.yaml", bytes_of_text(OFFERINGS_YAML)},
+        {"scoring.yaml", bytes_of_text(SCORING_YAML)},
         {"standards/a.yaml", bytes_of_text(standard_text)},
         {"overlays/o.yaml", bytes_of_text(overlays)},
     };

@@ -1,5 +1,6 @@
 // What is wrong with a file is told with its place and the way out; nothing is guessed.
 
+#include "tests/support/documents.h"
 #include "worker/standards/standards.h"
 
 #include <criterion/criterion.h>
@@ -38,16 +39,10 @@ static const struct measures measures = {5, measure_items};
 static const struct {
     const char *name, *text;
 } good[] = {
-    {"values.yaml", "- value: respect\n"
-                    "  text: {de: Achtung, en: Respect}\n"},
-    {"norms.yaml", "- norm: space\n"
-                   "  value: respect\n"
-                   "  text: {de: Abstand, en: Distance}\n"},
-    {"offerings.yaml", "other: {opening_s: 15, closing_s: 15}\n"
-                       "offerings:\n"
-                       "  - {offering: cash, opening_s: 10, closing_s: 10, text: {de: Kasse, en: "
-                       "Cash}}\n"},
-    {"scoring.yaml", "coverage_floor: 0.5\n"},
+    {"values.yaml", VALUES_YAML},
+    {"norms.yaml", NORMS_YAML},
+    {"offerings.yaml", OFFERINGS_YAML},
+    {"scoring.yaml", SCORING_YAML},
     {"standards/a.yaml", "- standard: proxemics.closest\n"
                          "  norm: space\n"
                          "  dimension: proxemics\n"

@@ -1,5 +1,6 @@
 // A standard's sentence says the figures that hold, wherever a layer moved them.
 
+#include "tests/support/documents.h"
 #include "worker/standards/standards.h"
 
 #include <criterion/criterion.h>
@@ -65,13 +66,10 @@ static enum err read_with(const char *de, const char *en, const char *figure,
                         "{given: {started: 0, ended: 10, samples: [[0, 0]]}, expect: not_met}, "
                         "{given: {started: 0, ended: 10}, expect: insufficient_evidence}]");
     const struct standards_file files[] = {
-        {"values.yaml", bytes_of_text("- {value: respect, text: {de: Achtung, en: Respect}}")},
-        {"norms.yaml",
-         bytes_of_text("- {norm: space, value: respect, text: {de: Abstand, en: Distance}}")},
-        {"offerings.yaml", bytes_of_text("other: {opening_s: 15, closing_s: 15}\nofferings:\n"
-                                         "  - {offering: cash, opening_s: 10, closing_s: 10, "
-                                         "text: {de: Kasse, en: Cash}}")},
-        {"scoring.yaml", bytes_of_text("coverage_floor: 0.5")},
+        {"values.yaml", bytes_of_text(VALUES_YAML)},
+        {"norms.yaml", bytes_of_text(NORMS_YAML)},
+        {"offerings.yaml", bytes_of_text(OFFERINGS_YAML)},
+        {"scoring.yaml", bytes_of_text(SCORING_YAML)},
         {"standards/a.yaml", bytes_of_text(text)},
         {"overlays/o.yaml", bytes_of_text(overlays)},
     };

@@ -302,16 +302,21 @@ Test(judging, a_store_that_fails_is_asked_again_soon) {
     end();
 }
 
-Test(judging, what_is_published_is_taken_up_and_asked_for_by_its_hash) {
-    struct store *store = (struct store *)&asked;
-    char hash[SET_HASH_TEXT_SIZE];
+/// A worker to which the store has just said what is published, weight 7; the hash of it.
+static void begin_answered(char *hash) {
     begin(STANDARDS_PUBLISHED);
     edit(WEIGHT("7"));
     char *text = published_folder();
     sha256_text(bytes_of_text(text), hash);
-    judging_store_up(judging, store);
+    judging_store_up(judging, (struct store *)&asked);
     step_on();
     answer_text(text);
+    free(text);
+}
+
+Test(judging, what_is_published_is_taken_up_and_asked_for_by_its_hash) {
+    char hash[SET_HASH_TEXT_SIZE];
+    begin_answered(hash);
     cr_assert(not(judging_known(judging)), "it has to be loaded first");
     step_on();
     cr_assert(judging_known(judging));
@@ -322,7 +327,6 @@ Test(judging, what_is_published_is_taken_up_and_asked_for_by_its_hash) {
     answer(REDIS_CLASS_OK, hash, ""); // it is what was known
     step_on();
     cr_assert(eq(int, changes, 1));
-    free(text);
     end();
 }
 
@@ -387,15 +391,8 @@ Test(judging, a_text_of_another_hash_is_kept_off) {
 
 // All that a worker holds that matters: where Redis has lost what is published, it goes back.
 Test(judging, what_a_redis_has_lost_is_put_back) {
-    struct store *store = (struct store *)&asked;
     char hash[SET_HASH_TEXT_SIZE];
-    begin(STANDARDS_PUBLISHED);
-    edit(WEIGHT("7"));
-    char *text = published_folder();
-    sha256_text(bytes_of_text(text), hash);
-    judging_store_up(judging, store);
-    step_on();
-    answer_text(text);
+    begin_answered(hash);
     step_on();
     now_ms += POLL_MS;
     judging_step(judging);
@@ -403,7 +400,6 @@ Test(judging, what_a_redis_has_lost_is_put_back) {
     cr_assert(eq(int, asked.restored, 1));
     cr_assert(eq(str, asked.restored_hash, hash));
     cr_assert(eq(int, weight(), 7));
-    free(text);
     end();
 }
 
