@@ -9,8 +9,7 @@
 
 enum { FORMERS = 8, LATER_MS = 200 };
 
-static const struct dispatch_limits dispatch_limits_of = {
-    .workers = WORKERS, .batches = 24, .bytes = 64 * 1024, .quantum = 512, .deaths = 3};
+static const struct dispatch_limits dispatch_limits_of = {.workers = WORKERS, .deaths = 3};
 
 // Connections: the newest process that speaks for a name is believed -----------------------------
 
@@ -181,6 +180,24 @@ static void input(struct simulation *s, struct broker *broker, struct dispatch_i
 
 // What comes in ----------------------------------------------------------------------------------
 
+/// What the broker keeps is what its slots hold, whatever it has counted.
+static void check_bounds(struct simulation *s, const struct broker *broker, uint32_t gateway) {
+    struct dispatch_gateway_view view = dispatch_gateway(broker->dispatch, gateway);
+    if (view.queued > s->window || view.queued + view.assigned > 2 * s->window)
+        wrong(s, "the broker holds %u + %u batches of gateway %u: over its window", view.queued,
+              view.assigned, gateway);
+    size_t batches = 0, bytes = 0;
+    for (uint32_t i = 0; i < dispatch_slots(broker->dispatch); i++) {
+        const struct slot *slot = &broker->slots[i];
+        if (!slot->taken || slot->message.type != MESSAGE_BATCH) continue;
+        batches++;
+        bytes += slot->message.body.size;
+    }
+    if (batches > s->broker_batches || bytes > s->broker_bytes)
+        wrong(s, "the broker holds %zu batches of %zu bytes: over its bounds %u and %u", batches,
+              bytes, s->broker_batches, s->broker_bytes);
+}
+
 static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t gateway,
                          const struct message *message) {
     uint32_t slot = 0, slots = dispatch_slots(broker->dispatch);
@@ -195,11 +212,9 @@ static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t g
     struct dispatch_input in = dispatch_heard(message);
     in.gateway = gateway;
     in.slot = slot;
+    if (s->plant == PLANT_NO_SIZE) in.bytes = 0;
     input(s, broker, in);
-    struct dispatch_gateway_view view = dispatch_gateway(broker->dispatch, gateway);
-    if (view.queued > s->window || view.queued + view.assigned > 2 * s->window)
-        wrong(s, "the broker holds %u + %u batches of gateway %u: over its window", view.queued,
-              view.assigned, gateway);
+    check_bounds(s, broker, gateway);
 }
 
 static void from_gateway(struct simulation *s, struct broker *broker, uint32_t gateway,
@@ -265,6 +280,7 @@ void broker_start(struct simulation *s, size_t number) {
     limits.window = s->window;
     limits.queue_ms = s->queue_ms;
     limits.batches = s->broker_batches;
+    limits.bytes = s->broker_bytes;
     limits.quantum = s->quantum;
     limits.first_assignment = chance_u64(&s->chance) >> 32;
     uint32_t life = broker->process.life;

@@ -125,7 +125,7 @@ void faults_end(struct simulation *s) {
     s->reorder = false;
 }
 
-/// When something that begins now is over. As long as a clone lives, its gateway may be refused, and
+/// When something that begins now is over. As long as a clone lives its gateway may be refused, and
 /// who is frozen or dead does nothing: only when all of it is over must everything drain.
 static uint64_t lasts(struct simulation *s, uint32_t lasts_ms) {
     uint64_t over_ms = s->now_ms + lasts_ms;
@@ -315,12 +315,12 @@ static void partition(struct simulation *s) {
     network_changed(s);
 }
 
-/// Up to an hour ahead, or back to about what it should be: what is further in the future than a few
-/// seconds is left out for good.
+/// Up to an hour ahead, or back to about what it should be: what lies further in the future than a
+/// few seconds is left out for good.
 static void store_clock_jumps(struct simulation *s) {
     uint32_t jump_ms = chance_below(&s->chance, HOUR_MS);
-    s->redis.clock_ahead_ms = jump_ms % 2 ? s->redis.clock_ahead_ms + jump_ms
-                                          : (int64_t)(jump_ms % 6000) - 4000;
+    s->redis.clock_ahead_ms =
+        jump_ms % 2 ? s->redis.clock_ahead_ms + jump_ms : (int64_t)(jump_ms % 6000) - 4000;
     trace(s, "the store's clock is %.3f s ahead", (double)s->redis.clock_ahead_ms / 1000);
 }
 

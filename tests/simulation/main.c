@@ -31,6 +31,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_SILENT_GAP] = "silent-gap",
     [PLANT_NOT_RESERVED] = "not-reserved",
     [PLANT_CLOCK_BACK] = "clock-back",
+    [PLANT_NO_SIZE] = "no-size",
 };
 
 const char *plant_name(enum plant plant) {
@@ -117,13 +118,12 @@ struct tally {
 static void print_tally(const struct tally *tally) {
     double hours = (double)tally->simulated_ms / HOUR_MS;
     double hours_a_minute = tally->core_ms > 0 ? hours * MINUTE_MS / tally->core_ms : 0;
-    printf("simulate: seeds=%" PRIu64 " failed=%" PRIu64
-           " simulated_hours=%.1f hours_a_minute=%.0f encounters=%" PRIu64 " batches=%" PRIu64
-           " steps=%" PRIu64 " core_s=%.1f slowest_ms=%.0f slowest_seed=%" PRIu64
-           " hash=%016" PRIx64,
-           tally->seeds, tally->failed, hours, hours_a_minute, tally->encounters, tally->batches,
-           tally->steps, tally->core_ms / 1000, tally->slowest_ms, tally->slowest_seed,
-           tally->hash);
+    printf(
+        "simulate: seeds=%" PRIu64 " failed=%" PRIu64
+        " simulated_hours=%.1f hours_a_minute=%.0f encounters=%" PRIu64 " batches=%" PRIu64
+        " steps=%" PRIu64 " core_s=%.1f slowest_ms=%.0f slowest_seed=%" PRIu64 " hash=%016" PRIx64,
+        tally->seeds, tally->failed, hours, hours_a_minute, tally->encounters, tally->batches,
+        tally->steps, tally->core_ms / 1000, tally->slowest_ms, tally->slowest_seed, tally->hash);
     for (size_t i = 0; i < FAULT_COUNT; i++)
         printf(" %s=%" PRIu64, fault_name((enum fault)i), tally->faults[i]);
     printf("\n");

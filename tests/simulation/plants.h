@@ -24,6 +24,7 @@ enum plant {
     PLANT_SILENT_GAP,    // worker: lost numbers are counted, but no gap says which
     PLANT_NOT_RESERVED,  // worker: does not say that other brokers share it
     PLANT_CLOCK_BACK,    // store: what a clock that was ahead has put off waits until then
+    PLANT_NO_SIZE,       // broker: batches are held as if they had no bytes
     PLANT_COUNT
 };
 

@@ -285,7 +285,7 @@ struct simulation {
     uint8_t *bodies; // of spools: never move, go with the run
     size_t bodies_used;
     // Settings of this seed, sometimes as small as they may be.
-    uint32_t commit_linger_ms, window, queue_ms, broker_batches, quantum, jobs_max;
+    uint32_t commit_linger_ms, window, queue_ms, broker_batches, broker_bytes, quantum, jobs_max;
     // The faults of this seed.
     uint32_t delay_permille, loss_permille, duplicate_permille;
     bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted
