@@ -126,7 +126,8 @@ static enum err places_load(struct attendance *a, struct spool *spool, struct pr
         if (cursor.size == 0) continue;
         if (cursor.size != PRESENCE_PACKED ||
             !presence_unpack(cursor.bytes, &a->places[i].presence))
-            return problem_set(problem, ERR_FORMAT, "the spool's entry '%s' is not one", name);
+            return problem_set(problem, ERR_FORMAT,
+                               "the spool's cursor '%s' is of another program: use that one", name);
     }
     return ERR_NONE;
 }

@@ -61,6 +61,7 @@ static enum err trim_old(struct spool *s, struct problem *problem) {
     if (s->state.run_ms < s->limits.retention_ms) return ERR_NONE;
     uint64_t until_ms = s->state.run_ms - s->limits.retention_ms, due;
     enum err err = rows_marked(&s->database, until_ms, &due, problem);
+    if (due > s->state.applied) due = s->state.applied; // whatever a mark says
     if (err || due < s->state.first) return err;
     uint64_t most = s->state.first + TRIM_ROWS - 1;
     err = trim(s, due < most ? due : most, problem);
@@ -274,24 +275,30 @@ static enum err state_load(struct spool *s, bool renew, struct problem *problem)
 /// What lies between first and last must be whole.
 static enum err figures_load(struct spool *s, struct problem *problem) {
     struct rows_figures all;
-    enum err err = rows_measure(&s->database, 0, INT64_MAX, &all, problem);
+    enum err err = rows_measure(&s->database, (uint64_t)INT64_MIN, INT64_MAX, &all, problem);
     if (err) return err;
     s->state.bytes = all.bytes;
     s->state.first = all.count ? all.least : s->state.last + 1;
-    if (all.count && (all.most != s->state.last || all.count != all.most - all.least + 1))
+    if (all.count && ((int64_t)all.least < 1 || all.most != s->state.last ||
+                      all.count != all.most - all.least + 1))
         return problem_set(problem, ERR_FORMAT,
-                           "spool %s: batches %llu..%llu should be there, but are %llu up to "
-                           "%llu; start once with --new-spool to keep what is intact",
-                           s->database.path, (unsigned long long)all.least,
-                           (unsigned long long)s->state.last, (unsigned long long)all.count,
-                           (unsigned long long)all.most);
+                           "spool %s: batches up to %llu should be there, but are %llu from %lld "
+                           "to %lld; start once with --new-spool to keep what is intact",
+                           s->database.path, (unsigned long long)s->state.last,
+                           (unsigned long long)all.count, (long long)all.least,
+                           (long long)all.most);
     return bytes_of(s, s->state.applied + 1, INT64_MAX, &s->state.held_bytes, problem);
 }
 
 static enum err renew_spool(struct spool *s, uint64_t *damaged, struct problem *problem) {
     new_identity(s);
-    enum err err = database_begin(&s->database, problem);
-    if (!err) err = rows_renew(&s->database, &s->state.last, &s->state.tag, damaged, problem);
+    struct rows_kept kept = {.tag = s->state.tag};
+    enum err err = rows_keep_intact(&s->database, &kept, problem);
+    if (!err) err = database_begin(&s->database, problem);
+    if (!err) err = rows_renew(&s->database, &kept, problem);
+    s->state.last = kept.last;
+    s->state.tag = kept.tag;
+    *damaged = kept.damaged;
     if (!err) err = rows_keep_state(&s->database, &s->state, problem);
     if (!err) err = database_renewed(&s->database, problem);
     return err ? err : database_commit(&s->database, problem);

@@ -7,6 +7,7 @@ enum {
     APPLICATION_ID = 0x54525350, // "TRSP"
     SCHEMA_OLDEST = 1,           // its tags are no chain, its state does not name the last one
     SCHEMA_VERSION = 2,
+    VALUE_MAX = 1 << 20, // bytes of the largest value read; what is larger is none of ours
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -37,12 +38,14 @@ static const char *const texts[STATEMENT_COUNT] = {
     [TAG_WRITE] = "UPDATE batch SET tag = ?, checksum = ? WHERE number = ?",
 };
 
-static const char schema[] = TABLE_BATCH
+static const char *const tables[] = {
+    TABLE_BATCH,
     "CREATE TABLE state(one INTEGER PRIMARY KEY CHECK(one = 1), value BLOB NOT NULL,"
-    " checksum INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE cursor(driver TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL)"
-    " STRICT, WITHOUT ROWID;"
-    "CREATE TABLE applied(run_ms INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;";
+    " checksum INTEGER NOT NULL) STRICT;",
+    TABLE_CURSOR,
+    TABLE_APPLIED,
+};
+enum { TABLES = sizeof tables / sizeof tables[0] };
 
 enum err database_problem(struct database *d, struct problem *problem) {
     int code = sqlite3_errcode(d->handle);
@@ -54,6 +57,7 @@ enum err database_problem(struct database *d, struct problem *problem) {
                            "spool %s: another process has it open; end that one first", d->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_TOOBIG:
         return problem_set(problem, ERR_FORMAT,
                            "spool %s: damaged (%s); start once with --new-spool to keep what is "
                            "intact, or move the file away",
@@ -163,6 +167,26 @@ static enum err pragma(struct database *d, const char *name, int64_t *value,
     return err;
 }
 
+/// The tables are there, as they were made, and nothing else.
+static enum err tables_check(struct database *d, struct problem *problem) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(d->handle,
+                           "SELECT count(*), sum(sql || ';' IN (?, ?, ?, ?)) FROM sqlite_schema",
+                           -1, &statement, NULL))
+        return database_problem(d, problem);
+    for (int i = 0; i < TABLES; i++)
+        sqlite3_bind_text(statement, i + 1, tables[i], -1, SQLITE_STATIC);
+    enum err err = sqlite3_step(statement) == SQLITE_ROW ? ERR_NONE : database_problem(d, problem);
+    bool whole =
+        sqlite3_column_int(statement, 0) == TABLES && sqlite3_column_int(statement, 1) == TABLES;
+    sqlite3_finalize(statement);
+    return err || whole ? err
+                        : problem_set(problem, ERR_FORMAT,
+                                      "spool %s: its tables are not those of a spool; put back "
+                                      "what was changed, or move the file away",
+                                      d->path);
+}
+
 /// Make the tables in a new file, or check that these are ours.
 static enum err schema_open(struct database *d, struct problem *problem) {
     int64_t application = 0, objects = 0;
@@ -175,7 +199,8 @@ static enum err schema_open(struct database *d, struct problem *problem) {
         sqlite3_snprintf(sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                          APPLICATION_ID, SCHEMA_VERSION);
         err = database_execute(d, "BEGIN IMMEDIATE", problem);
-        if (!err) err = database_execute(d, schema, problem);
+        for (int i = 0; i < TABLES && !err; i++)
+            err = database_execute(d, tables[i], problem);
         if (!err) err = database_execute(d, sql, problem);
         d->version = SCHEMA_VERSION;
         return err ? err : database_execute(d, "COMMIT", problem);
@@ -188,7 +213,7 @@ static enum err schema_open(struct database *d, struct problem *problem) {
                            "spool %s: of version %lld, this program knows %d to %d; use the "
                            "program that wrote it",
                            d->path, (long long)d->version, SCHEMA_OLDEST, SCHEMA_VERSION);
-    return ERR_NONE;
+    return tables_check(d, problem);
 }
 
 enum err database_open(struct database *d, const char *path, bool full_sync,
@@ -198,6 +223,7 @@ enum err database_open(struct database *d, const char *path, bool full_sync,
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(d->path, &d->handle, flags, NULL)) return database_problem(d, problem);
     sqlite3_extended_result_codes(d->handle, 1);
+    sqlite3_limit(d->handle, SQLITE_LIMIT_LENGTH, VALUE_MAX);
     enum err err =
         database_execute(d, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL", problem);
     if (err) return err;

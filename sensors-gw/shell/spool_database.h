@@ -31,6 +31,11 @@ enum statement {
 #define TABLE_BATCH                                                                                \
     "CREATE TABLE batch(number INTEGER PRIMARY KEY, tag BLOB NOT NULL, from_ms INTEGER NOT NULL,"  \
     " to_ms INTEGER NOT NULL, checksum INTEGER NOT NULL, body BLOB NOT NULL) STRICT;"
+#define TABLE_CURSOR                                                                               \
+    "CREATE TABLE cursor(driver TEXT PRIMARY KEY, value BLOB NOT NULL, checksum INTEGER NOT NULL)" \
+    " STRICT, WITHOUT ROWID;"
+#define TABLE_APPLIED                                                                              \
+    "CREATE TABLE applied(run_ms INTEGER PRIMARY KEY, number INTEGER NOT NULL) STRICT;"
 
 struct database {
     sqlite3 *handle;

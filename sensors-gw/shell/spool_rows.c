@@ -1,12 +1,17 @@
 #include "sensors-gw/shell/spool_rows.h"
 
+#include "common/domain/batch.h"
+
 #include <string.h>
 #include <zlib.h>
 
 enum {
     SESSIONS_A_RUN = 1 << 24,
     STATE_WITHOUT_GAP = 82, // bytes, of the first programs: nothing could be left out
+    MISSED_MOST = 4096,     // numbers in a row of which no row can be reached: there are no more
 };
+#define FIGURE_MAX                                                                                 \
+    (NUMBER_MAX / 2) // of the state: no spool gets there, and two of them can be added
 
 static uint32_t checksum_more(uint32_t sum, const void *data, size_t size) {
     return (uint32_t)crc32(sum, size ? data : (const void *)"", (uInt)size);
@@ -34,16 +39,26 @@ static enum err damaged_row(const struct database *d, const char *table, const c
                        d->path, table, row);
 }
 
+static bool cursor_intact(sqlite3_stmt *statement, int place, const char *driver) {
+    struct bytes value = column_bytes(statement, place);
+    return value.size <= CURSOR_MAX &&
+           column_u64(statement, place + 1) == named_checksum(driver, value);
+}
+
 // ------------------------------------------------------------------ batches
 
-enum err rows_append(struct database *d, const struct spool_batch *batch, struct problem *problem) {
-    sqlite3_stmt *statement = database_prepared(d, APPEND);
+static void bind_batch(sqlite3_stmt *statement, const struct spool_batch *batch) {
     bind_u64(statement, 1, batch->number);
     bind_bytes(statement, 2, (struct bytes){batch->tag.bytes, sizeof batch->tag.bytes});
     bind_u64(statement, 3, (uint64_t)batch->times.from_ms);
     bind_u64(statement, 4, (uint64_t)batch->times.to_ms);
     bind_u64(statement, 5, batch_checksum(batch));
     bind_bytes(statement, 6, batch->body);
+}
+
+enum err rows_append(struct database *d, const struct spool_batch *batch, struct problem *problem) {
+    sqlite3_stmt *statement = database_prepared(d, APPEND);
+    bind_batch(statement, batch);
     enum err err = database_step(d, APPEND, NULL, problem);
     sqlite3_clear_bindings(statement);
     return err;
@@ -56,7 +71,7 @@ static bool row_batch(sqlite3_stmt *statement, struct spool_batch *batch) {
         .times = {sqlite3_column_int64(statement, 2), sqlite3_column_int64(statement, 3)},
         .body = column_bytes(statement, 5)};
     struct bytes tag = column_bytes(statement, 1);
-    if (tag.size != sizeof batch->tag.bytes) return false;
+    if (tag.size != sizeof batch->tag.bytes || batch->body.size > BATCH_BODY_MAX) return false;
     memcpy(batch->tag.bytes, tag.data, tag.size);
     return column_u64(statement, 4) == batch_checksum(batch);
 }
@@ -128,33 +143,120 @@ enum err rows_measure(struct database *d, uint64_t from, uint64_t to, struct row
     return ERR_NONE;
 }
 
-enum err rows_renew(struct database *d, uint64_t *last, struct tag *tag, uint64_t *damaged,
-                    struct problem *problem) {
-    enum err err = database_execute(d, "ALTER TABLE batch RENAME TO old", problem);
-    if (!err) err = database_execute(d, TABLE_BATCH "DELETE FROM applied", problem);
-    if (err) return err;
-    sqlite3_stmt *old;
+/// The drivers of the others begin anew.
+static enum err keep_cursors(struct database *d, struct rows_kept *kept, struct problem *problem) {
+    sqlite3_stmt *from = NULL, *into = NULL;
+    enum err err = ERR_NONE;
     if (sqlite3_prepare_v2(d->handle,
-                           "SELECT number, tag, from_ms, to_ms, checksum, body FROM old"
-                           " ORDER BY number",
-                           -1, &old, NULL))
-        return database_problem(d, problem);
-    int code;
-    uint64_t next = 1;
-    while (!err && (code = sqlite3_step(old)) == SQLITE_ROW) {
-        struct spool_batch batch;
-        if (!row_batch(old, &batch)) {
-            ++*damaged;
+                           "SELECT driver, CASE WHEN length(value) <= ? THEN value END, checksum"
+                           " FROM cursor",
+                           -1, &from, NULL) ||
+        sqlite3_prepare_v2(d->handle, "INSERT OR IGNORE INTO kept_cursor VALUES(?, ?, ?)", -1,
+                           &into, NULL))
+        err = database_problem(d, problem);
+    else
+        sqlite3_bind_int(from, 1, CURSOR_MAX);
+    int code = SQLITE_DONE;
+    while (!err && (code = sqlite3_step(from)) == SQLITE_ROW) {
+        const char *driver = (const char *)sqlite3_column_text(from, 0);
+        if (!driver || !cursor_intact(from, 1, driver)) {
+            kept->damaged++;
             continue;
         }
-        batch.number = next++;
-        batch.tag = *tag = tag_behind(batch.tag, *tag);
-        err = rows_append(d, &batch, problem);
+        for (int i = 0; i < 3; i++)
+            sqlite3_bind_value(into, i + 1, sqlite3_column_value(from, i));
+        if (sqlite3_step(into) != SQLITE_DONE) err = database_problem(d, problem);
+        sqlite3_reset(into);
     }
-    if (!err && code != SQLITE_DONE) ++*damaged; // torn pages: what comes behind cannot be reached
-    sqlite3_finalize(old);
-    *last = next - 1;
-    return err ? err : database_execute(d, "DROP TABLE old", problem);
+    if (!err && (code & 0xff) == SQLITE_CORRUPT) {
+        kept->torn = true;
+        kept->damaged++;
+    } else if (!err && code != SQLITE_DONE)
+        err = database_problem(d, problem);
+    sqlite3_finalize(from);
+    sqlite3_finalize(into);
+    return err;
+}
+
+static enum err keep(struct database *d, sqlite3_stmt *into, const struct spool_batch *batch,
+                     struct problem *problem) {
+    bind_batch(into, batch);
+    enum err err = sqlite3_step(into) == SQLITE_DONE ? ERR_NONE : database_problem(d, problem);
+    sqlite3_reset(into);
+    sqlite3_clear_bindings(into);
+    return err;
+}
+
+/// Where pages are torn, look for the next one behind them.
+static enum err keep_batches(struct database *d, sqlite3_stmt *from, sqlite3_stmt *into,
+                             struct rows_kept *kept, struct problem *problem) {
+    enum err err = ERR_NONE;
+    uint64_t behind = 0, missed = 0;
+    int code;
+    sqlite3_bind_int(from, 1, BATCH_BODY_MAX);
+    bind_u64(from, 2, behind);
+    while (!err && (code = sqlite3_step(from)) != SQLITE_DONE) {
+        if (code == SQLITE_ROW) {
+            struct spool_batch batch;
+            bool intact = row_batch(from, &batch);
+            behind = batch.number;
+            missed = 0;
+            if (intact) {
+                batch.number = ++kept->last;
+                batch.tag = kept->tag = tag_behind(batch.tag, kept->tag);
+                err = keep(d, into, &batch, problem);
+            } else
+                kept->damaged++;
+        } else if ((code & 0xff) == SQLITE_CORRUPT) {
+            kept->torn = true;
+            kept->damaged += !missed;
+            if (++missed == MISSED_MOST) break;
+            sqlite3_reset(from);
+            bind_u64(from, 2, ++behind);
+        } else
+            err = database_problem(d, problem);
+    }
+    return err;
+}
+
+enum err rows_keep_intact(struct database *d, struct rows_kept *kept, struct problem *problem) {
+    enum err err = database_execute(
+        d,
+        "CREATE TEMP TABLE kept(number INTEGER PRIMARY KEY, tag, from_ms, to_ms, checksum, body);"
+        "CREATE TEMP TABLE kept_cursor(driver TEXT PRIMARY KEY, value, checksum)",
+        problem);
+    if (err) return err;
+    sqlite3_stmt *from = NULL, *into = NULL;
+    if (sqlite3_prepare_v2(d->handle,
+                           "SELECT number, tag, from_ms, to_ms, checksum,"
+                           " CASE WHEN length(body) <= ? THEN body END FROM batch"
+                           " WHERE number > ? ORDER BY number",
+                           -1, &from, NULL) ||
+        sqlite3_prepare_v2(d->handle, "INSERT INTO kept VALUES(?, ?, ?, ?, ?, ?)", -1, &into, NULL))
+        err = database_problem(d, problem);
+    else
+        err = keep_batches(d, from, into, kept, problem);
+    sqlite3_finalize(from);
+    sqlite3_finalize(into);
+    return err ? err : keep_cursors(d, kept, problem);
+}
+
+enum err rows_renew(struct database *d, const struct rows_kept *kept, struct problem *problem) {
+    // A table with torn pages cannot be dropped; what is forgotten takes its room for ever.
+    enum err err = database_execute(
+        d,
+        kept->torn ? "PRAGMA writable_schema = ON;"
+                     "DELETE FROM sqlite_schema WHERE name IN ('batch', 'cursor', 'applied');"
+                     "PRAGMA writable_schema = RESET"
+                   : "DROP TABLE batch; DROP TABLE cursor; DROP TABLE applied",
+        problem);
+    return err ? err
+               : database_execute(d,
+                                  TABLE_BATCH TABLE_CURSOR TABLE_APPLIED
+                                  "INSERT INTO batch SELECT * FROM kept;"
+                                  "INSERT INTO cursor SELECT * FROM kept_cursor;"
+                                  "DROP TABLE kept; DROP TABLE kept_cursor",
+                                  problem);
 }
 
 enum err rows_chain(struct database *d, struct tag *last, struct problem *problem) {
@@ -201,6 +303,19 @@ static void put_state(const struct spool_state *state, struct buffer *out) {
     buffer_put_u64(out, state->run_ms);
 }
 
+static bool time_sane(int64_t at_ms) {
+    return at_ms == TIME_NONE || (at_ms >= 0 && at_ms <= TIME_LAST);
+}
+
+/// Of figures that a gateway can have written.
+static bool state_sane(const struct spool_state *state) {
+    return state->epoch <= NUMBER_MAX && state->last <= FIGURE_MAX &&
+           state->applied <= state->last && state->dropped <= FIGURE_MAX &&
+           state->left_out <= FIGURE_MAX && state->session <= FIGURE_MAX &&
+           state->run_ms <= FIGURE_MAX && time_sane(state->gap.from_ms) &&
+           time_sane(state->gap.to_ms) && time_sane(state->watermark_ms);
+}
+
 /// An old one has no tag, and perhaps nothing about what was left out.
 static bool get_state(struct bytes bytes, bool old, struct spool_state *state) {
     *state = (struct spool_state){.gap = {TIME_NONE, TIME_NONE}};
@@ -226,7 +341,7 @@ static bool get_state(struct bytes bytes, bool old, struct spool_state *state) {
     state->birth = reader_u64(&reader);
     state->departed = reader_u8(&reader);
     state->run_ms = reader_u64(&reader);
-    return !reader.failed && reader_left(&reader) == 0;
+    return !reader.failed && reader_left(&reader) == 0 && state_sane(state);
 }
 
 enum err rows_state(struct database *d, struct spool_state *state, enum rows_found *found,
@@ -279,8 +394,7 @@ enum err rows_cursor(struct database *d, const char *driver, struct cursor *curs
     enum err err = database_step(d, CURSOR_READ, &row, problem);
     if (err) return err;
     struct bytes value = row ? column_bytes(statement, 0) : (struct bytes){0};
-    if (row &&
-        (value.size > CURSOR_MAX || column_u64(statement, 1) != named_checksum(driver, value)))
+    if (row && !cursor_intact(statement, 0, driver))
         err = damaged_row(d, "cursor", driver, problem);
     else if (value.size) {
         cursor->size = (uint8_t)value.size;

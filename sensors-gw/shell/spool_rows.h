@@ -25,10 +25,21 @@ struct rows_figures {
 /// Of the batches from..to.
 MUST_CHECK enum err rows_measure(struct database *d, uint64_t from, uint64_t to,
                                  struct rows_figures *figures, struct problem *problem);
-/// Everything intact once more, numbered from 1 to *last, as a chain behind *tag, which becomes the
-/// last one's; what is damaged is left out and counted. Into the transaction.
-MUST_CHECK enum err rows_renew(struct database *d, uint64_t *last, struct tag *tag,
-                               uint64_t *damaged, struct problem *problem);
+
+struct rows_kept {
+    uint64_t last;    // they are numbered from 1 up to this
+    struct tag tag;   // which the first one follows; then that of the last one
+    uint64_t damaged; // rows, or stretches of them on torn pages, that are left out
+    bool torn;
+};
+/// Put everything intact aside, cursors too, outside of any transaction: SQLite commits none that
+/// saw damage.
+MUST_CHECK enum err rows_keep_intact(struct database *d, struct rows_kept *kept,
+                                     struct problem *problem);
+/// Only that from now on. Into the transaction.
+MUST_CHECK enum err rows_renew(struct database *d, const struct rows_kept *kept,
+                               struct problem *problem);
+
 /// Of schema 1: make the tags of all a chain, and *last that of the last one. What the first one
 /// follows nobody knows.
 MUST_CHECK enum err rows_chain(struct database *d, struct tag *last, struct problem *problem);

@@ -69,6 +69,15 @@ def seeds(source):
         b'{"t": 0.%d, "faceBlendshapes": [{"categories": [{"score": 0.7, "categoryName": '
         b'"mouthSmileLeft"}, {"score": 0.6, "categoryName": "mouthSmileRight"}]}]}\n' % at
         for at in range(1, 9))
+    # What is done to a spool: an edit by SQL, a forged row, bytes overwritten, the end cut off.
+    for at in range(29):
+        yield "spool", struct.pack("<BBQB", 5, at, 3 * at, 1 + at % 9)
+    for which in (*range(8), *range(160, 163), 210, 221, 255):
+        for value in (10, 1 << 53):
+            yield "spool", struct.pack("<BBQ", 1, which, value)
+    for at in range(0, 8192, 256):
+        yield "spool", struct.pack("<BHB8s", 3, at, 7, b"\0\x01\x80\xff" * 2)
+        yield "spool", struct.pack("<BH", 0, at)
     # A chunk: size; measure, gateway; clock error, no span, no label, a first time; columns.
     chunk = struct.pack("<IH", fnv32(b"distance.client"), 7) + bytes(4) + b"\x01\0\0\0\0"
     yield "minutes", bytes([len(chunk)]) + chunk

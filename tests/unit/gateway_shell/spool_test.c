@@ -475,6 +475,93 @@ Test(spool, a_new_spool_keeps_what_is_intact) {
     cr_assert(eq(u64, state->last, 3));
 }
 
+// A disk tore pages: what can still be read goes on.
+Test(spool, a_new_spool_keeps_what_torn_pages_leave) {
+    append(40, 300);
+    commit();
+    sql("PRAGMA journal_mode = DELETE");
+    int fd = open(path, O_RDWR);
+    static uint8_t page[4096];
+    int leaves = 0;
+    for (off_t at = 4096; leaves < 2 && pread(fd, page, sizeof page, at) == sizeof page;
+         at += 4096) {
+        leaves += page[0] == 13 && page[4] > 5; // it holds many rows
+        memset(page, 0xff, sizeof page);
+        if (leaves == 2) cr_assert(eq(long, pwrite(fd, page, sizeof page, at), 4096));
+    }
+    close(fd);
+    cr_assert(eq(int, leaves, 2));
+    cr_assert(eq(int, reopen_with(false), ERR_FORMAT));
+    cr_assert_not_null(strstr(problem.text, "--new-spool"));
+    cr_assert(eq(int, reopen_with(true), ERR_NONE), "%s", problem.text);
+    cr_assert(ge(u64, damaged, 1));
+    cr_assert(ge(u64, state->last, 20)); // those in front of the torn page and those behind it
+    cr_assert(eq(int, readable(1, state->last), (int)state->last));
+    append(5, 300);
+    commit();
+    reopen();
+}
+
+// Its checksum says so only when the driver opens: --new-spool must be a way out.
+Test(spool, a_new_spool_has_no_damaged_cursor) {
+    append(1, 10);
+    cr_assert(eq(int, spool_keep_cursor(s, "tracks", &(struct cursor){2, {1, 2}}, &problem), 0));
+    cr_assert(eq(int, spool_keep_cursor(s, "queue", &(struct cursor){2, {1, 2}}, &problem), 0));
+    commit();
+    sql("UPDATE cursor SET value = x'0103' WHERE driver = 'tracks'");
+    cr_assert(eq(int, reopen_with(true), ERR_NONE), "%s", problem.text);
+    cr_assert(eq(u64, damaged, 1));
+    struct cursor cursor;
+    cr_assert(eq(int, spool_cursor(s, "tracks", &cursor, &problem), ERR_NONE));
+    cr_assert(eq(u8, cursor.size, 0));
+    cr_assert(eq(int, spool_cursor(s, "queue", &cursor, &problem), ERR_NONE));
+    cr_assert(eq(u8, cursor.size, 2));
+}
+
+// A mark has no checksum. One that is wrong must not take what the store has not applied.
+Test(spool, no_mark_removes_what_is_not_applied) {
+    append(10, 100);
+    commit();
+    apply(4);
+    commit();
+    sql("INSERT INTO applied VALUES(1, 8), (2, 4000000)");
+    reopen();
+    now += 150000;
+    commit();
+    now += 150000;
+    commit();
+    cr_assert(eq(u64, state->first, 5));
+    cr_assert(eq(u64, state->dropped, 0));
+}
+
+Test(spool, tables_of_another_shape_are_refused) {
+    static const char *const changes[] = {
+        "CREATE TRIGGER thief AFTER INSERT ON batch BEGIN DELETE FROM batch; END",
+        "DROP TRIGGER thief; CREATE TABLE loose AS SELECT * FROM batch; DROP TABLE batch;"
+        " ALTER TABLE loose RENAME TO batch",
+        "DROP TABLE batch"};
+    append(1, 10);
+    commit();
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        sql(changes[i]);
+        cr_assert(eq(int, reopen_with(i % 2), ERR_FORMAT));
+        cr_assert(strstr(problem.text, path) && strstr(problem.text, "move the file away"));
+    }
+}
+
+// A blob of a megabyte is not read to find that it is none of ours.
+Test(spool, a_body_larger_than_any_batch_is_damage) {
+    append(3, 10);
+    commit();
+    sql("UPDATE batch SET body = zeroblob(2000000) WHERE number = 2");
+    reopen();
+    cr_assert(eq(int, readable(2, 2), -ERR_FORMAT));
+    cr_assert_not_null(strstr(problem.text, "--new-spool"));
+    cr_assert(eq(int, reopen_with(true), ERR_NONE));
+    cr_assert(eq(u64, state->last, 2));
+    cr_assert(eq(u64, damaged, 1));
+}
+
 Test(spool, the_oldest_held_tells_its_event_time) {
     int64_t oldest;
     cr_assert(eq(int, spool_oldest_ms(s, &oldest, &problem), ERR_NONE));
