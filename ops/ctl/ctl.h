@@ -48,7 +48,7 @@ extern const struct ctl_command ctl_commands[]; // ended by NULL words
 int ctl_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 /// The number of --seconds; without it more than there will ever be. false: it is none, told.
 bool ctl_seconds(const struct ctl *ctl, double *seconds);
-/// Print a JSON document with a newline and release it; returns CTL_OK.
+/// Print a JSON document with a newline and release it; CTL_OK, or why it was not.
 int ctl_print_json(json_t *json);
 
 int ctl_status(struct ctl *ctl);

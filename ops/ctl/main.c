@@ -2,6 +2,7 @@
 
 #include "common/settings/command.h"
 #include "ops/ctl/ctl.h"
+#include "ops/ctl/print.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -121,10 +122,10 @@ bool ctl_seconds(const struct ctl *ctl, double *seconds) {
 }
 
 int ctl_print_json(json_t *json) {
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    bool done = json_print(stdout, json, true);
     putchar('\n');
     json_decref(json);
-    return CTL_OK;
+    return done ? CTL_OK : ctl_fail("not all could be printed: no memory, or no room where it goes");
 }
 
 static void list_commands(FILE *out, bool yaml) {
@@ -194,6 +195,8 @@ int main(int argc, char **argv) {
     ctl.json = json != NULL;
     ctl.published = published != NULL;
     int status = run(&ctl, line.rest_count, line.rest);
+    if (fflush(stdout) == EOF && status == CTL_OK)
+        status = ctl_fail("what is printed cannot be written where it goes");
     command_exit(&line, step);
     return status;
 }

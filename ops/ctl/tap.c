@@ -6,6 +6,7 @@
 // newest value.
 
 #include "ops/ctl/chunks.h"
+#include "ops/ctl/print.h"
 #include "ops/ctl/sets.h"
 #include "ops/ctl/store_link.h"
 
@@ -81,7 +82,7 @@ static void tell_json(const struct tap *tap, const struct seen *seen, const char
     json_object_set_new(line, "unit", json_string(seen->measure->unit));
     json_object_set_new(line, "confidence", json_real(seen->confidence / 100.0));
     json_object_set_new(line, "members", json_integer((json_int_t)seen->members));
-    json_dumpf(line, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    (void)json_print(stdout, line, false);
     putchar('\n');
     json_decref(line);
 }
