@@ -1,8 +1,9 @@
 // tresenctl audit [BRANCH...]: cells = sum of contributions, and
-// spooled = applied + dead + dropped + held, each counted where it happens.
+// spooled = applied + dead + dropped + expired + held (balance.h).
 
 #include "common/registry/branches.h"
 #include "common/settings/file.h"
+#include "ops/ctl/balance.h"
 #include "ops/ctl/broker_link.h"
 #include "ops/ctl/card.h"
 #include "ops/ctl/ledger.h"
@@ -61,24 +62,6 @@ static const json_t *report_of(const json_t *status, const char *branch, const c
     return NULL;
 }
 
-/// The flow balance of one gateway; what it reports of itself may be absent.
-static json_t *balance_json(const struct store_gateway *gateway, const json_t *report) {
-    json_t *object =
-        json_pack("{s:s, s:I, s:I, s:I, s:I}", "gateway", gateway->id.text, "epoch",
-                  (json_int_t)gateway->position.epoch, "applied", (json_int_t)gateway->applied,
-                  "dead", (json_int_t)gateway->dead, "lost", (json_int_t)gateway->lost);
-    if (!json_is_object(report)) return object;
-    long long spooled = number(report, "spooled"), dropped = number(report, "dropped");
-    long long held = number(report, "held");
-    json_object_set_new(object, "spooled", json_integer(spooled));
-    json_object_set_new(object, "dropped", json_integer(dropped));
-    json_object_set_new(object, "held", json_integer(held));
-    json_object_set_new(object, "difference",
-                        json_integer(spooled - (long long)gateway->applied -
-                                     (long long)gateway->dead - dropped - held));
-    return object;
-}
-
 static json_t *balances(struct store_link *link, const char *branch, const json_t *status) {
     json_t *array = json_array();
     struct store_state state;
@@ -128,17 +111,7 @@ static void print_branch(const json_t *branch) {
         printf("  %s\n", json_string_value(item));
     }
     json_array_foreach(json_object_get(branch, "gateways"), i, item) {
-        printf("  %-20s epoch %lld: ", standard_text(item, "gateway"), number(item, "epoch"));
-        if (json_object_get(item, "spooled"))
-            printf("%lld spooled = %lld applied + %lld dead + %lld dropped + %lld held%s",
-                   number(item, "spooled"), number(item, "applied"), number(item, "dead"),
-                   number(item, "dropped"), number(item, "held"),
-                   number(item, "difference") ? "" : "\n");
-        else
-            printf("%lld applied, %lld dead; it has not reported its spool\n",
-                   number(item, "applied"), number(item, "dead"));
-        if (number(item, "difference"))
-            printf(", %lld in flight or unaccounted for\n", number(item, "difference"));
+        balance_print(item);
     }
 }
 

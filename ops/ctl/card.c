@@ -56,11 +56,6 @@ json_t *card_sets(struct store_link *link, const char *branch) {
     return sets;
 }
 
-const char *standard_text(const json_t *standard, const char *key) {
-    const char *text = json_string_value(json_object_get(standard, key));
-    return text ? text : "";
-}
-
 json_t *standard_sentences(const json_t *standard, const char *offering) {
     json_t *variant, *own;
     const json_t *named;

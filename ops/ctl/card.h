@@ -1,6 +1,7 @@
 #pragma once
 // The figures of a branch, added up over days and over the sets of standards that were in force.
 
+#include "ops/ctl/json_text.h"
 #include "ops/ctl/store_link.h"
 #include "worker/standards/standard.h"
 #include "worker/store/calls.h"
@@ -44,7 +45,6 @@ json_t *card_sets(struct store_link *link, const char *branch);
 /// among them. NULL: said why.
 json_t *card_days(struct store_link *link, const char *branch, const char *day);
 
-const char *standard_text(const json_t *standard, const char *key); // "" if it is not there
 /// Its sentences as they hold for an offering: {de, en}; NULL: it has none.
 json_t *standard_sentences(const json_t *standard, const char *offering);
 bool standard_shadow(const json_t *standard); // NULL: false

@@ -324,6 +324,10 @@ enum session_state session_state(const struct session *s) {
     return s->state;
 }
 
+bool session_settled(const struct session *s) {
+    return s->state == SESSION_IDLE && s->asked_when_idle;
+}
+
 const char *session_state_name(enum session_state state) {
     static const char *const names[] = {
         [SESSION_CONNECTING] = "connecting", [SESSION_ASKING] = "asking",

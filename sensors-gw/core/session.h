@@ -118,5 +118,8 @@ void session_step(struct session *session, const struct session_input *in,
 uint64_t session_deadline_ms(const struct session *session);
 
 enum session_state session_state(const struct session *session);
+/// Idle, and the store has said so when asked: what the gateway told with the question is the last
+/// word.
+bool session_settled(const struct session *session);
 const char *session_state_name(enum session_state state);
 const char *session_stop_name(enum session_stop stop); // "fenced", "clone", "rolled_back"

@@ -249,7 +249,7 @@ static void report(struct gateway *g) {
 static bool all_done(const struct gateway *g) {
     const struct spool_state *state = spool_state(g->spool);
     return sensors_ended(g->sensors) && !spool_uncommitted(g->spool) && !g->announce &&
-           (state->departed || !state->birth) && uplink_state(g->uplink) == SESSION_IDLE;
+           (state->departed || !state->birth) && uplink_settled(g->uplink);
 }
 
 static uint64_t least(uint64_t a, uint64_t b) {

@@ -223,6 +223,12 @@ enum err spool_tag(struct spool *s, uint64_t number, struct tag *tag, struct pro
     return tag_unknown(*tag) ? ERR_MISSING : ERR_NONE;
 }
 
+/// What was dropped is not held, though the store does not know of the gap yet.
+static uint64_t oldest_unapplied(const struct spool *s) {
+    uint64_t number = s->state.applied + 1;
+    return number > s->state.first ? number : s->state.first;
+}
+
 static bool take_from_ms(void *context, const struct spool_batch *batch) {
     *(int64_t *)context = batch->times.from_ms;
     return false;
@@ -230,7 +236,7 @@ static bool take_from_ms(void *context, const struct spool_batch *batch) {
 
 enum err spool_oldest_ms(struct spool *s, int64_t *oldest_ms, struct problem *problem) {
     *oldest_ms = TIME_NONE;
-    uint64_t number = s->state.applied + 1 > s->state.first ? s->state.applied + 1 : s->state.first;
+    uint64_t number = oldest_unapplied(s);
     if (number > s->state.last) return ERR_NONE;
     return spool_read(s, number, number, take_from_ms, oldest_ms, problem);
 }
@@ -245,7 +251,7 @@ const struct spool_state *spool_state(const struct spool *s) {
 }
 
 uint64_t spool_unapplied(const struct spool *s) {
-    return s->state.last > s->state.applied ? s->state.last - s->state.applied : 0;
+    return s->state.last + 1 - oldest_unapplied(s);
 }
 
 // ------------------------------------------------------------------ opening

@@ -52,7 +52,7 @@ MUST_CHECK enum err spool_open(const char *path, const struct spool_limits *limi
                                struct spool **spool, uint64_t *damaged, struct problem *problem);
 void spool_close(struct spool *spool); // what is not committed is forgotten; accepts NULL
 const struct spool_state *spool_state(const struct spool *spool);
-uint64_t spool_unapplied(const struct spool *spool); // batches that the store has not applied
+uint64_t spool_unapplied(const struct spool *spool); // batches held that the store has not applied
 
 // Into the open transaction, begun when needed. After an error nothing more can be written: what
 // a disk has refused once, must not be believed the second time.

@@ -326,6 +326,10 @@ enum session_state uplink_state(const struct uplink *u) {
     return session_state(&u->session);
 }
 
+bool uplink_settled(const struct uplink *u) {
+    return session_settled(&u->session);
+}
+
 static void begin_session(struct uplink *u) {
     const struct gateway_settings *s = u->settings;
     const struct spool_state *state = spool_state(u->spool);

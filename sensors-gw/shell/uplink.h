@@ -33,3 +33,4 @@ void uplink_spool_grew(struct uplink *uplink);
 void uplink_tick(struct uplink *uplink, uint64_t now_ms);
 uint64_t uplink_deadline_ms(const struct uplink *uplink);
 enum session_state uplink_state(const struct uplink *uplink);
+bool uplink_settled(const struct uplink *uplink); // as session_settled

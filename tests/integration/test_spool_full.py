@@ -42,7 +42,7 @@ class SpoolFull(FaultedDay):
         except Failure:
             return None
         one = next(gateway for gateway in gateways if gateway["gateway"] == "floor")
-        return one if one.get("held") == 0 else None
+        return one if (one.get("held"), one.get("difference")) == (0, 0) else None
 
     def balance(self, cluster):
         return until(lambda: self.balanced(cluster), "spooled = applied + dead + dropped + held")

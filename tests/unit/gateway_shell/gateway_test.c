@@ -43,7 +43,7 @@ static struct {
     struct tag tag;
     struct tag tags[4096];                                     // of what it has applied
     uint32_t observations[4096], births[4096], goodbyes[4096]; // by number
-    uint64_t asked, batches, duplicates, lost;
+    uint64_t asked, batches, duplicates, lost, held;
     int64_t watermark;
     bool ended, watermark_fell;
     bool plain_start; // number 0 has no tag, as the first stores had it
@@ -128,6 +128,7 @@ static void on_message(void *context, struct bus_peer peer, const char *user, st
         if (message.type == MESSAGE_ASK) {
             store.asked++;
             store.ended = message.ended;
+            store.held = message.held;
             if (!store.number && !store.plain_start) store.tag = tag_start(&message.spool);
             if (!store.epoch) store.epoch = message.position.epoch ? message.position.epoch : 1;
             answer(peer, &message, ANSWER_APPLIED);
@@ -304,6 +305,7 @@ Test(gateway, plays_a_recording_once_and_completely) {
     cr_assert(eq(u64, total(store.births), 1));
     cr_assert(eq(u32, store.goodbyes[store.number], 1));
     cr_assert(eq(u64, store.lost, 0));
+    cr_assert(eq(u64, store.held, 0)); // the last that anybody hears of it
     cr_assert_not(store.watermark_fell);
 
     uint64_t last = store.number, batches = store.batches;

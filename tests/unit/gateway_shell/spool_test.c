@@ -374,7 +374,9 @@ Test(spool, a_full_spool_gives_up_applied_batches_first) {
     cr_assert(le(u64, state->bytes, limits.bytes_max));
     cr_assert(eq(u64, state->first, 9));
     cr_assert(eq(u64, state->dropped, 8));
+    cr_assert(eq(u64, spool_unapplied(s), 32)); // a batch is dropped or held, not both
     apply(20);
+    cr_assert(eq(u64, spool_unapplied(s), 20));
     append(8, 32768);
     commit();
     cr_assert(eq(u64, state->first, 17));

@@ -1,0 +1,64 @@
+// What an operator reads while a Redis that fell back is brought forward.
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+
+#include "ops/ctl/status_text.h"
+
+TestSuite(status_text, .init = cr_redirect_stdout);
+
+/// A gateway of musterstadt; rewind: as the broker says it, null when there is none.
+static json_t *gateway(const char *name, json_t *rewind) {
+    return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:o}", "branch", "musterstadt", "gateway",
+                     name, "connected", 1, "heard_ms", (json_int_t)100, "epoch", (json_int_t)3,
+                     "position", (json_int_t)200, "rewind", rewind);
+}
+
+static json_t *rewind_of(long long from, long long to, long long again) {
+    return json_pack("{s:I, s:I, s:I}", "from", (json_int_t)from, "to", (json_int_t)to, "again",
+                     (json_int_t)again);
+}
+
+static void print(json_t *first, json_t *second) {
+    json_t *status = json_pack("{s:s, s:I, s:[], s:[o, o], s:[]}", "version", "1", "uptime_ms",
+                               (json_int_t)5000, "workers", "gateways", first, second, "refused");
+    cr_assert_not_null(status);
+    status_print(status);
+    fflush(stdout);
+    json_decref(status);
+}
+
+Test(status_text, a_rewind_says_which_batches_and_how_many_are_back) {
+    print(gateway("floor", rewind_of(100, 500, 100)), gateway("desk", json_null()));
+    cr_assert_stdout_eq_str(
+        "broker 1, up 5 s, no unfinished batch\n"
+        "\nworker                 credit assigned  heard        version  standards          "
+        "acknowledge state\n"
+        "\ngateway                          connected  heard         epoch   position    spooled   "
+        "  "
+        "held  dropped   read\n"
+        "musterstadt/floor                yes        0.1 s ago         3        200\n"
+        "musterstadt/desk                 yes        0.1 s ago         3        200\n"
+        "\nmusterstadt/floor: Redis lost batches 101 to 500; 100 of 400 are back from the "
+        "gateway's "
+        "spool (25 %)\n"
+        "\nno peer was refused\n");
+}
+
+// 399 of 400 is not all; an emptied Redis begins at 1.
+Test(status_text, a_rewind_is_whole_only_when_it_is_over) {
+    print(gateway("floor", rewind_of(0, 400, 399)), gateway("desk", rewind_of(7, 8, 0)));
+    cr_assert_stdout_eq_str(
+        "broker 1, up 5 s, no unfinished batch\n"
+        "\nworker                 credit assigned  heard        version  standards          "
+        "acknowledge state\n"
+        "\ngateway                          connected  heard         epoch   position    spooled   "
+        "  "
+        "held  dropped   read\n"
+        "musterstadt/floor                yes        0.1 s ago         3        200\n"
+        "musterstadt/desk                 yes        0.1 s ago         3        200\n"
+        "\nmusterstadt/floor: Redis lost batches 1 to 400; 399 of 400 are back from the gateway's "
+        "spool (99 %)\n"
+        "\nmusterstadt/desk: Redis lost batches 8 to 8; 0 of 1 are back from the gateway's "
+        "spool (0 %)\n"
+        "\nno peer was refused\n");
+}
