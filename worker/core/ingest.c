@@ -309,9 +309,21 @@ static void add_watermark(const struct batch *batch, int64_t future_ms,
         gateway->watermark_ms = batch->watermark_ms;
 }
 
+/// A minute says anew which labels it has: how many its batch may need, minute by minute.
+static size_t labels_bound(const struct batch_series *series) {
+    const struct span *watched = &series->watched;
+    size_t minutes = (size_t)(watched->to_ms / MINUTE_MS - watched->from_ms / MINUTE_MS + 1);
+    size_t most = minutes * series->label_count;
+    return most < series->columns.count ? most : series->columns.count;
+}
+
 /// A bound on the bytes that a batch adds to the packed argument.
 static size_t packed_bound(const struct batch *batch, size_t observations, size_t chunks) {
-    return sizeof(struct fold_gateway) + observations * OBSERVATION_SIZE + chunks * CHUNK_SIZE +
+    size_t labels = 0;
+    for (size_t i = 0; i < batch->series_count; i++)
+        labels += labels_bound(&batch->series[i]);
+    return sizeof(struct fold_gateway) + labels * (NAME_SIZE_MAX + 1) +
+           observations * OBSERVATION_SIZE + chunks * CHUNK_SIZE +
            batch->fact_count * (sizeof(struct encounter) + sizeof(struct decision)) +
            batch->series_count * (NAME_SIZE_MAX + CHUNK_SIZE);
 }

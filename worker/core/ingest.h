@@ -48,5 +48,5 @@ MUST_CHECK enum err ingest_add(struct ingest *ingest, const struct envelope *env
 /// ERR_FULL, ERR_CONFLICT as above
 MUST_CHECK enum err ingest_add_dead(struct ingest *ingest, const struct envelope *envelope,
                                     struct bytes body, const char *reason);
-/// The fold; it lives until the next begin.
+/// The fold; it lives until the next begin. ERR_NOMEM: what was added is to be added again.
 MUST_CHECK enum err ingest_fold(struct ingest *ingest, struct fold *fold);

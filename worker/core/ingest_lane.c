@@ -113,29 +113,6 @@ static void start_ask(struct pipeline *pipeline, uint32_t index, struct pipeline
                                          .epoch = job->position.epoch}};
 }
 
-bool ingest_lane_start(struct pipeline *pipeline, uint32_t index, struct pipeline_action *action) {
-    struct lane *lane = &pipeline->lanes[index];
-    if (lane->called.count > 0 || lane->retry_at_ms > pipeline->now_ms) return false;
-
-    while (lane->waiting.count > 0) {
-        if (pipeline_job(pipeline, lane->waiting.first)->kind == JOB_ASK) {
-            start_ask(pipeline, index, action);
-            pipeline->calls++;
-            return true;
-        }
-        fold_waiting(pipeline, index);
-        if (lane->called.count == 0) continue; // all of it was refused
-        *action = (struct pipeline_action){.kind = ACTION_INGEST, .branch = index};
-        if (ingest_fold(pipeline->ingest, &action->fold)) {
-            // No room for the packed argument: an empty fold always has it.
-            assert(!"a fold within its limits has room");
-        }
-        pipeline->calls++;
-        return true;
-    }
-    return false;
-}
-
 /// Put what was called back to the front of the line, to be tried again after a growing pause.
 static void retry(struct pipeline *pipeline, uint32_t index) {
     struct lane *lane = &pipeline->lanes[index];
@@ -151,6 +128,30 @@ static void retry(struct pipeline *pipeline, uint32_t index) {
     lane->retry_at_ms = pipeline->now_ms + pause_ms;
     deadlines_set(pipeline->retries, index, lane->retry_at_ms);
     job_list_prepend(&pipeline->jobs, &lane->waiting, &lane->called);
+}
+
+bool ingest_lane_start(struct pipeline *pipeline, uint32_t index, struct pipeline_action *action) {
+    struct lane *lane = &pipeline->lanes[index];
+    if (lane->called.count > 0 || lane->retry_at_ms > pipeline->now_ms) return false;
+
+    while (lane->waiting.count > 0) {
+        if (pipeline_job(pipeline, lane->waiting.first)->kind == JOB_ASK) {
+            start_ask(pipeline, index, action);
+            pipeline->calls++;
+            return true;
+        }
+        fold_waiting(pipeline, index);
+        if (lane->called.count == 0) continue; // all of it was refused
+        *action = (struct pipeline_action){.kind = ACTION_INGEST, .branch = index};
+        if (ingest_fold(pipeline->ingest, &action->fold)) {
+            pipeline_notice(pipeline, index, "no memory to write a call with");
+            retry(pipeline, index);
+            return false;
+        }
+        pipeline->calls++;
+        return true;
+    }
+    return false;
 }
 
 /// Send all that was called away: nothing of it is applied, the gateways come again later.

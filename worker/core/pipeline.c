@@ -360,7 +360,7 @@ bool pipeline_next(struct pipeline *pipeline, struct pipeline_action *action) {
            next_release(pipeline, action) || next_ready(pipeline, action) ||
            settle_lane_judge(pipeline, action) || next_notice(pipeline, action) ||
            next_done(pipeline, action) || next_call(pipeline, action) ||
-           next_goodbye(pipeline, action);
+           next_notice(pipeline, action) || next_goodbye(pipeline, action);
 }
 
 uint64_t pipeline_deadline_ms(const struct pipeline *pipeline) {

@@ -195,7 +195,8 @@ static void ingested(enum store_status status, size_t count, const struct stands
 static void tick_at_deadline(void) {
     now_ms = pipeline_deadline_ms(pipeline);
     cr_assert(ne(u64, now_ms, DEADLINE_NEVER));
-    pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_TICK, .now_ms = now_ms});
+    pipeline_input(pipeline, &(struct pipeline_input){
+                                 .kind = PIPELINE_TICK, .now_ms = now_ms, .utc_ms = 2000000});
 }
 
 // Half of what a call costs Redis is the call: what is in hand goes together.
@@ -353,6 +354,23 @@ Test(pipeline, a_lost_call_is_repeated_in_order_after_a_pause) {
     expect(ACTION_INGEST);
     cr_assert(eq(u64, action.fold.gateways[0].first, 1));
     cr_assert(eq(u64, action.fold.gateways[0].last, 2));
+}
+
+// Where the machine has no memory to write the call, there will be some later.
+Test(pipeline, a_fold_that_cannot_be_written_is_tried_again) {
+    pipeline_free(pipeline);
+    struct pipeline_limits limits = pipeline_limits_default();
+    limits.ingest.bytes = 1;
+    pipeline = pipeline_new(&limits, known, 2, &measures, 1);
+    pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_STORE_UP, .now_ms = now_ms});
+    batch("desk", 1);
+    for (int i = 0; i < 3; i++) {
+        expect(ACTION_NOTICE);
+        cr_assert(strstr(action.notice, "no memory") != NULL);
+        expect_none();
+        cr_assert(eq(int, frames, 1));
+        tick_at_deadline();
+    }
 }
 
 Test(pipeline, pauses_grow_to_a_bound) {
