@@ -82,6 +82,6 @@ class NewDriver(unittest.TestCase):
 
 if __name__ == "__main__":
     if not (BUILD / "build.ninja").exists():
-        print("only where Ninja builds")
+        print("skipped: only where Ninja builds")
         sys.exit(SKIPPED)
     main()

@@ -150,7 +150,7 @@ def entry(path, recording):
 def recording(play, source, data, row):
     path = f"{data}/distance/{row[0]}"
     if not os.path.exists(path):
-        print(f"{row[0]}: skipped, {path} is not there; TRESEN_DATA names the folder")
+        print(f"skipped: {path} is not there; TRESEN_DATA names the folder")
         return
     found = frames(path, *row[1:6])
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
