@@ -268,10 +268,13 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
             if (pipeline_held(worker->pipeline) >= s->jobs_max) {
                 // Credit is absolute: an older word of it that comes later, or was under way when
                 // the worker froze, may promise too much. The worker's own limit holds even then:
-                // the job is dropped, and its broker gives it to another after job_ms.
+                // its broker is told, and its gateway brings it again.
                 if (!s->faults[FAULT_DUPLICATE] && !s->faults[FAULT_REORDER] &&
                     !s->faults[FAULT_FREEZE] && !s->faults[FAULT_PUT_BACK])
                     wrong(s, "worker %zu is given more jobs than it has credit for", number);
+                uint8_t id[8];
+                message = pipeline_turn_away(&message, id);
+                gather(worker, broker, &message);
                 continue;
             }
             frame->holders++;

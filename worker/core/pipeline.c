@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TURNED_AWAY_MS = 100 }; // until its gateway brings it again
 enum { CONTRIBUTION_MAX = 8 * 1024, VERDICTS_MAX = 2 * 1024 * 1024 };
 
 struct pipeline_limits pipeline_limits_default(void) {
@@ -274,6 +275,23 @@ static bool same_answer(const struct job *a, const struct job *b) {
            tag_equal(a->answer.tag, b->answer.tag) && strcmp(a->reason, b->reason) == 0;
 }
 
+static void put_id(uint8_t to[8], uint64_t id) {
+    for (int i = 0; i < 8; i++)
+        to[i] = (uint8_t)(id >> (8 * i));
+}
+
+struct message pipeline_turn_away(const struct message *job, uint8_t id[8]) {
+    put_id(id, job->job);
+    return (struct message){.type = MESSAGE_DONE,
+                            .session = job->session,
+                            .status = ANSWER_LATER,
+                            .reason = bytes_of_text("the worker holds as many jobs as it may"),
+                            .wait_ms = TURNED_AWAY_MS,
+                            .due_ms = -1,
+                            .job_count = 1,
+                            .jobs = {id, 8}};
+}
+
 /// Jobs of one gateway and session that ended alike are told in one message.
 static bool next_done(struct pipeline *pipeline, struct pipeline_action *action) {
     if (pipeline->finished.count == 0) return false;
@@ -285,8 +303,7 @@ static bool next_done(struct pipeline *pipeline, struct pipeline_action *action)
     while (pipeline->finished.count > 0 && count < JOBS_MAX) {
         struct job *job = pipeline_job(pipeline, pipeline->finished.first);
         if (!same_answer(first, job)) break;
-        for (int i = 0; i < 8; i++)
-            pipeline->done_jobs[8 * count + (size_t)i] = (uint8_t)(job->id >> (8 * i));
+        put_id(&pipeline->done_jobs[8 * count], job->id);
         action->frames[count++] = job->frame;
         reservation_gone(pipeline, job);
         jobs_give_back(&pipeline->jobs, job_list_pop(&pipeline->jobs, &pipeline->finished));

@@ -105,6 +105,10 @@ struct pipeline *pipeline_new(const struct pipeline_limits *limits,
 /// The frames of jobs still held come back by pipeline_next before: drain first, or let them go.
 void pipeline_free(struct pipeline *pipeline); // accepts NULL
 
+/// What the shell tells of a job that comes while jobs_max are held, instead of taking it: a broker
+/// that was frozen may go by an old word. The result points to id.
+struct message pipeline_turn_away(const struct message *job, uint8_t id[8]);
+
 void pipeline_input(struct pipeline *pipeline, const struct pipeline_input *input);
 /// The next thing the shell must do; call until false after each input (for jobs: after the last
 /// one of a loop's turn, so that they fold). A reply must live until then. What an action points to

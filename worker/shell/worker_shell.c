@@ -327,8 +327,11 @@ static void drain(struct worker *worker) {
 static void job_came(struct worker *worker, uint32_t broker, const struct message *message,
                      struct frame *frame) {
     if (pipeline_held(worker->pipeline) >= worker->settings->jobs_max) {
-        log_error("too_many_jobs", "broker=%u held=%u", broker, pipeline_held(worker->pipeline));
-        return; // the broker breaks its word; it gives the job to another after our silence
+        uint8_t id[8];
+        struct message done = pipeline_turn_away(message, id);
+        log_warning("too_many_jobs", "broker=%u held=%u", broker, pipeline_held(worker->pipeline));
+        send_message(&worker->connections[broker], &done);
+        return;
     }
     frame->holders++;
     frame->connection->held++;

@@ -475,6 +475,28 @@ Test(pipeline, strangers_are_refused_by_name) {
     cr_assert(eq(int, action.done.status, ANSWER_REFUSED));
 }
 
+// A broker that was frozen may hand out more than this worker has room for. Left unsaid, that would
+// hold up its branch's settling, or a suspect's trial, until the broker's job_ms is over.
+Test(pipeline, a_job_too_many_is_told_at_once) {
+    uint8_t id[8];
+    struct message settle = {.type = MESSAGE_JOB, .what = JOB_SETTLE, .job = 0x0102030405};
+    struct message done = pipeline_turn_away(&settle, id);
+    cr_assert(eq(int, done.type, MESSAGE_DONE));
+    cr_assert(eq(int, done.status, ANSWER_LATER));
+    cr_assert(gt(u32, done.wait_ms, 0));
+    cr_assert(eq(sz, done.job_count, 1));
+    cr_assert(eq(int, memcmp(done.jobs.data, "\5\4\3\2\1\0\0\0", 8), 0));
+    struct buffer frame; // it must be a message that the protocol allows
+    buffer_init(&frame, FRAME_MAX);
+    cr_assert(eq(int, message_encode(&done, &frame), ERR_NONE));
+    struct reader reader = reader_of(buffer_bytes(&frame));
+    struct message read;
+    struct problem problem;
+    cr_assert(eq(int, message_decode(&reader, &read, &problem), ERR_NONE));
+    cr_assert(eq(int, read.status, ANSWER_LATER));
+    buffer_fini(&frame);
+}
+
 // Without the store a worker is of no use: the broker must know, and give work to others.
 Test(pipeline, without_the_store_there_is_no_credit_and_no_call) {
     cr_assert(gt(u32, pipeline_credit(pipeline, 0), 0));
