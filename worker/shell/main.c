@@ -28,6 +28,7 @@ int main(int argc, char **argv) {
         struct log_settings log = log_settings_default();
         log.least = (enum log_level)settings.log_level;
         log_setup(&log);
+        worker_settings_check(&settings, &line.problems);
         catalogue_load(settings.config_dir, &catalogue, &line.problems);
         step = command_checked(&line);
     }

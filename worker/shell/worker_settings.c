@@ -1,6 +1,9 @@
 #include "worker/shell/worker_settings.h"
 
+#include "common/settings/problems.h"
 #include "worker/store/acknowledge.h"
+
+#include <string.h>
 
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};
 
@@ -94,3 +97,18 @@ const struct setting worker_settings[] = {
     SETTING_CHOICE(struct worker_settings, log_level, LOG_LEVEL_INFO, log_levels,
                    "Least level of the lines on standard error."),
     SETTINGS_END};
+
+void worker_settings_check(const struct worker_settings *settings, struct problems *problems) {
+    const struct setting_texts *brokers = &settings->brokers;
+    if (settings->jobs_max < brokers->count)
+        problems_add(
+            problems, ERR_RANGE, NULL,
+            "jobs_max is %llu, but there are %zu brokers, and each needs a job of its own; "
+            "raise jobs_max",
+            (unsigned long long)settings->jobs_max, brokers->count);
+    for (size_t i = 0; i < brokers->count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(brokers->items[i], brokers->items[j]) == 0)
+                problems_add(problems, ERR_FORMAT, NULL, "brokers names %s twice; name each once",
+                             brokers->items[i]);
+}

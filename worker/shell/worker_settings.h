@@ -24,3 +24,7 @@ struct worker_settings {
 };
 
 extern const struct setting worker_settings[];
+
+struct problems;
+/// What each setting allows but not all of them together.
+void worker_settings_check(const struct worker_settings *settings, struct problems *problems);
