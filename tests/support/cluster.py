@@ -33,6 +33,7 @@ SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|Assertion
 # Programs under sanitizers take several times as long.
 PATIENCE = 4 if "asan" in str(BUILD) or os.environ.get("TRESEN_SLOW") else 1
 DEADLINE_S = 20 * PATIENCE
+BROKERS = {"broker": 0, "broker-2": 8}  # their first port, from the cluster's
 LONG = bool(os.environ.get("TRESEN_LONG"))  # ops/test --long
 SEED = os.environ.get("TRESEN_SEED") or time.strftime("%F")  # of samples and of chance
 
@@ -205,7 +206,7 @@ class Cluster:
         """End everything, gateways first; Redis, which is not ours, is killed last. Says what was wrong."""
         problems = []
         order = sorted(self.processes.values(), key=lambda p: (
-            p.name.startswith("redis"), p.name == "broker", p.name.startswith("worker")))
+            p.name.startswith("redis"), p.name in BROKERS, p.name.startswith("worker")))
         for process in order:
             if process.name.startswith("redis"):  # writing its first log, one refuses SIGTERM for good
                 process.kill()
@@ -282,40 +283,49 @@ class Cluster:
         self.keys.mkdir(exist_ok=True)
         if not (self.keys / f"{name}.key").exists():
             self.ctl("keys", "new", name, "--dir", self.keys)
-            broker = self.processes.get("broker")
-            if broker and broker.running():
-                until(lambda: self._known_keys(broker) == len(list(self.keys.glob("*.*.pub"))),
-                      f"the broker knows the key of {name}")
+            for broker in filter(None, map(self.processes.get, BROKERS)):
+                until(lambda: not broker.running()
+                      or self._known_keys(broker) == len(list(self.keys.glob("*.*.pub"))),
+                      f"{broker.name} knows the key of {name}")
 
     @staticmethod
     def _known_keys(broker):
         told = re.findall(r"event=keys .*peers=(\d+)", broker.text())
         return int(told[-1]) if told else 0
 
+    def gateways_endpoint_of(self, broker):
+        return f"tcp://{self.host}:{self.port + BROKERS[broker]}"
+
+    def workers_endpoint_of(self, broker):
+        return f"tcp://{self.host}:{self.port + BROKERS[broker] + 1}"
+
+    def control_endpoint_of(self, broker):
+        return f"ipc://{self.folder}/{broker}.control"
+
     @property
     def gateways_endpoint(self):
-        return f"tcp://{self.host}:{self.port}"
+        return self.gateways_endpoint_of("broker")
 
     @property
     def workers_endpoint(self):
-        return f"tcp://{self.host}:{self.port + 1}"
+        return self.workers_endpoint_of("broker")
 
     @property
     def control_endpoint(self):
-        return f"ipc://{self.folder}/control"
+        return self.control_endpoint_of("broker")
 
-    def start_broker(self, **settings):
-        self.key("broker")
-        write_yaml(self.folder / "broker.yaml", {
-            "gateways_endpoint": self.gateways_endpoint,
-            "workers_endpoint": self.workers_endpoint,
-            "control_endpoint": self.control_endpoint,
+    def start_broker(self, name="broker", **settings):
+        self.key("broker")  # one key for all of them
+        path = self.folder / f"{name}.yaml"
+        write_yaml(path, {
+            "gateways_endpoint": self.gateways_endpoint_of(name),
+            "workers_endpoint": self.workers_endpoint_of(name),
+            "control_endpoint": self.control_endpoint_of(name),
             "config_dir": str(self.config), "keys_dir": str(self.keys),
             "keys_check_ms": 100, "settle_probe_ms": 500, "later_ms": 50,
             **self.broker_settings, **settings})
-        process = self.start("broker", [BUILD / "tresen-broker", "--config",
-                                        self.folder / "broker.yaml"])
-        until(lambda: self._alive(process) and self.status(), "the broker answers")
+        process = self.start(name, [BUILD / "tresen-broker", "--config", path])
+        until(lambda: self._alive(process) and self.status(name), f"the {name} answers")
         return process
 
     def start_worker(self, name, wait=True, program="tresen-worker", **settings):
@@ -403,10 +413,10 @@ class Cluster:
 
     # ------------------------------------------------------------------ tresenctl
 
-    def ctl_run(self, *words, seconds=None):
+    def ctl_run(self, *words, seconds=None, broker="broker"):
         path = self.folder / "tresenctl.yaml"
         write_yaml(path, {"config_dir": str(self.config), "keys_dir": str(self.keys),
-                          "control_endpoint": self.control_endpoint,
+                          "control_endpoint": self.control_endpoint_of(broker),
                           "decisions_dir": str(self.folder / "decisions"),
                           "redis_path": str(self.redis_path)})
         return subprocess.run(
@@ -414,20 +424,20 @@ class Cluster:
             cwd=self.folder, capture_output=True, text=True, timeout=seconds or 6 * DEADLINE_S,
             stdin=subprocess.DEVNULL, check=False)
 
-    def ctl(self, *words):
+    def ctl(self, *words, broker="broker"):
         """What it prints; a failure otherwise."""
-        done = self.ctl_run(*words)
+        done = self.ctl_run(*words, broker=broker)
         if done.returncode != 0:
             raise Failure(f"tresenctl {' '.join(map(str, words))}: status {done.returncode}\n"
                           f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
 
-    def json(self, *words):
-        return json.loads(self.ctl("--json", *words))
+    def json(self, *words, broker="broker"):
+        return json.loads(self.ctl("--json", *words, broker=broker))
 
-    def status(self):
+    def status(self, broker="broker"):
         """The broker's, or None while it does not answer."""
-        done = self.ctl_run("--json", "status")
+        done = self.ctl_run("--json", "status", broker=broker)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def gateway_status(self, branch, gateway):
@@ -437,8 +447,8 @@ class Cluster:
                 return entry
         return None
 
-    def wait(self, *branches, seconds=5 * DEADLINE_S):
-        self.ctl("--seconds", seconds, "wait", *branches)
+    def wait(self, *branches, seconds=5 * DEADLINE_S, broker="broker"):
+        self.ctl("--seconds", seconds, "wait", *branches, broker=broker)
 
     def counted(self, branch, gateway):
         """The oddities that a gateway logged last, by name."""

@@ -1,0 +1,198 @@
+"""Two brokers share their workers, and on both a batch kills every worker that reads it: each is put
+aside after three deaths while alone, and nothing of either broker goes with it."""
+
+import collections
+import contextlib
+import itertools
+import pathlib
+import random
+import signal
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cluster import BROKERS, LONG, PATIENCE, SEED, main, until  # noqa: E402
+from poisoned import (GATEWAY, POISON_BODY, POISON_HELD, WORKERS, Branch,  # noqa: E402
+                      Poisoned)
+
+FIRST, SECOND = BROKERS
+PAUSE_S = 0.25 * PATIENCE
+
+
+class TwoBrokers(Poisoned):
+    def setUp(self):
+        self.new_cluster()
+        self.holding, self.held, self.released = False, None, collections.Counter()
+        self.numbers = itertools.count()
+        self.sick = {broker: Branch(self.cluster, f"sick-{broker}", broker) for broker in BROKERS}
+        self.sound = {broker: Branch(self.cluster, f"sound-{broker}", broker) for broker in BROKERS}
+        self.branches = [*self.sick.values(), *self.sound.values()]
+        self.settings["brokers"] = [self.cluster.workers_endpoint_of(broker) for broker in BROKERS]
+        self.start_all(self.branches)
+        self.write_everywhere()
+        self.until(self.all_known, "all is applied")
+
+    def supervise(self):
+        """What stands still with a batch dies, too, but the one that is to be held."""
+        for name in WORKERS:
+            stood = self.killed_by(POISON_HELD).count(name)
+            if stood > self.released[name]:
+                if self.holding and self.held in (None, name):
+                    self.held = name
+                    continue
+                self.released[name] = stood
+                self.cluster.processes[f"worker-{name}"].kill()
+        super().supervise()
+
+    def write_everywhere(self):
+        number = next(self.numbers)
+        for branch in self.branches:
+            branch.add(f"sound-{number}")
+
+    def all_known(self):
+        return all(branch.knows(branch.written[-1]) for branch in self.branches)
+
+    def plant(self, broker, mark=POISON_BODY):
+        """A batch that kills, on this broker; its mark."""
+        mark = mark if mark == POISON_HELD else f"{mark}-{next(self.numbers)}"
+        self.sick[broker].add_alone(mark)
+        return mark
+
+    def put_aside(self, broker):
+        """Whether all that kills is a dead letter."""
+        branch = self.sick[broker]
+        return branch.redis("HLEN", "dead") >= len(branch.spooled(POISON_BODY))
+
+    def results(self):
+        """What is known of all branches, once all of it is final."""
+        for broker in BROKERS:
+            self.wait(self.sick[broker].name, self.sound[broker].name, broker=broker)
+        for branch in self.branches:
+            gateway, = self.cluster.json("audit", branch.name,
+                                         broker=branch.broker)["branches"][0]["gateways"]
+            killers = branch.spooled(POISON_BODY)
+            letters = self.cluster.json("dead", "list", branch.name)
+            self.assertEqual(sorted(letter["entry"] for letter in letters),
+                             sorted(f"{GATEWAY}:1:{number}" for number in killers), branch.name)
+            self.assertEqual((gateway["dead"], gateway["difference"]), (len(killers), 0), gateway)
+            innocents = {name for name in branch.written if not name.startswith(POISON_BODY)}
+            self.assertEqual(set(branch.judged()), innocents)
+        return {branch.name: [self.cluster.ctl("--json", what, branch.name)
+                              for what in ("scorecard", "explain")] for branch in self.branches}
+
+    def check(self):
+        """Only what kills is a dead letter, and the spools alone yield the same again."""
+        for branch in self.branches:
+            branch.pipe.close()
+        results = self.results()
+        self.cluster.redis("FLUSHALL")
+        for broker in BROKERS:
+            self.until(lambda broker=broker: self.put_aside(broker), "it is put aside again")
+        self.assertEqual(self.results(), results)
+
+    def test_each_kills_three_while_alone(self):
+        marks = {broker: self.plant(broker) for broker in BROKERS}
+        self.until(lambda: self.deaths, "a worker dies")
+        while not all(map(self.put_aside, BROKERS)):
+            for broker in BROKERS:
+                self.sound[broker].add(f"meanwhile-{next(self.numbers)}")
+            self.until(lambda: all(branch.knows(branch.written[-1])
+                                   for branch in self.sound.values()), "the others flow on")
+        for broker, mark in marks.items():
+            # Once with whatever else its worker held, three times alone; a death that comes too
+            # soon after one of the other's does not count.
+            self.assertIn(len(self.killed_by(mark)), range(3, 8), mark)
+        self.write_everywhere()
+        self.until(self.all_known, "the sick branches go on")
+        self.check()
+
+    def test_innocents_are_no_dead_letters_while_workers_are_killed(self):
+        rng = random.Random(SEED)
+        times = 200 if LONG else 28  # one worker or both
+        for number in range(times):
+            if number % (times // 4) == 1:
+                for broker in BROKERS:
+                    self.plant(broker)
+            self.moment(rng.uniform(0, 2 * PAUSE_S))
+            self.write_everywhere()
+            for name in rng.sample(WORKERS, rng.randint(1, 2)):
+                self.cluster.processes[f"worker-{name}"].kill()
+        self.check()
+
+    def hold_a_reservation(self):
+        """The first broker's suspect is tried, and its worker does not come back from it."""
+        self.plant(FIRST, POISON_HELD)
+        self.until(lambda: self.released.total(), "it is read, and kills")
+        self.holding = True  # the next time, which is alone
+        self.until(lambda: self.held, "it is tried")
+
+    def other_is_tried(self):
+        """The second broker's suspect, although the first has a worker and is not there."""
+        mark = self.plant(SECOND)
+        self.until(lambda: self.killed_by(mark), "the other's is read")
+        self.holding = False
+        self.until(lambda: self.put_aside(SECOND), "the other's is put aside")
+        self.sound[SECOND].add(f"meanwhile-{next(self.numbers)}")
+        self.until(lambda: self.sound[SECOND].knows(self.sound[SECOND].written[-1]),
+                   "the other broker flows on")
+
+    def test_a_broker_is_killed_that_holds_a_reservation(self):
+        self.hold_a_reservation()
+        self.cluster.processes[FIRST].kill()
+        self.other_is_tried()
+        self.cluster.start_broker(FIRST)
+        self.until(lambda: self.put_aside(FIRST), "its own is put aside")
+        self.check()
+
+    def test_a_broker_is_frozen_that_holds_a_reservation(self):
+        self.hold_a_reservation()
+        with self.frozen(FIRST):
+            self.other_is_tried()
+        self.until(lambda: self.put_aside(FIRST), "its own is put aside")
+        self.check()
+
+    def test_a_worker_told_to_drain_by_one_leaves_both(self):
+        self.cluster.ctl("drain", "w1", broker=SECOND)
+        worker = self.cluster.processes["worker-w1"]
+        until(lambda: not worker.running(), "the worker has stopped")
+        self.assertEqual(worker.popen.returncode, 0)
+        for broker in BROKERS:
+            ready = {one["worker"]: one["ready"] for one in self.cluster.status(broker)["workers"]}
+            self.assertEqual(ready, {"w1": False, "w2": True}, broker)
+        self.write_everywhere()
+        until(self.all_known, "the other worker serves both brokers")
+
+    @contextlib.contextmanager
+    def frozen(self, broker):
+        process = self.cluster.processes[broker].popen
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def moment(self, seconds):
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end, "a moment")
+
+    def test_a_broker_is_killed_or_frozen_while_both_have_suspects(self):
+        rng = random.Random(SEED)
+        for _ in range(20 if LONG else 4):
+            for broker in BROKERS:
+                self.plant(broker)
+            self.write_everywhere()
+            self.moment(rng.uniform(0, 1.5) * PATIENCE)
+            broker = rng.choice(list(BROKERS))
+            if rng.random() < 0.5:
+                with self.frozen(broker):
+                    self.moment(rng.uniform(0.1, 3) * PATIENCE)
+            else:
+                self.cluster.processes[broker].kill()
+                self.moment(rng.uniform(0, 1) * PATIENCE)
+                self.cluster.start_broker(broker)
+            self.until(lambda: all(map(self.put_aside, BROKERS)), "both are put aside")
+        self.check()
+
+
+if __name__ == "__main__":
+    main()

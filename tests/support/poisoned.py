@@ -1,0 +1,136 @@
+"""Branches whose gateway reads what the test writes, and workers that die of marked batches and are
+started again, as by a supervisor."""
+
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+import unittest
+
+from cluster import DEADLINE_S, Cluster, Failure, until, write_yaml
+
+GATEWAY, COUNTER, START_MS = "log", "c-1", 1_732_525_200_000
+WORKERS = ("w1", "w2")
+POISON_BODY, POISON_ENCOUNTER = "crash-the-decoder", "crash-the-engine"  # as poison.c has them
+POISON_HELD = POISON_BODY + "-held"  # its worker stands still until it is killed
+
+
+def encounter(name, number):
+    """Two lines: it begins, it ends. Each minute has one."""
+    began = START_MS + number * 60_000
+    facts = '{"fact": "encounter", "id": "%s", "counter": "%s", "started": %d%s}\n'
+    return (facts % (name, COUNTER, began, "")
+            + facts % (name, COUNTER, began, f', "ended": {began + 30_000}, "outcome": "normal"'))
+
+
+class Branch:
+    """One gateway that reads what the test writes, when it writes it."""
+
+    def __init__(self, cluster, name, broker="broker"):
+        self.cluster, self.name, self.broker = cluster, name, broker
+        write_yaml(cluster.config / "branches" / f"{name}.yaml", {
+            "branch": name, "name": name, "region": "north", "country": "DE",
+            "zone": "Europe/Berlin", "counters": [COUNTER],
+            "gateways": [{"gateway": GATEWAY, "opens": True}]})
+        self.path = cluster.folder / f"{name}.fifo"
+        os.mkfifo(self.path)
+        self.written = []
+
+    def start(self):
+        self.cluster.start_gateway(
+            self.name, GATEWAY, batch_linger_ms=20,
+            brokers=[self.cluster.gateways_endpoint_of(self.broker)],
+            drivers=[{"driver": "jsonl", "command": f"exec cat {self.path}"}])
+        self.pipe = open(self.path, "w")
+
+    def write(self, text):
+        self.pipe.write(text)
+        self.pipe.flush()
+
+    def add(self, name):
+        """One more encounter, in the next minute."""
+        self.written.append(name)
+        self.write(encounter(name, len(self.written)))
+
+    def add_alone(self, name):
+        """One more encounter, in a batch in which nothing else is."""
+        if self.written:
+            until(lambda: self.spooled(self.written[-1]), f"{self.written[-1]} is in the spool")
+        self.add(name)
+        until(lambda: self.spooled(name), f"{name} is in the spool")
+
+    def spooled(self, text):
+        """The numbers of the batches in the spool in which it stands."""
+        rows, = until(self._spool_rows, "the spool can be read")
+        return [number for number, body in rows if text.encode() in bytes(body)]
+
+    def _spool_rows(self):
+        copy = self.cluster.folder / "copy.spool"  # its gateway lets nobody else in
+        for more in ("", "-wal"):
+            shutil.copy(self.cluster.folder / f"gateway.{self.name}.{GATEWAY}.spool{more}",
+                        f"{copy}{more}")
+        with contextlib.closing(sqlite3.connect(copy)) as spool:
+            try:
+                return spool.execute("SELECT number, body FROM batch").fetchall(),
+            except sqlite3.DatabaseError:  # written meanwhile
+                return None
+
+    def redis(self, command, key, *words):
+        return self.cluster.redis(command, f"t:{{{self.name}}}:{key}", *words)
+
+    def knows(self, name):
+        return self.redis("EXISTS", f"e:{name}")
+
+    def judged(self):
+        """Encounters by id, once all have been judged for good."""
+        return {one["encounter"]: one for one in self.cluster.json("explain", self.name)}
+
+
+class Poisoned(unittest.TestCase):
+    def new_cluster(self, **worker_settings):
+        self.cluster = Cluster()
+        self.addCleanup(lambda: self.cluster.end(failed=not self._outcome.success))
+        self.deaths, self.settings = 0, worker_settings
+
+    def start_all(self, branches):
+        self.cluster.start_redis()
+        for broker in sorted({branch.broker for branch in branches}):
+            self.cluster.start_broker(broker)
+        for name in WORKERS:
+            self.start_worker(name, wait=True)
+        for branch in branches:
+            branch.start()
+            self.addCleanup(branch.pipe.close)
+
+    def start_worker(self, name, wait=False):
+        self.cluster.start_worker(name, wait=wait, program="tests/tresen-worker-poisonable",
+                                  **self.settings)
+
+    def supervise(self):
+        for name in WORKERS:
+            if not self.cluster.processes[f"worker-{name}"].running():
+                self.deaths += 1
+                self.start_worker(name)
+
+    def until(self, condition, what, seconds=3 * DEADLINE_S):
+        """With a supervisor that starts dead workers again."""
+        def look():
+            self.supervise()
+            return condition()
+        return until(look, what, seconds=seconds)
+
+    def wait(self, *branches, broker="broker"):
+        def finished():
+            try:
+                self.cluster.wait(*branches, seconds=0.3, broker=broker)
+            except Failure:
+                return False
+            return True
+        self.until(finished, "all is final")
+
+    def killed_by(self, mark):
+        """Which worker each time that a batch with this mark was read, one after the other."""
+        return [name for name in WORKERS for found in re.findall(
+            r"^poison: (\S+)$", self.cluster.processes[f"worker-{name}"].text(), re.MULTILINE)
+            if found == mark]
