@@ -73,7 +73,8 @@ static void shadow(struct simulation *s, const struct store_call *call, enum mod
 }
 
 static void carry_out(struct simulation *s, struct store_call *call) {
-    static const char *const names[] = {"configure", "ask", "ingest", "take", "settle", "publish"};
+    static const char *const names[] = {"configure", "ask",     "ingest",   "take",
+                                        "settle",    "publish", "give_back"};
     struct model *model = &s->redis.branches[call->branch];
     enum model_call what = call->stage == STAGE_CONFIGURE ? MODEL_CONFIGURE : call->goal;
     struct buffer configure;

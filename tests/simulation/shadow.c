@@ -90,12 +90,31 @@ static const char *compare_cells(struct real *real, const struct branch *branch,
     return NULL;
 }
 
+/// Who was taken alone, as Redis keeps it.
+static const char *compare_alone(struct real *real, const struct branch *branch,
+                                 const struct model *model) {
+    char key[100];
+    snprintf(key, sizeof key, "t:{%s}:alone", branch->id.text);
+    redisReply *reply = must(redisCommand(real->redis, "HLEN %s", key));
+    bool same = reply->integer == (long long)model->alone_count;
+    freeReplyObject(reply);
+    for (size_t i = 0; same && i < model->alone_count; i++) {
+        const struct model_alone *alone = &model->alone[i];
+        reply =
+            must(redisCommand(real->redis, "HGET %s %b", key, alone->lease, sizeof alone->lease));
+        same = reply->type == REDIS_REPLY_STRING && !strcmp(reply->str, alone->encounter.text);
+        freeReplyObject(reply);
+    }
+    return same ? NULL : differ(real, "hash", key);
+}
+
 static const char *call(void *context, const struct branch *branch, enum model_call what,
                         struct bytes argument, int64_t now_ms, const struct model *model,
                         const char *error, struct bytes reply) {
     static const char *const functions[] = {
-        "tresen_v1_configure", "tresen_v1_ask",     "tresen_v1_ingest", "tresen_v1_take",
-        "tresen_v1_settle",    "tresen_v1_publish", "tresen_v1_seal",   "tresen_v1_rebuild"};
+        "tresen_v1_configure", "tresen_v1_ask",    "tresen_v1_ingest",
+        "tresen_v1_take",      "tresen_v1_settle", "tresen_v1_publish",
+        "tresen_v1_give_back", "tresen_v1_seal",   "tresen_v1_rebuild"};
     struct real *real = context;
     char key[STORE_KEY_SIZE];
     store_key(&branch->id, key);
@@ -118,6 +137,7 @@ static const char *call(void *context, const struct branch *branch, enum model_c
     freeReplyObject(answer);
     bool sums = what == MODEL_SETTLE || what == MODEL_SEAL || what == MODEL_REBUILD;
     if (!differs && sums) differs = compare_cells(real, branch, model);
+    if (!differs) differs = compare_alone(real, branch, model);
     return differs;
 }
 

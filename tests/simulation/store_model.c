@@ -115,6 +115,7 @@ static int64_t mark_limit(const struct model *m, size_t counter) {
 void model_touch(struct model *m, struct model_encounter *e, int64_t now) {
     if (model_leased(e)) {
         e->changed = true;
+        model_forget_lease(m, e->lease);
         memset(e->lease, 0, sizeof e->lease);
         if (e->tries > 0) e->tries--;
         e->new_due = PLACE_SET;
@@ -122,7 +123,7 @@ void model_touch(struct model *m, struct model_encounter *e, int64_t now) {
                 (e->state == MODEL_FINAL && m->plant != PLANT_DEAF_FINAL)) &&
                (e->new_due == PLACE_SAME || e->new_due == PLACE_NONE)) {
         e->changed = true;
-        if (e->state == MODEL_FINAL) e->tries = 0;
+        if (e->state == MODEL_FINAL) model_forget_tries(m, e);
         e->new_due = PLACE_KEPT;
     } else {
         return;
@@ -364,6 +365,8 @@ const char *model_call(struct model *m, enum model_call call, struct bytes argum
         return model_ingest(m, &in, now, out);
     case MODEL_TAKE:
         return model_take(m, &in, now, out);
+    case MODEL_GIVE_BACK:
+        return model_give_back(m, &in, now, out);
     case MODEL_SETTLE:
         return model_settle(m, &in, now, out);
     case MODEL_SEAL:

@@ -22,6 +22,7 @@ enum {
     MODEL_DECISIONS = 64,
     MODEL_DECISION = 512, // bytes of one
     MODEL_SEALED = 4,     // days
+    MODEL_ALONE = 64,
     MODEL_VERDICTS = 8192,
     MODEL_TEXT = 65,
     MODEL_LOG = 1 << 20,
@@ -64,6 +65,12 @@ struct model_decision {
     bool early; // it came before its encounter, which was to begin at `began` at `counter`
     size_t counter;
     int64_t began;
+};
+
+/// Who was taken alone, under which lease.
+struct model_alone {
+    uint8_t lease[8];
+    struct model_text encounter;
 };
 
 struct model_gateway {
@@ -119,6 +126,8 @@ struct model {
     size_t counter_count, gateway_count, encounter_count, cell_count, dead_count, chunk_count;
     size_t decision_count, sealed_count, sealed_encounters; // sealed_encounters: gone for good
     struct model_text sealed[MODEL_SEALED];
+    size_t alone_count;
+    struct model_alone alone[MODEL_ALONE];
     struct model_counter counters[MODEL_COUNTERS];
     struct model_gateway gateways[MODEL_GATEWAYS];
     struct model_counts counts;
@@ -140,6 +149,7 @@ enum model_call {
     MODEL_TAKE,
     MODEL_SETTLE,
     MODEL_PUBLISH,
+    MODEL_GIVE_BACK,
     MODEL_SEAL,
     MODEL_REBUILD
 };

@@ -126,6 +126,7 @@ const char *model_rebuild(struct model *m, struct reader *in, int64_t now, struc
         remove_encounter(m, i);
         count++;
     }
+    m->alone_count = 0;
     for (size_t i = 0; i < m->counter_count; i++)
         remove_minutes(m, i, from);
     for (size_t i = 0; i < m->gateway_count; i++)

@@ -41,9 +41,12 @@ void model_begin_spool(struct model *m, struct model_gateway *g); // it tells al
 void model_put_position(const struct model_gateway *g, struct buffer *out);
 const char *model_ingest(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_take(struct model *m, struct reader *in, int64_t now, struct buffer *out);
+const char *model_give_back(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_settle(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_seal(struct model *m, struct reader *in, int64_t now, struct buffer *out);
 const char *model_rebuild(struct model *m, struct reader *in, int64_t now, struct buffer *out);
+void model_forget_lease(struct model *m, const uint8_t lease[8]); // it was perhaps taken alone
+void model_forget_tries(struct model *m, struct model_encounter *e);
 void model_tidy_decisions(struct model *m);
 /// cells += sign * the encounter's contribution. false: it is malformed.
 bool model_add_to_cells(struct model *m, const struct model_encounter *e, int64_t sign);

@@ -7,6 +7,63 @@
 
 enum { HEAD_VALUES = 21, STANDARD_VALUES = 12, HEAD_SIZE = 30, STANDARD_SIZE = 9 };
 
+// alone ------------------------------------------------------------------------------------------
+
+static struct model_alone *find_alone(struct model *m, const uint8_t lease[8]) {
+    for (size_t i = 0; i < m->alone_count; i++)
+        if (memcmp(m->alone[i].lease, lease, sizeof m->alone[i].lease) == 0) return &m->alone[i];
+    return NULL;
+}
+
+void model_forget_lease(struct model *m, const uint8_t lease[8]) {
+    struct model_alone *alone = find_alone(m, lease);
+    if (alone) *alone = m->alone[--m->alone_count];
+}
+
+void model_forget_tries(struct model *m, struct model_encounter *e) {
+    for (size_t i = m->alone_count; i-- > 0;)
+        if (model_same_text(&m->alone[i].encounter, &e->id))
+            m->alone[i] = m->alone[--m->alone_count];
+    e->tries = 0;
+}
+
+static void take_alone(struct model *m, const struct model_encounter *e, const uint8_t lease[8]) {
+    if (m->alone_count == MODEL_ALONE) m->alone_count = 0;
+    struct model_alone *alone = &m->alone[m->alone_count++];
+    memcpy(alone->lease, lease, sizeof alone->lease);
+    alone->encounter = e->id;
+}
+
+/// The lease has not killed anybody. NULL: it is not known.
+static struct model_encounter *take_back(struct model *m, const uint8_t lease[8], int64_t now) {
+    struct model_alone *alone = find_alone(m, lease);
+    if (!alone) return NULL;
+    struct model_encounter *e = model_find_encounter(m, &alone->encounter);
+    model_forget_lease(m, lease);
+    if (!e) return NULL;
+    e->changed = true;
+    if (e->tries > 1) e->tries--;
+    if (memcmp(e->lease, lease, sizeof e->lease)) return e;
+    memset(e->lease, 0, sizeof e->lease);
+    e->new_due = PLACE_SET;
+    e->due_at = now;
+    return e;
+}
+
+const char *model_give_back(struct model *m, struct reader *in, int64_t now, struct buffer *out) {
+    size_t count = reader_u8(in);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t lease[8] = {0};
+        model_read_raw(in, lease, sizeof lease);
+        take_back(m, lease, now);
+    }
+    if (!model_at_end(in)) return "bad give_back";
+    model_advance(m, now);
+    model_write_branch(m);
+    model_put_head(m, OK, now, out);
+    return NULL;
+}
+
 // take -------------------------------------------------------------------------------------------
 
 static void put_minutes(const struct model *m, const struct model_encounter *e,
@@ -160,6 +217,7 @@ const char *model_take(struct model *m, struct reader *in, int64_t now, struct b
         }
         if (e->tries > 0 && count > 0) continue; // it is taken alone
         alone = e->tries > 0;
+        if (alone) take_alone(m, e, lease);
         lease_out(m, e, lease, now, &taken);
         count++;
     }
@@ -289,6 +347,12 @@ const char *model_settle(struct model *m, struct reader *in, int64_t now, struct
     bool stands = e && model_leased(e) && memcmp(e->lease, lease, sizeof lease) == 0;
     if (m->plant == PLANT_NO_LEASE) stands = e && (e->state == MODEL_ENDED || model_leased(e));
     if (!stands) {
+        const struct model_alone *late = find_alone(m, lease);
+        if (e && late && model_same_text(&late->encounter, &id)) { // but nobody died
+            take_back(m, lease, now);
+            model_advance(m, now);
+            model_write_branch(m);
+        }
         model_put_head(m, STALE, now, out);
         buffer_put_u16(out, 0);
         return NULL;
@@ -317,7 +381,7 @@ const char *model_settle(struct model *m, struct reader *in, int64_t now, struct
     model_advance(m, now);
     e->state = final ? MODEL_FINAL : MODEL_SETTLED;
     memset(e->lease, 0, sizeof e->lease);
-    e->tries = 0;
+    model_forget_tries(m, e);
     e->new_due = PLACE_NONE;
     e->new_wait = final ? PLACE_NONE : PLACE_SET;
     e->wait_at = e->times[3] + (int64_t)m->grace;

@@ -141,6 +141,10 @@ static void start_call(struct simulation *s, struct worker *worker, struct pipel
         call->goal = MODEL_TAKE;
         call_take(&action->take, &call->argument);
         break;
+    case CALL_GIVE_BACK:
+        call->goal = MODEL_GIVE_BACK;
+        call_give_back(&action->give_back, &call->argument);
+        break;
     case CALL_SETTLE:
         call->goal = MODEL_SETTLE;
         call_settle(&action->settle, &call->argument);
@@ -195,6 +199,9 @@ static void carry_out(struct simulation *s, struct worker *worker, struct pipeli
         break;
     case ACTION_TAKE:
         start_call(s, worker, action, CALL_TAKE);
+        break;
+    case ACTION_GIVE_BACK:
+        start_call(s, worker, action, CALL_GIVE_BACK);
         break;
     case ACTION_SETTLE:
         start_call(s, worker, action, CALL_SETTLE);

@@ -7,7 +7,13 @@
 #include "worker/core/pipeline.h"
 #include "worker/store/decisions.h"
 
-enum settle_state { SETTLE_IDLE, SETTLE_WANTED, SETTLE_TAKING, SETTLE_JUDGING };
+enum settle_state {
+    SETTLE_IDLE,
+    SETTLE_WANTED,
+    SETTLE_GIVING_BACK, // perhaps without a job
+    SETTLE_TAKING,
+    SETTLE_JUDGING
+};
 
 struct lane {
     // ingest: called is the front of the line, on its way in one call
@@ -21,7 +27,11 @@ struct lane {
     uint32_t rounds;       // takes for this job
     int64_t due_ms;        // as last heard
     struct lease lease;
-    bool queued; // in ready
+    // What became of these is not known, but that nobody died of them; the newest last.
+    struct lease lost[GIVE_BACK_MAX];
+    uint8_t lost_count;
+    bool gives_back; // they are to go back before anything else is taken
+    bool queued;     // in ready
 };
 
 enum { BROKER_NONE = UINT32_MAX };
@@ -47,7 +57,7 @@ struct pipeline {
     int64_t utc_ms;
     bool store_up, draining, goodbye;
     uint64_t drain_at_ms;
-    uint32_t calls;        // ingest, ask, take
+    uint32_t calls;        // ingest, ask, take, give_back
     uint32_t settle_calls; // settle
 
     struct reservation reservation;
@@ -98,9 +108,12 @@ void ingest_lane_replied(struct pipeline *pipeline, uint32_t lane, enum call_cla
 void ask_replied(struct pipeline *pipeline, uint32_t lane, enum call_class class,
                  struct bytes reply, const char *reason);
 
+bool settle_lane_wants(const struct lane *lane); // a call
 bool settle_lane_start(struct pipeline *pipeline, uint32_t lane, struct pipeline_action *action);
 void settle_lane_taken(struct pipeline *pipeline, uint32_t lane, enum call_class class,
                        struct bytes reply);
+void settle_lane_given_back(struct pipeline *pipeline, uint32_t lane, enum call_class class,
+                            struct bytes reply);
 /// Judge the next encounter of the take reply at hand: true, and *action settles it.
 bool settle_lane_judge(struct pipeline *pipeline, struct pipeline_action *action);
 void settle_lane_settled(struct pipeline *pipeline, uint32_t lane, enum call_class class,

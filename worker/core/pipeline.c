@@ -148,7 +148,7 @@ void job_enqueue(struct pipeline *pipeline, uint32_t at) {
         job_finish(pipeline, at, ANSWER_APPLIED, (struct position){0});
         return;
     } else {
-        lane->settle = SETTLE_WANTED;
+        if (lane->settle == SETTLE_IDLE) lane->settle = SETTLE_WANTED;
         lane->settle_job = at;
     }
     lane_queue(pipeline, index);
@@ -202,6 +202,9 @@ static void replied(struct pipeline *pipeline, const struct pipeline_input *inpu
     case CALL_TAKE:
         settle_lane_taken(pipeline, input->branch, input->class, input->reply);
         break;
+    case CALL_GIVE_BACK:
+        settle_lane_given_back(pipeline, input->branch, input->class, input->reply);
+        break;
     case CALL_SETTLE:
         settle_lane_settled(pipeline, input->branch, input->class, input->reply);
         break;
@@ -230,6 +233,16 @@ static void drain(struct pipeline *pipeline) {
     }
 }
 
+/// What was on its way when it went down may have left leases behind.
+static void store_up(struct pipeline *pipeline) {
+    pipeline->store_up = true;
+    for (size_t i = 0; i < pipeline->branch_count; i++) {
+        struct lane *lane = &pipeline->lanes[i];
+        lane->gives_back = lane->lost_count > 0;
+        if (settle_lane_wants(lane)) lane_queue(pipeline, (uint32_t)i);
+    }
+}
+
 static void tick(struct pipeline *pipeline) {
     uint32_t lane;
     while (deadlines_take(pipeline->retries, pipeline->now_ms, &lane))
@@ -245,7 +258,7 @@ void pipeline_input(struct pipeline *pipeline, const struct pipeline_input *inpu
         job_came(pipeline, input);
         break;
     case PIPELINE_STORE_UP:
-        pipeline->store_up = true;
+        store_up(pipeline);
         break;
     case PIPELINE_STORE_DOWN:
         pipeline->store_up = false;
@@ -354,7 +367,7 @@ static bool next_call(struct pipeline *pipeline, struct pipeline_action *action)
         uint32_t lane = (uint32_t)index;
         pipeline->lanes[lane].queued = false;
         if (ingest_lane_start(pipeline, lane, action)) {
-            if (pipeline->lanes[lane].settle == SETTLE_WANTED) lane_queue(pipeline, lane);
+            if (settle_lane_wants(&pipeline->lanes[lane])) lane_queue(pipeline, lane);
             return true;
         }
         if (settle_lane_start(pipeline, lane, action)) return true;

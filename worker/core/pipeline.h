@@ -15,7 +15,7 @@
 
 struct pipeline_limits {
     uint32_t jobs_max;                      // held at a time: the credit that the broker gets
-    uint32_t calls_max;                     // ingest, ask and take calls on their way
+    uint32_t calls_max;                     // calls on their way, but for those that settle
     uint32_t fold_jobs_max;                 // batches in one call
     uint32_t take_max;                      // encounters taken at a time
     uint32_t take_bytes;                    // of their minutes
@@ -47,7 +47,7 @@ enum pipeline_input_kind {
 };
 
 /// Which call a reply belongs to.
-enum pipeline_call { CALL_INGEST, CALL_ASK, CALL_TAKE, CALL_SETTLE };
+enum pipeline_call { CALL_INGEST, CALL_ASK, CALL_TAKE, CALL_GIVE_BACK, CALL_SETTLE };
 
 /// What became of a call, as the core needs to know it.
 enum call_class {
@@ -71,15 +71,16 @@ struct pipeline_input {
 };
 
 enum pipeline_action_kind {
-    ACTION_INGEST,  // branch, fold
-    ACTION_ASK,     // branch, ask
-    ACTION_TAKE,    // branch, take
-    ACTION_SETTLE,  // branch, settle, set
-    ACTION_DONE,    // broker, done, frames: tell it, let go of the frames
-    ACTION_RELEASE, // frames: let go of them, tell nobody
-    ACTION_READY,   // credit or for whom this worker is reserved has changed: tell all brokers
-    ACTION_NOTICE,  // branch, notice: for the log
-    ACTION_GOODBYE, // say goodbye and end
+    ACTION_INGEST,    // branch, fold
+    ACTION_ASK,       // branch, ask
+    ACTION_TAKE,      // branch, take
+    ACTION_GIVE_BACK, // branch, give_back
+    ACTION_SETTLE,    // branch, settle, set
+    ACTION_DONE,      // broker, done, frames: tell it, let go of the frames
+    ACTION_RELEASE,   // frames: let go of them, tell nobody
+    ACTION_READY,     // credit or for whom this worker is reserved has changed: tell all brokers
+    ACTION_NOTICE,    // branch, notice: for the log
+    ACTION_GOODBYE,   // say goodbye and end
 };
 
 struct pipeline_action {
@@ -88,6 +89,7 @@ struct pipeline_action {
     struct fold fold;
     struct ask_call ask;
     struct take_call take;
+    struct give_back_call give_back;
     struct settle_call settle;
     const struct standard_set *set; // what was judged by, to be published
     uint32_t broker;

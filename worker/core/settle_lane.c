@@ -4,6 +4,7 @@
 #include "worker/engine/decide.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum {
     ROUNDS_MAX = 16,     // takes for one job; then other branches have their turn
@@ -34,9 +35,64 @@ static void finish(struct pipeline *pipeline, uint32_t index, int64_t due_ms) {
     job_finish(pipeline, job, ANSWER_APPLIED, (struct position){0});
 }
 
+/// The lease at hand may stand in the store, and count there, though nobody judges under it: its
+/// answer has not come. Of many the oldest is forgotten; it counts then.
+static void lose_lease(struct lane *lane) {
+    if (lane->lost_count > 0 &&
+        memcmp(&lane->lost[lane->lost_count - 1], &lane->lease, sizeof lane->lease) == 0)
+        return; // several settles of one lease
+    if (lane->lost_count == GIVE_BACK_MAX)
+        memmove(lane->lost, lane->lost + 1, --lane->lost_count * sizeof *lane->lost);
+    lane->lost[lane->lost_count++] = lane->lease;
+    lane->gives_back = true;
+}
+
+bool settle_lane_wants(const struct lane *lane) {
+    return lane->settle == SETTLE_WANTED || (lane->settle == SETTLE_IDLE && lane->gives_back);
+}
+
+static void start_giving_back(struct pipeline *pipeline, uint32_t index,
+                              struct pipeline_action *action) {
+    struct lane *lane = &pipeline->lanes[index];
+    lane->settle = SETTLE_GIVING_BACK;
+    lane->gives_back = false;
+    pipeline->calls++;
+    *action = (struct pipeline_action){
+        .kind = ACTION_GIVE_BACK,
+        .branch = index,
+        .give_back = {.configuration = pipeline->branches[index].configuration,
+                      .count = lane->lost_count}};
+    memcpy(action->give_back.leases, lane->lost, sizeof lane->lost);
+}
+
+void settle_lane_given_back(struct pipeline *pipeline, uint32_t index, enum call_class class,
+                            struct bytes bytes) {
+    struct lane *lane = &pipeline->lanes[index];
+    struct reader reader = reader_of(bytes);
+    struct reply reply;
+    assert(lane->settle == SETTLE_GIVING_BACK && pipeline->calls > 0);
+    pipeline->calls--;
+
+    // Refused they stay until the store comes up again: meanwhile others are taken.
+    bool done = class == CALL_OK && !reply_read(&reader, &reply) && reply.status == STORE_OK;
+    if (done) lane->lost_count = 0;
+    if (lane->settle_job == JOB_NONE) {
+        lane->settle = SETTLE_IDLE;
+    } else if (done && !pipeline->draining) {
+        lane->settle = SETTLE_WANTED;
+        lane_queue(pipeline, index);
+    } else {
+        finish(pipeline, index, TRY_AGAIN_MS);
+    }
+}
+
 bool settle_lane_start(struct pipeline *pipeline, uint32_t index, struct pipeline_action *action) {
     struct lane *lane = &pipeline->lanes[index];
-    if (lane->settle != SETTLE_WANTED) return false;
+    if (!settle_lane_wants(lane)) return false;
+    if (lane->gives_back) {
+        start_giving_back(pipeline, index, action);
+        return true;
+    }
     lane->settle = SETTLE_TAKING;
     lane->lease = lease_next(pipeline);
     lane->rounds++;
@@ -71,6 +127,7 @@ void settle_lane_taken(struct pipeline *pipeline, uint32_t index, enum call_clas
 
     if (class != CALL_OK || take_reply_read(reply, &pipeline->taken) ||
         pipeline->taken.head.status != STORE_OK) {
+        if (class == CALL_RETRY) lose_lease(lane);
         finish(pipeline, index, TRY_AGAIN_MS);
         return;
     }
@@ -201,5 +258,6 @@ void settle_lane_settled(struct pipeline *pipeline, uint32_t index, enum call_cl
         lane->due_ms = reply.head.due_ms;
     else
         lane->due_ms = TRY_AGAIN_MS;
+    if (class == CALL_RETRY) lose_lease(lane);
     if (lane->settle_calls == 0 && pipeline->taken_lane != index) round_over(pipeline, index);
 }

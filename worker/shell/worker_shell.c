@@ -14,7 +14,7 @@
 enum {
     EXIT_CONFIGURATION = 78,
     LINGER_MS = 300,
-    CALLS = 4,
+    CALLS = 5,
     WAITS_A_COMMAND = 4, // a call may stand behind another's WAIT, within redis_command_ms
 };
 
@@ -169,6 +169,9 @@ static void start_call(struct worker *worker, const struct pipeline_action *acti
     case CALL_TAKE:
         err = store_take(worker->store, branch->branch, &action->take, replied, call);
         break;
+    case CALL_GIVE_BACK:
+        err = store_give_back(worker->store, branch->branch, &action->give_back, replied, call);
+        break;
     case CALL_SETTLE:
         err = start_settle(worker, action);
         break;
@@ -200,6 +203,9 @@ static void carry_out(struct worker *worker, struct pipeline_action *action) {
         break;
     case ACTION_TAKE:
         start_call(worker, action, CALL_TAKE);
+        break;
+    case ACTION_GIVE_BACK:
+        start_call(worker, action, CALL_GIVE_BACK);
         break;
     case ACTION_SETTLE:
         start_call(worker, action, CALL_SETTLE);

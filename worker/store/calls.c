@@ -347,6 +347,14 @@ enum err taken_minute(struct taken *taken, int64_t *minute, struct bytes *log) {
     return taken->minutes.failed ? ERR_FORMAT : ERR_NONE;
 }
 
+void call_give_back(const struct give_back_call *call, struct buffer *out) {
+    assert(call->count <= GIVE_BACK_MAX);
+    buffer_put_u64(out, call->configuration);
+    buffer_put_u8(out, call->count);
+    for (size_t i = 0; i < call->count; i++)
+        buffer_put(out, call->leases[i].bytes, LEASE_SIZE);
+}
+
 void call_settle(const struct settle_call *call, struct buffer *out) {
     buffer_put_u64(out, call->configuration);
     buffer_put(out, call->lease.bytes, LEASE_SIZE);

@@ -196,6 +196,17 @@ MUST_CHECK enum err take_reply_next(struct take_reply *reply, struct taken *take
 /// The next minute log: minutes since 1970, ascending. ERR_END after the last one.
 MUST_CHECK enum err taken_minute(struct taken *taken, int64_t *minute, struct bytes *log);
 
+// give_back (leases that stand, but for nothing: nobody judges, and nobody died of it) -> reply
+
+enum { GIVE_BACK_MAX = 4 };
+
+struct give_back_call {
+    uint64_t configuration;
+    uint8_t count;
+    struct lease leases[GIVE_BACK_MAX];
+};
+void call_give_back(const struct give_back_call *call, struct buffer *out);
+
 // settle -> reply, what has become of it
 
 struct settle_call {

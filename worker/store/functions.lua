@@ -205,7 +205,7 @@ local function branch_open(keys, configuration)
   b.now = now_ms()
   tick(b)
   b.encounters, b.loaded = {}, {} -- by id (false: not there); ids of those that are there
-  b.types, b.adds = {}, {} -- keys checked; counters to write
+  b.types, b.adds, b.alone = {}, {}, nil -- keys checked; counters and leases to write
   b.dirty = {} -- places with changed encounters
   b.reread = { open = {}, wait = {}, due = false } -- sets that may have lost their first
   return b
@@ -350,15 +350,83 @@ local function change(b, e)
   if e.home ~= e.counter then change_at(b, e.home) end
 end
 
+-- Who was taken alone, by its lease: so that a lease whose judgement nobody died of is known when it
+-- does not stand any more. Of what is here for an encounter each is one of its tries but the first.
+local alone = {}
+
+do
+  local MOST = 64 -- with more of them all are forgotten, and count
+
+  local function write_later(b)
+    need(b, 'alone', 'hash')
+    b.alone = b.alone or { gone = {} }
+    return b.alone
+  end
+
+  function alone.add(b, e, lease)
+    local later = write_later(b)
+    later.full = redis.call('HLEN', b.prefix .. 'alone') >= MOST
+    later.lease, later.id = lease, e.id
+  end
+
+  local function remove(b, lease)
+    local gone = write_later(b).gone
+    gone[#gone + 1] = lease
+  end
+
+  -- The encounter has one try less, if it has this lease. There is none of it for a first try.
+  function alone.void(b, e)
+    if e.tries > 1 then remove(b, e.lease) end
+    e.lease, e.tries = NO_LEASE, math.max(0, e.tries - 1)
+  end
+
+  -- The encounter has no tries any more.
+  function alone.forget(b, e)
+    if e.tries > 1 then
+      need(b, 'alone', 'hash')
+      local all = redis.call('HGETALL', b.prefix .. 'alone')
+      for i = 1, #all, 2 do
+        if all[i + 1] == e.id then remove(b, all[i]) end
+      end
+    end
+    e.tries = 0
+  end
+
+  function alone.forget_all(b) write_later(b).full = true end
+
+  -- Nobody died of judging under this lease: its try counts no more, and if it still stands, the
+  -- encounter is due. false: it is not known, or was of another encounter.
+  function alone.give_back(b, lease, wanted)
+    need(b, 'alone', 'hash')
+    local id = redis.call('HGET', b.prefix .. 'alone', lease)
+    if not id or wanted and wanted ~= id then return false end
+    remove(b, lease)
+    local e = encounter_of(b, id)
+    if not e then return true end
+    change(b, e)
+    if e.tries > 1 then e.tries = e.tries - 1 end
+    if e.lease == lease then e.lease, e.due, e.due_kept = NO_LEASE, b.now, false end
+    return true
+  end
+
+  function alone.write(b)
+    local later, key = b.alone, b.prefix .. 'alone'
+    if not later then return end
+    if later.full then redis.call('DEL', key) end
+    for _, lease in ipairs(later.gone) do redis.call('HDEL', key, lease) end
+    if later.lease then redis.call('HSET', key, later.lease, later.id) end
+  end
+end
+
 -- Something that a judgement rests on has changed: no lease stands, it is judged anew.
 local function touch(b, e)
   if e.lease ~= NO_LEASE then
     change(b, e)
-    e.lease, e.tries = NO_LEASE, math.max(0, e.tries - 1)
+    alone.void(b, e)
     e.due, e.due_kept, e.paused = b.now + b.r.settle_pause, false, true
   elseif e.state >= SETTLED and not e.due then
     change(b, e)
-    if e.state == FINAL then e.tries = 0 end
+    if e.state == FINAL then alone.forget(b, e) end
     e.due, e.due_kept, e.paused = b.now + b.r.settle_pause, true, true
   end
 end
@@ -528,6 +596,7 @@ local function branch_write(b)
   for name, value in pairs(b.adds) do
     redis.call('HSET', b.prefix .. 'counters', name, decimal(value))
   end
+  alone.write(b)
   local text = pack_state(b)
   if text ~= b.text then redis.call('SET', b.key, text) end
   keep(b, text)

@@ -101,6 +101,7 @@ local function rebuild(keys, args)
   need(b, 'due', 'zset')
   need(b, 'undecided', 'set')
   count(b, 'rebuilt', #ids)
+  alone.forget_all(b)
 
   write_cells(cells)
   remove_encounters(b, ids, day_of)

@@ -75,24 +75,47 @@ local function take(keys, args)
     check(e.state ~= OPEN, 'encounter ', id, ' cannot be due')
     local crashed = e.tries >= b.r.tries_max
     -- Whoever took it before may have died of it: it goes alone, so that no other is blamed.
-    local alone = e.tries > 0
+    local again = e.tries > 0
     if crashed and e.state == FINAL then -- what was settled stays, until the next decision
       change(b, e)
       count(b, 'crashed', 1)
       e.lease, e.due = NO_LEASE, false
-    elseif not alone or #parts == 0 then
+    elseif not again or #parts == 0 then
       parts[#parts + 1] = pack_taken(b, e, crashed)
       bytes = bytes + #parts[#parts]
       change(b, e)
       if e.tries == b.r.tries_max then count(b, 'crashed', 1) end
-      e.due, e.due_kept = b.now + b.r.lease + (alone and spread(lease, b.r.lease) or 0), false
+      e.due, e.due_kept = b.now + b.r.lease + (again and spread(lease, b.r.lease) or 0), false
       e.lease, e.tries = lease, math.min(255, e.tries + 1)
-      if alone then break end
+      if again then
+        alone.add(b, e, lease)
+        break
+      end
     end
   end
 
   branch_write(b)
   return head(b, OK) .. struct.pack('<B', #parts) .. table.concat(parts)
+end
+
+-- give_back: leases under which nobody judges, or nobody died ---------------------------------------
+
+do
+  local function give_back(keys, args)
+    local configuration, count, at = struct.unpack('<c8B', args[1])
+    local leases = {}
+    for i = 1, count do leases[i], at = struct.unpack('c8', args[1], at) end
+    check_end(args[1], at)
+    local b = branch_open(keys, configuration)
+    if not b then return head(nil, UNCONFIGURED) end
+    for _, lease in ipairs(leases) do alone.give_back(b, lease) end
+    advance(b)
+
+    branch_write(b)
+    return head(b, OK)
+  end
+
+  redis.register_function('tresen_v1_give_back', give_back)
 end
 
 -- settle: replaces an encounter's contribution ---------------------------------------------------
@@ -278,6 +301,10 @@ local function settle(keys, args)
   local old = redis.call('HMGET', b.prefix .. 'e:' .. c.id, 'record', 'contribution', 'cells')
   local where, e = c.where, encounter_read(b, c.id, old[1])
   if not e or c.lease == NO_LEASE or e.lease ~= c.lease then
+    if e and alone.give_back(b, c.lease, c.id) then -- too late, but alive
+      advance(b)
+      branch_write(b)
+    end
     return head(b, STALE) .. struct.pack('<BB', 0, 0)
   end
   check((e.withdrawn == 1) == (c.contribution == ''), 'only a withdrawn one contributes nothing')
@@ -293,7 +320,8 @@ local function settle(keys, args)
   need(b, 'undecided', 'set')
   change(b, e)
   advance(b)
-  e.state, e.lease, e.tries, e.due = final and FINAL or SETTLED, NO_LEASE, 0, false
+  alone.forget(b, e)
+  e.state, e.lease, e.due = final and FINAL or SETTLED, NO_LEASE, false
   e.wait = not final and e.ended + b.r.grace
   e.settled = { contribution = c.contribution, cells = where_pack(where), verdicts = c.verdicts }
   local set_missing = redis.call('EXISTS', b.prefix .. 'set:' .. where.set) == 0

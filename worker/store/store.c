@@ -230,6 +230,15 @@ enum err store_take(struct store *store, const struct branch *branch, const stru
     return call_start(call);
 }
 
+enum err store_give_back(struct store *store, const struct branch *branch,
+                         const struct give_back_call *back, store_callback *callback,
+                         void *context) {
+    struct call *call = call_new(store, "tresen_v1_give_back", branch, callback, context);
+    if (!call) return ERR_NOMEM;
+    call_give_back(back, &call->argument);
+    return call_start(call);
+}
+
 enum err store_settle(struct store *store, const struct branch *branch,
                       const struct settle_call *settle, const struct standard_set *set,
                       store_callback *callback, void *context) {

@@ -50,6 +50,9 @@ MUST_CHECK enum err store_ingest(struct store *store, const struct branch *branc
 MUST_CHECK enum err store_take(struct store *store, const struct branch *branch,
                                const struct take_call *call, store_callback *callback,
                                void *context);
+MUST_CHECK enum err store_give_back(struct store *store, const struct branch *branch,
+                                    const struct give_back_call *call, store_callback *callback,
+                                    void *context);
 MUST_CHECK enum err store_settle(struct store *store, const struct branch *branch,
                                  const struct settle_call *call, const struct standard_set *set,
                                  store_callback *callback, void *context);

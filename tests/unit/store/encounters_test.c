@@ -212,6 +212,148 @@ Test(encounters, whoever_was_taken_in_vain_is_taken_alone) {
     cr_assert(eq(str, taken.encounter.id.text, "e3"));
 }
 
+static int64_t alone(void) {
+    return stage_command(&stage, "HLEN t:{musterstadt}:alone")->integer;
+}
+static void leases_run_out(void) {
+    stage.policy.settle_after_ms = 0;
+    stage.policy.lease_ms = 0;
+    stage_configure(&stage);
+}
+
+// A store that stalls longer than a call may take does it nevertheless: a try, and nobody has it.
+Test(encounters, leases_that_are_given_back_make_nobody_crash) {
+    struct taken taken;
+    leases_run_out();
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t lease = 1; lease < 20; lease++) {
+        cr_assert(stage_take(&stage, lease, &taken));
+        cr_assert(not(taken.crashed));
+        stage_give_back(&stage, lease);
+        cr_assert(eq(i64, alone(), 0));
+    }
+    cr_assert(stage_take(&stage, 20, &taken));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 20, MET).head.status, STORE_OK));
+    cr_assert(eq(i64, stage_count(&stage, "crashed"), 0));
+    cr_assert(eq(i64, alone(), 0));
+}
+
+// They are most of them: no command more for what seldom happens.
+Test(encounters, taken_for_the_first_time_and_settled_nobody_asks_who_is_alone) {
+    struct taken taken;
+    leases_run_out();
+    stage_command(&stage, "SET t:{musterstadt}:alone anything");
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 1, MET).head.status, STORE_OK));
+    see(FLOOR, "late", NOON_MS);
+    cr_assert(stage_take(&stage, 2, &taken));
+    see(FLOOR, "later", NOON_MS);
+    cr_assert(stage_take(&stage, 3, &taken));
+    cr_assert(not(stage_take(&stage, 4, &taken))); // alone: refused, it is no hash
+    cr_assert(eq(int, stage.reply->type, REDIS_REPLY_ERROR));
+}
+
+// Each says so only when it has its store again; meanwhile others have taken it.
+Test(encounters, a_lease_may_be_given_back_when_others_have_followed) {
+    struct taken taken;
+    leases_run_out();
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t lease = 1; lease <= 3; lease++)
+        cr_assert(stage_take(&stage, lease, &taken));
+    cr_assert(eq(i64, alone(), 2)); // the first may have died of another beside it
+    stage_give_back(&stage, 2);
+    stage_give_back(&stage, 2); // again: nothing
+    stage_give_back(&stage, 1);
+    stage_give_back(&stage, 77); // of nobody
+    cr_assert(eq(i64, alone(), 1));
+    cr_assert(stage_take(&stage, 4, &taken));
+    cr_assert(not(taken.crashed));
+    cr_assert(stage_take(&stage, 5, &taken));
+    cr_assert(taken.crashed);
+    stage_give_back(&stage, 3);
+    stage_give_back(&stage, 5);
+    cr_assert(stage_take(&stage, 6, &taken));
+    cr_assert(not(taken.crashed));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 6, MET).head.status, STORE_OK));
+    cr_assert(eq(i64, alone(), 0));
+}
+
+// Due at once, and whoever still has the lease has it no more.
+Test(encounters, a_lease_that_is_given_back_does_not_stand) {
+    struct taken taken;
+    stage.policy.settle_after_ms = 0;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    stage_command(&stage, "ZADD t:{musterstadt}:due 1 e1");
+    cr_assert(stage_take(&stage, 2, &taken));
+    cr_assert(not(stage_take(&stage, 3, &taken)));
+    stage_give_back(&stage, 2);
+    cr_assert(eq(int, stage_settle(&stage, &taken, 2, MET).head.status, STORE_STALE));
+    cr_assert(stage_take(&stage, 4, &taken));
+    cr_assert(eq(int, stage_settle(&stage, &taken, 4, MET).head.status, STORE_OK));
+}
+
+// It froze and lost its lease, but did not die of what it judged.
+Test(encounters, whoever_settles_too_late_has_not_crashed) {
+    struct taken taken;
+    leases_run_out();
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    cr_assert(stage_take(&stage, 1, &taken));
+    for (uint8_t lease = 2; lease < 20; lease++) {
+        cr_assert(stage_take(&stage, lease, &taken));
+        cr_assert(not(taken.crashed));
+        if (lease > 2)
+            cr_assert(eq(int, stage_settle(&stage, &taken, (uint8_t)(lease - 1), MET).head.status,
+                         STORE_STALE));
+        cr_assert(eq(i64, alone(), 1));
+    }
+}
+
+// What really kills is an error after as many leases as died of it, whatever is lost in between.
+Test(encounters, a_killer_crashes_although_leases_between_were_given_back) {
+    struct taken taken;
+    leases_run_out();
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t death = 0; death < 3; death++) {
+        for (uint8_t lost = 1; death > 0 && lost <= 5; lost++) {
+            cr_assert(stage_take(&stage, (uint8_t)(10 * death + lost), &taken));
+            cr_assert(not(taken.crashed));
+            stage_give_back(&stage, (uint8_t)(10 * death + lost));
+        }
+        cr_assert(stage_take(&stage, (uint8_t)(100 + death), &taken));
+        cr_assert(not(taken.crashed));
+    }
+    cr_assert(stage_take(&stage, 200, &taken));
+    cr_assert(taken.crashed);
+}
+
+// A try is given back once: by the change, or by the lease.
+Test(encounters, late_data_forgets_whose_lease_it_voids) {
+    struct taken taken;
+    leases_run_out();
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    stage_take(&stage, 1, &taken);
+    stage_take(&stage, 2, &taken);
+    cr_assert(eq(i64, alone(), 1));
+    see(FLOOR, "late", NOON_MS + MINUTE_MS);
+    cr_assert(eq(i64, alone(), 0));
+}
+
+Test(encounters, too_many_lone_leases_are_forgotten_and_count) {
+    struct taken taken;
+    leases_run_out();
+    stage.policy.tries_max = 255;
+    stage_configure(&stage);
+    tell("e1", NOON_MS, NOON_MS + SERVICE_MS);
+    for (uint8_t lease = 1; lease <= 65; lease++)
+        cr_assert(stage_take(&stage, lease, &taken));
+    cr_assert(eq(i64, alone(), 64));
+    cr_assert(stage_take(&stage, 66, &taken));
+    cr_assert(eq(i64, alone(), 1));
+}
+
 Test(encounters, a_withdrawn_one_takes_its_contribution_back) {
     struct taken taken;
     struct encounter encounter = stage_encounter("e1", 0, 0);

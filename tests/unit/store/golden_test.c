@@ -229,6 +229,10 @@ Test(golden, the_page_is_what_happens) {
                              .bytes = 65536};
     call_take(&take, &argument);
     call("tresen_v1_take", "take", &argument);
+    struct give_back_call back = {
+        .configuration = stage.configuration, .count = 1, .leases = {{{8, 8, 8, 8, 8, 8, 8, 8}}}};
+    call_give_back(&back, &argument);
+    call("tresen_v1_give_back", "give-back", &argument);
     settle(&argument);
     same("contribution", stored("HGET t:{musterstadt}:e:e1 contribution"));
     same("cells", stored("HGET t:{musterstadt}:e:e1 cells"));

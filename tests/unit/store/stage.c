@@ -241,6 +241,16 @@ bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken) {
     return stage_take_up_to(stage, lease, 1, taken) == 1;
 }
 
+void stage_give_back(struct stage *stage, uint8_t lease) {
+    struct buffer argument;
+    struct give_back_call call = {.configuration = stage->configuration, .count = 1};
+    memset(call.leases[0].bytes, lease, LEASE_SIZE);
+    buffer_init(&argument, 1 << 10);
+    call_give_back(&call, &argument);
+    stage_call(stage, "tresen_v1_give_back", &argument);
+    buffer_fini(&argument);
+}
+
 struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
                                  uint8_t verdict) {
     struct buffer argument, bytes;

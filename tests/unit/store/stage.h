@@ -68,6 +68,7 @@ void stage_watermark(struct stage *stage, int64_t watermark_ms);
 size_t stage_take_up_to(struct stage *stage, uint8_t lease, uint8_t most, struct taken *taken);
 /// At most one; false: none is due. The lease is `lease` eight times.
 bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken);
+void stage_give_back(struct stage *stage, uint8_t lease);
 /// Settles with one standard of this verdict; withdrawn: nothing.
 struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
                                  uint8_t verdict);

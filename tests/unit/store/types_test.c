@@ -30,7 +30,11 @@ static void prepare(void) {
     stage_settle(&stage, &taken, 1, 0);
     struct encounter encounter = stage_encounter("e1", NOON_MS, NOON_MS + 90000);
     stage_ingest(&stage, (struct stage_batch){.encounter = &encounter});
-    stage_take(&stage, LEASE, &taken);
+    static const uint8_t leases[] = {1, 2, LEASE}; // two of them alone
+    for (size_t i = 0; i < sizeof leases; i++) {
+        stage_command(&stage, "ZADD t:{musterstadt}:due 1 e1");
+        cr_assert(stage_take(&stage, leases[i], &taken));
+    }
     stage_pass(&stage, 1); // not as Redis remembers it: all is read anew
 }
 
@@ -89,6 +93,16 @@ static bool take_another(void) {
 static bool settle_taken(void) {
     stage.day = "2023-11-16";
     stage_settle(&stage, &taken, LEASE, 0);
+    return stage.reply->type == REDIS_REPLY_STRING;
+}
+
+static bool give_back_taken(void) {
+    stage_give_back(&stage, LEASE);
+    return stage.reply->type == REDIS_REPLY_STRING;
+}
+
+static bool settle_too_late(void) {
+    stage_settle(&stage, &taken, 2, 0);
     return stage.reply->type == REDIS_REPLY_STRING;
 }
 
@@ -153,6 +167,21 @@ Test(types, take_refuses_every_key_of_a_wrong_type_or_leaves_it_alone) {
 Test(types, settle_refuses_every_key_of_a_wrong_type_or_leaves_it_alone) {
     // state, registry, due, open, wait, e1, the cells, days, day: four types each
     cr_assert(ge(sz, try_all(settle_taken), 4 * 9));
+}
+
+Test(types, give_back_refuses_every_key_of_a_wrong_type_or_leaves_it_alone) {
+    // state, registry, due, open, wait, e1, alone: four types each
+    cr_assert(ge(sz, try_all(give_back_taken), 4 * 7));
+    cr_assert(ge(sz, try_all(settle_too_late), 4 * 7));
+}
+// Settled, the only one that was taken alone leaves no such key behind.
+Test(types, settle_refuses_a_wrong_type_of_whom_was_taken_alone) {
+    for (size_t type = 0; type < sizeof wrong / sizeof *wrong; type++) {
+        bool refused;
+        if (strcmp(types[type], "hash") == 0) continue;
+        cr_assert(harmless(settle_taken, "t:{musterstadt}:alone", type, &refused));
+        cr_assert(refused);
+    }
 }
 
 // Damage that has the right type.

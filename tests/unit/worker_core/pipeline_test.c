@@ -737,6 +737,132 @@ Test(pipeline, a_lost_take_ends_the_job_and_asks_for_another) {
     cr_assert(gt(i64, action.done.due_ms, 0));
 }
 
+static void store(enum pipeline_input_kind kind) {
+    pipeline_input(pipeline, &(struct pipeline_input){.kind = kind, .now_ms = now_ms});
+}
+
+static void gave_back(enum store_status status) {
+    reply_begin(status, 0);
+    reply_send(CALL_GIVE_BACK, 0);
+}
+
+/// As when the connection is lost: what was on its way is answered first.
+static void connection_lost(enum pipeline_call call) {
+    call_failed(call, CALL_RETRY);
+    store(PIPELINE_STORE_DOWN);
+}
+
+// The store may have done it: then an encounter waits under a lease that nobody has, and with every
+// such lease it comes nearer to being called a killer. No job may come here that would tell.
+Test(pipeline, a_lease_whose_take_was_not_answered_is_given_back_when_the_store_is_there) {
+    wants_settling();
+    struct lease lost = action.take.lease;
+    connection_lost(CALL_TAKE);
+    expect(ACTION_DONE);
+    expect_none();
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK);
+    cr_assert(eq(u8, action.give_back.count, 1));
+    cr_assert(eq(u64, action.give_back.configuration, 7));
+    cr_assert(eq(int, memcmp(action.give_back.leases, &lost, sizeof lost), 0));
+    gave_back(STORE_OK);
+    expect_none();
+    store(PIPELINE_STORE_DOWN);
+    store(PIPELINE_STORE_UP);
+    expect_none(); // once is enough
+    wants_settling();
+}
+
+Test(pipeline, a_job_waits_for_what_is_given_back) {
+    wants_settling();
+    connection_lost(CALL_TAKE);
+    expect(ACTION_DONE);
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK);
+    job((struct message){.what = JOB_SETTLE});
+    expect_none();
+    gave_back(STORE_OK);
+    expect(ACTION_TAKE);
+}
+
+// The engine has lived through it, whatever the store knows of it.
+Test(pipeline, a_lease_whose_settle_was_not_answered_is_given_back) {
+    wants_settling();
+    struct lease lost = action.take.lease;
+    reply_begin(STORE_OK, -1);
+    buffer_put_u8(&reply_buffer, 2);
+    put_taken("e-1", false, 1000000, 1300000);
+    put_taken("e-2", false, 1000000, 1300000);
+    reply_send(CALL_TAKE, 0);
+    expect(ACTION_SETTLE);
+    expect(ACTION_SETTLE);
+    call_failed(CALL_SETTLE, CALL_RETRY);
+    connection_lost(CALL_SETTLE);
+    expect(ACTION_DONE);
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK);
+    cr_assert(eq(u8, action.give_back.count, 1));
+    cr_assert(eq(int, memcmp(action.give_back.leases, &lost, sizeof lost), 0));
+}
+
+// Say a library of before, which does not know the call: that must not end settling.
+Test(pipeline, what_cannot_be_given_back_holds_nothing_up) {
+    wants_settling();
+    connection_lost(CALL_TAKE);
+    expect(ACTION_DONE);
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK);
+    call_failed(CALL_GIVE_BACK, CALL_RETRY);
+    expect_none();
+    wants_settling();
+    reply_begin(STORE_OK, -1);
+    buffer_put_u8(&reply_buffer, 0);
+    reply_send(CALL_TAKE, 0);
+    expect(ACTION_DONE);
+    store(PIPELINE_STORE_DOWN);
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK); // perhaps now
+    job((struct message){.what = JOB_SETTLE});
+    call_failed(CALL_GIVE_BACK, CALL_ERROR);
+    expect(ACTION_DONE);
+    cr_assert(gt(i64, action.done.due_ms, 0));
+    wants_settling();
+    cr_assert(eq(int, frames, 1));
+}
+
+Test(pipeline, of_many_lost_leases_the_newest_are_given_back) {
+    struct lease lost[GIVE_BACK_MAX + 1];
+    for (size_t i = 0; i <= GIVE_BACK_MAX; i++) {
+        wants_settling();
+        lost[i] = action.take.lease;
+        connection_lost(CALL_TAKE);
+        expect(ACTION_DONE);
+        store(PIPELINE_STORE_UP);
+        expect(ACTION_GIVE_BACK);
+        call_failed(CALL_GIVE_BACK, CALL_RETRY);
+    }
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK);
+    cr_assert(eq(u8, action.give_back.count, GIVE_BACK_MAX));
+    cr_assert(
+        eq(int, memcmp(action.give_back.leases, lost + 1, sizeof action.give_back.leases), 0));
+}
+
+Test(pipeline, a_drain_waits_for_what_is_given_back_and_lets_its_job_go) {
+    wants_settling();
+    connection_lost(CALL_TAKE);
+    expect(ACTION_DONE);
+    store(PIPELINE_STORE_UP);
+    expect(ACTION_GIVE_BACK);
+    job((struct message){.what = JOB_SETTLE});
+    pipeline_input(pipeline, &(struct pipeline_input){.kind = PIPELINE_DRAIN, .now_ms = now_ms});
+    expect_none();
+    gave_back(STORE_OK);
+    expect(ACTION_DONE);
+    expect(ACTION_GOODBYE);
+    cr_assert(eq(int, frames, 0));
+}
+
 Test(pipeline, leases_are_never_equal) {
     wants_settling();
     struct lease first = action.take.lease;
