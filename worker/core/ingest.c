@@ -116,12 +116,13 @@ static uint64_t first_number(const struct envelope *envelope) {
     return envelope->lost ? envelope->lost : envelope->number;
 }
 
-/// May this batch be the next of its gateway in the fold?
+/// May this batch be the next of its gateway in the fold? Behind a gap one is the last: the gap is
+/// told with the watermark of the fold, and that of a later batch would say less.
 static bool follows(struct ingest *ingest, const struct envelope *envelope) {
     const struct fold_gateway *gateway = find_gateway(ingest, envelope->gateway);
-    return !gateway ||
-           (gateway->epoch == envelope->epoch && gateway->last + 1 == first_number(envelope) &&
-            tag_follows(envelope->tag, gateway->tag));
+    return !gateway || (gateway->epoch == envelope->epoch && gateway->lost == 0 &&
+                        gateway->last + 1 == first_number(envelope) &&
+                        tag_follows(envelope->tag, gateway->tag));
 }
 
 /// Nothing may fail from here on: the batch becomes the gateway's last.

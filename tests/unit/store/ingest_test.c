@@ -84,6 +84,25 @@ Test(ingest, lost_numbers_are_a_gap_that_the_position_moves_over) {
     cr_assert(eq(u64, fold.gaps[0].to, 8));
 }
 
+// Until when was it? The first batch that is there says it best; an hour of them is in a fold.
+Test(ingest, behind_a_gap_one_batch_says_until_when_it_was) {
+    struct batch batch = {.watermark_ms = NOW_MS};
+    cr_assert(eq(int, add(envelope(0, 3), batch), ERR_NONE));
+    struct envelope from = envelope(0, 9);
+    from.lost = 4;
+    from.tag = tag_behind(from.tag, envelope(0, 3).tag);
+    batch.watermark_ms = NOW_MS + 1000;
+    cr_assert(eq(int, add(from, batch), ERR_NONE));
+    batch.watermark_ms = NOW_MS + 2000;
+    cr_assert(eq(int, add(envelope(0, 10), batch), ERR_CONFLICT));
+    cr_assert(eq(int, add(envelope(1, 1), batch), ERR_NONE)); // of others there may be more
+    cr_assert(eq(int, add(envelope(1, 2), batch), ERR_NONE));
+    cr_assert(eq(int, ingest_fold(ingest, &fold), ERR_NONE));
+    cr_assert(eq(i64, fold.gateways[0].watermark_ms, NOW_MS + 1000));
+    cr_assert(eq(u64, fold.gateways[0].last, 9));
+    cr_assert(eq(sz, fold.gap_count, 1));
+}
+
 // Refused, not dead: once the registry is mended, the same batch is applied.
 Test(ingest, a_counter_that_the_gateway_does_not_serve_is_refused_and_named) {
     struct batch_series series = {.measure = &distance,
