@@ -32,10 +32,14 @@ static void on_patience(void *context) {
     cr_fatal("nothing happened any more");
 }
 
+static void be_patient(void) {
+    loop_timer_set(loop, clock_monotonic_ms() + PATIENCE_MS);
+}
+
 /// Run until a handler calls loop_stop.
 static void run(void) {
     loop_handle(loop, &(struct loop_handlers){.timer = on_patience});
-    loop_timer_set(loop, clock_monotonic_ms() + PATIENCE_MS);
+    be_patient();
     loop_run(loop);
 }
 
@@ -69,7 +73,7 @@ static void on_number(void *context, struct bus_peer peer, const char *user, str
     cr_assert(eq(ptr, (void *)user, NULL));
     cr_assert(eq(sz, frame.size, sizeof end->received));
     cr_assert(eq(int, memcmp(frame.data, &end->received, frame.size), 0));
-    end->received++;
+    if (++end->received % 1024 == 0) be_patient(); // many take long, but something happens
     pump(end);
     if (is_done(end) && is_done(end->other)) loop_stop(loop);
 }
@@ -136,7 +140,7 @@ Test(bus, a_hundred_thousand_frames_both_ways_all_arrive_in_order) {
     open_pair(ends, "tcp://127.0.0.1:*");
     loop_handle(loop,
                 &(struct loop_handlers){.context = ends, .timer = on_patience, .turn = on_turn});
-    loop_timer_set(loop, clock_monotonic_ms() + PATIENCE_MS);
+    be_patient();
     loop_run(loop);
 
     for (int i = 0; i < 2; i++) {
