@@ -27,6 +27,7 @@ struct worker {
     char set[SET_MAX + 1];        // hash of the standards it judges by
     char version[VERSION_MAX + 1], acknowledge[LEVEL_MAX + 1];
     char trouble[REASON_MAX + 1]; // with Redis; empty: none
+    uint32_t brokers;             // it serves; 0: of a version that does not say
 };
 
 struct peers {

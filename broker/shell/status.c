@@ -30,6 +30,7 @@ static json_t *worker_json(const struct broker *broker, uint32_t number, uint64_
     put_number(map, "connections", worker->connection.changes + (worker->connection.known ? 1 : 0));
     json_object_set_new(map, "set", json_string(worker->set));
     json_object_set_new(map, "version", json_string(worker->version));
+    put_number(map, "brokers", worker->brokers);
     put_number(map, "protocol", PROTOCOL_VERSION); // others are refused
     json_object_set_new(map, "acknowledge", json_string(worker->acknowledge));
     json_object_set_new(map, "trouble",

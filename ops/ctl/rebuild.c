@@ -56,8 +56,10 @@ static bool all_are_here(const struct ctl *ctl, const struct store_state *state)
         bool brought = gateway->registered && gateway->position.number > 0;
         if (!brought || is_connected(status, ctl->arguments[0], gateway->id.text)) continue;
         here = false;
-        ctl_fail("gateway %s/%s is not connected and could not bring its spool: start it first",
-                 ctl->arguments[0], gateway->id.text);
+        ctl_fail(
+            "gateway %s/%s is not connected to the broker at %s and could not bring its spool: "
+            "start it first, or ask the broker that it is connected to (control_endpoint)",
+            ctl->arguments[0], gateway->id.text, ctl->settings.control_endpoint);
     }
     json_decref(status);
     return here;

@@ -2,6 +2,7 @@
 
 #include "ops/ctl/json_text.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 static long long number(const json_t *object, const char *key) {
@@ -32,6 +33,21 @@ static void print_workers(const json_t *workers) {
                standard_text(worker, "acknowledge"), state);
         const char *trouble = json_string_value(json_object_get(worker, "trouble"));
         if (trouble) printf("%-20s %s\n", "", trouble);
+    }
+}
+
+/// Beside a worker that several brokers share, one whose version cannot be reserved.
+static void print_unreserved(const json_t *workers) {
+    const json_t *worker;
+    bool shared = false;
+    size_t i;
+    json_array_foreach(workers, i, worker) shared = shared || number(worker, "brokers") > 1;
+    json_array_foreach(workers, i, worker) {
+        if (!shared || !json_is_true(json_object_get(worker, "ready"))) continue;
+        if (number(worker, "brokers") == 0)
+            printf("%s is of a version that no broker can reserve: a batch may be blamed for what "
+                   "another broker's did; drain it and start the present version\n",
+                   standard_text(worker, "worker"));
     }
 }
 
@@ -103,6 +119,7 @@ void status_print(const json_t *status) {
     print_workers(json_object_get(status, "workers"));
     if (json_is_true(json_object_get(status, "standards_differ")))
         printf("the workers judge by different standards: see tresenctl standards published\n");
+    print_unreserved(json_object_get(status, "workers"));
     print_gateways(json_object_get(status, "gateways"));
     print_rewinds(json_object_get(status, "gateways"));
     print_refused(json_object_get(status, "refused"));

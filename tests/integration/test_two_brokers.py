@@ -27,7 +27,6 @@ class TwoBrokers(Poisoned):
         self.sick = {broker: Branch(self.cluster, f"sick-{broker}", broker) for broker in BROKERS}
         self.sound = {broker: Branch(self.cluster, f"sound-{broker}", broker) for broker in BROKERS}
         self.branches = [*self.sick.values(), *self.sound.values()]
-        self.settings["brokers"] = [self.cluster.workers_endpoint_of(broker) for broker in BROKERS]
         self.start_all(self.branches)
         self.write_everywhere()
         self.until(self.all_known, "all is applied")
@@ -69,7 +68,7 @@ class TwoBrokers(Poisoned):
             self.wait(self.sick[broker].name, self.sound[broker].name, broker=broker)
         for branch in self.branches:
             gateway, = self.cluster.json("audit", branch.name,
-                                         broker=branch.broker)["branches"][0]["gateways"]
+                                         broker=branch.brokers[0])["branches"][0]["gateways"]
             killers = branch.spooled(POISON_BODY)
             letters = self.cluster.json("dead", "list", branch.name)
             self.assertEqual(sorted(letter["entry"] for letter in letters),
@@ -157,8 +156,10 @@ class TwoBrokers(Poisoned):
         until(lambda: not worker.running(), "the worker has stopped")
         self.assertEqual(worker.popen.returncode, 0)
         for broker in BROKERS:
-            ready = {one["worker"]: one["ready"] for one in self.cluster.status(broker)["workers"]}
-            self.assertEqual(ready, {"w1": False, "w2": True}, broker)
+            workers = self.cluster.status(broker)["workers"]
+            self.assertEqual({one["worker"]: one["ready"] for one in workers},
+                             {"w1": False, "w2": True}, broker)
+            self.assertEqual({one["brokers"] for one in workers}, {2})
         self.write_everywhere()
         until(self.all_known, "the other worker serves both brokers")
 
@@ -192,6 +193,27 @@ class TwoBrokers(Poisoned):
                 self.cluster.start_broker(broker)
             self.until(lambda: all(map(self.put_aside, BROKERS)), "both are put aside")
         self.check()
+
+
+class InReserve(Poisoned):
+    def test_a_gateway_goes_to_the_other_broker_and_back(self):
+        self.new_cluster()
+        branch = Branch(self.cluster, "moving", *BROKERS)
+        self.start_all([branch])
+        for number, broker in enumerate((FIRST, SECOND, None)):
+            branch.add(f"sound-{number}")
+            until(lambda number=number: branch.knows(f"sound-{number}"), "it flows on")
+            if broker:
+                self.cluster.processes[broker].kill()
+            if broker == SECOND:
+                self.cluster.start_broker(FIRST)
+        branch.pipe.close()
+        self.cluster.wait(branch.name)
+        self.assertEqual(set(branch.judged()), set(branch.written))
+        gateway, = self.cluster.json("audit", branch.name)["branches"][0]["gateways"]
+        self.assertEqual((gateway["dead"], gateway["difference"]), (0, 0), gateway)
+        done = self.cluster.ctl_run("rebuild", branch.name, broker=SECOND)
+        self.assertNotEqual(done.returncode, 0, "that broker is not there")
 
 
 if __name__ == "__main__":

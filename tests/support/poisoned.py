@@ -27,8 +27,8 @@ def encounter(name, number):
 class Branch:
     """One gateway that reads what the test writes, when it writes it."""
 
-    def __init__(self, cluster, name, broker="broker"):
-        self.cluster, self.name, self.broker = cluster, name, broker
+    def __init__(self, cluster, name, *brokers):
+        self.cluster, self.name, self.brokers = cluster, name, brokers or ("broker",)
         write_yaml(cluster.config / "branches" / f"{name}.yaml", {
             "branch": name, "name": name, "region": "north", "country": "DE",
             "zone": "Europe/Berlin", "counters": [COUNTER],
@@ -40,7 +40,7 @@ class Branch:
     def start(self):
         self.cluster.start_gateway(
             self.name, GATEWAY, batch_linger_ms=20,
-            brokers=[self.cluster.gateways_endpoint_of(self.broker)],
+            brokers=[self.cluster.gateways_endpoint_of(broker) for broker in self.brokers],
             drivers=[{"driver": "jsonl", "command": f"exec cat {self.path}"}])
         self.pipe = open(self.path, "w")
 
@@ -95,8 +95,10 @@ class Poisoned(unittest.TestCase):
 
     def start_all(self, branches):
         self.cluster.start_redis()
-        for broker in sorted({branch.broker for branch in branches}):
+        brokers = sorted({broker for branch in branches for broker in branch.brokers})
+        for broker in brokers:
             self.cluster.start_broker(broker)
+        self.settings["brokers"] = list(map(self.cluster.workers_endpoint_of, brokers))
         for name in WORKERS:
             self.start_worker(name, wait=True)
         for branch in branches:

@@ -1,6 +1,9 @@
-// What an operator reads while a Redis that fell back is brought forward.
+// What an operator reads: while a lost store is brought forward, where brokers share workers.
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "ops/ctl/status_text.h"
 
@@ -61,4 +64,34 @@ Test(status_text, a_rewind_is_whole_only_when_it_is_over) {
         "\nmusterstadt/desk: Redis lost batches 8 to 8; 0 of 1 are back from the gateway's "
         "spool (0 %)\n"
         "\nno peer was refused\n");
+}
+
+static json_t *worker(const char *name, bool ready, long long brokers) {
+    return json_pack("{s:s, s:b, s:I}", "worker", name, "ready", (int)ready, "brokers",
+                     (json_int_t)brokers);
+}
+
+/// Whether the line is there that a shared worker cannot be reserved.
+static bool warned(json_t *first, json_t *second) {
+    json_t *status = json_pack("{s:s, s:I, s:[o, o], s:[], s:[]}", "version", "1", "uptime_ms",
+                               (json_int_t)5000, "workers", first, second, "gateways", "refused");
+    cr_assert_not_null(status);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size), *before = stdout;
+    stdout = out;
+    status_print(status);
+    stdout = before;
+    fclose(out);
+    json_decref(status);
+    bool found = strstr(text, "old is of a version that no broker can reserve") != NULL;
+    free(text);
+    return found;
+}
+
+Test(status_text, an_older_worker_beside_shared_ones_is_named) {
+    cr_assert(warned(worker("new", true, 2), worker("old", true, 0)));
+    cr_assert_not(warned(worker("new", true, 1), worker("old", true, 0)));
+    cr_assert_not(warned(worker("new", true, 2), worker("old", false, 0)));
+    cr_assert_not(warned(worker("new", true, 2), worker("old", true, 1)));
 }
