@@ -169,6 +169,7 @@ class Cluster:
         self.config = self.folder / "config"
         shutil.copytree(config, self.config)
         self.processes = {}
+        self.redis_environment = {}
         self.environment = {}  # of our own programs, besides that of the test
         self.broker_settings = {"window": 64, "worker_silence_ms": 1500 * PATIENCE,
                                 "death_apart_ms": 200}
@@ -198,7 +199,7 @@ class Cluster:
     def start(self, name, arguments, log=None):
         assert name not in self.processes or not self.processes[name].running(), name
         process = Process(name, arguments, self.folder / f"{log or name}.log", self.folder,
-                          {} if name.startswith("redis") else self.environment)
+                          self.redis_environment if name.startswith("redis") else self.environment)
         self.processes[name] = process
         return process
 

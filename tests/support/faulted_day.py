@@ -33,11 +33,11 @@ class FaultedDay(unittest.TestCase):
             assert cluster.json("scorecard", BRANCH)["encounters"] > 50
 
     @classmethod
-    def start(cls, cluster, start_redis=Cluster.start_redis, *settings):
+    def start(cls, cluster, start_redis=Cluster.start_redis, *settings, window=4):
         """All of it; the settings are those of gateways, on top of PLAY."""
         cluster.only_gateways(BRANCH, GATEWAYS)
         start_redis(cluster)
-        cluster.start_broker(window=4)
+        cluster.start_broker(window=window)
         for name in ("w1", "w2"):
             cluster.start_worker(name)
         for gateway in GATEWAYS:

@@ -40,16 +40,19 @@ const struct setting worker_settings[] = {
                  "User in Redis' access list; empty: the default user."),
     SETTING_PATH(struct worker_settings, redis_password_file, "",
                  "File whose first line is the password for Redis; empty: none is sent."),
-    SETTING_U64(struct worker_settings, redis_command_ms, 5000, 100, 60000,
-                "Milliseconds without a reply after which the connection to Redis is given up and "
-                "made anew: lower notices a dead Redis sooner, higher bears with a slow one."),
+    SETTING_U64(
+        struct worker_settings, redis_command_ms, 5000, 100, 60000,
+        "Milliseconds without a reply after which the connection to Redis is given up and "
+        "made anew: lower notices a dead Redis sooner, higher bears with a slow one. Half of "
+        "it, at most, is waited for WAITAOF (acknowledge: fsync): not below 3000 then."),
     SETTING_CHOICE(
         struct worker_settings, acknowledge, ACKNOWLEDGE_APPLIED, acknowledge_names,
         "How safe a batch must be before it is acknowledged. applied: in Redis' memory; "
         "what a crash or failover undoes is sent again from the spools. fsync: on Redis' "
-        "disk, which must have appendonly yes, appendfsync always and "
-        "no-appendfsync-on-rewrite no, or the worker ends; everysec is not enough, WAITAOF is "
-        "not used. replicated: in the memory of `replicas` replicas, too; while one is missing "
+        "disk, by appendonly yes, appendfsync always and no-appendfsync-on-rewrite no; where "
+        "Redis has WAITAOF (7.2 or newer, or Valkey) appendonly yes and appendfsync everysec "
+        "do, and answers then take up to a second; otherwise the worker ends. replicated: in the "
+        "memory of `replicas` replicas, too; while one is missing "
         "nothing is acknowledged."),
     SETTING_U64(struct worker_settings, replicas, 1, 1, 16,
                 "Replicas that must have a batch, where acknowledge is replicated."),

@@ -16,6 +16,7 @@ enum {
     LINGER_MS = 300,
     CALLS = 5,
     WAITS_A_COMMAND = 4, // a call may stand behind another's WAIT, within redis_command_ms
+    SYNCS_A_COMMAND = 2, // the same for WAITAOF, which often takes a second
 };
 
 struct worker;
@@ -520,7 +521,8 @@ static enum err new_store(struct worker *worker, struct problem *problem) {
     struct acknowledge_settings acknowledge = {
         .level = (enum acknowledge)settings->acknowledge,
         .replicas = (uint32_t)settings->replicas,
-        .wait_ms = redis.command_ms / WAITS_A_COMMAND,
+        .wait_ms = redis.command_ms /
+                   (settings->acknowledge == ACKNOWLEDGE_FSYNC ? SYNCS_A_COMMAND : WAITS_A_COMMAND),
     };
     enum err err =
         store_new(worker->loop, &redis, &acknowledge, &policy, &handlers, &worker->store);

@@ -7,16 +7,19 @@
 #include "common/io/redis.h"
 
 enum acknowledge {
-    ACKNOWLEDGE_APPLIED,    // it is in Redis' memory
-    ACKNOWLEDGE_FSYNC,      // it is on Redis' disk: appendfsync always, which is checked
+    ACKNOWLEDGE_APPLIED, // it is in Redis' memory
+    ACKNOWLEDGE_FSYNC,   // it is on Redis' disk: appendfsync always, which is checked, or WAITAOF
     ACKNOWLEDGE_REPLICATED, // it is in the memory of so many replicas, too: WAIT
 };
 extern const char *const acknowledge_names[]; // by level; ends with NULL
 
+/// What is written before WAITAOF; it holds nothing.
+#define ACKNOWLEDGE_MARK_KEY "t:{.mark}"
+
 struct acknowledge_settings {
     enum acknowledge level;
     uint32_t replicas; // ACKNOWLEDGE_REPLICATED: that must have it
-    uint32_t wait_ms; // ACKNOWLEDGE_REPLICATED: for so long; well below the connection's command_ms
+    uint32_t wait_ms;  // WAIT, WAITAOF: for so long; well below the connection's command_ms
 };
 
 /// Somebody who waits; a member of the caller's own structure.
@@ -26,13 +29,19 @@ struct confirmation {
     void (*told)(struct confirmation *confirmation, enum redis_class class, const char *reason);
 };
 
-/// Of one connection. One WAIT at a time is on its way; who asks meanwhile shares the next.
+enum { ACKNOWLEDGE_REASON_SIZE = 200 };
+
+/// Of one connection. One WAIT at a time is on its way; who asks meanwhile shares the next, and it
+/// is their only one, as it speaks for all that was answered before the mark in front of it.
 struct confirmer {
     struct redis *redis;
     struct acknowledge_settings settings;
+    bool waits;                             // by WAIT or WAITAOF; false: an answer is enough
     struct confirmation *covered, *waiting; // by the WAIT on its way; for the next
     bool asking;
     enum redis_class marked; // what became of the write in front of it
+    char refusal[ACKNOWLEDGE_REASON_SIZE];
+    enum redis_class probed; // whether Redis has WAITAOF
     void *context;           // of the check
     void (*checked)(void *context, enum redis_class class, const char *reason);
 };

@@ -108,15 +108,32 @@ Test(acknowledge, replicated_writes_and_then_waits) {
     cr_assert(eq(str, (char *)scripted_command(server, 2), "WAIT"));
 }
 
-Test(acknowledge, those_who_come_during_a_wait_share_the_next) {
-    static const struct scripted_step steps[] = {
-        PONG, MARKED, {.reply = ":2\r\n"}, MARKED, {.reply = ":2\r\n"}, {0}};
+// What was answered before the mark was done before it.
+Test(acknowledge, all_that_was_answered_before_the_mark_shares_its_wait) {
+    static const struct scripted_step steps[] = {PONG, MARKED, {.reply = ":2\r\n"}, {0}};
     begin(ACKNOWLEDGE_REPLICATED, steps);
     for (int i = 0; i < WAITERS; i++)
         ask(i);
     run_until(WAITERS);
     for (int i = 0; i < WAITERS; i++)
         cr_assert(eq(int, told.classes[i], REDIS_CLASS_OK));
+    cr_assert(eq(sz, scripted_count(server), 3)); // PING, PUBLISH, WAIT
+}
+
+// An answer from behind the mark may be of a write that the WAIT does not know.
+Test(acknowledge, those_who_come_during_a_wait_share_the_next) {
+    static const struct scripted_step steps[] = {
+        PONG, MARKED, {.reply = ":2\r\n"}, MARKED, {.reply = ":1\r\n"}, {0}};
+    begin(ACKNOWLEDGE_REPLICATED, steps);
+    ask(0);
+    while (!confirmer.covered && told.count == 0)
+        uv_run(loop_uv(loop), UV_RUN_ONCE);
+    ask(1);
+    ask(2);
+    run_until(WAITERS);
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK));
+    cr_assert(eq(int, told.classes[1], REDIS_CLASS_LATER));
+    cr_assert(eq(int, told.classes[2], REDIS_CLASS_LATER));
     cr_assert(eq(sz, scripted_count(server), 5)); // PING and twice PUBLISH, WAIT
 }
 
@@ -144,35 +161,178 @@ Test(acknowledge, a_lost_connection_confirms_nobody) {
     for (int i = 0; i < WAITERS; i++)
         ask(i);
     run_until(WAITERS);
-    cr_assert(eq(int, told.classes[0], REDIS_CLASS_UNKNOWN));
-    for (int i = 1; i < WAITERS; i++)
-        cr_assert(eq(int, told.classes[i], REDIS_CLASS_LATER));
+    for (int i = 0; i < WAITERS; i++)
+        cr_assert(eq(int, told.classes[i], REDIS_CLASS_UNKNOWN));
 }
 
-static void check(const char *reply) {
-    const struct scripted_step steps[] = {PONG, {.reply = reply}, {0}};
+// fsync: what the check finds out
+
+#define HAS_WAITAOF                                                                                \
+    { .reply = "*2\r\n:1\r\n:0\r\n" }
+#define HAS_NO_WAITAOF                                                                             \
+    { .reply = "-ERR unknown command 'WAITAOF', with args beginning with: '0' '0' '0' \r\n" }
+#define IS_A_REPLICA                                                                               \
+    { .reply = "-ERR WAITAOF cannot be used with replica instances. Please also note\r\n" }
+#define CONFIG_ON_REWRITE(appendonly, appendfsync, on_rewrite)                                     \
+    {                                                                                              \
+        .reply = "*6\r\n+appendonly\r\n+" appendonly "\r\n+appendfsync\r\n+" appendfsync           \
+                 "\r\n+no-appendfsync-on-rewrite\r\n+" on_rewrite "\r\n"                           \
+    }
+#define CONFIG(appendonly, appendfsync) CONFIG_ON_REWRITE(appendonly, appendfsync, "no")
+#define NO_RIGHT                                                                                   \
+    { .reply = "-NOPERM this user has no permissions\r\n" }
+
+static void check(const struct scripted_step *steps) {
     begin(ACKNOWLEDGE_FSYNC, steps);
     confirmer_check(&confirmer, on_checked, NULL);
     run_until(1);
 }
 
-#define CONFIG(appendonly, appendfsync)                                                            \
-    "*6\r\n+appendonly\r\n+" appendonly "\r\n+appendfsync\r\n+" appendfsync                        \
-    "\r\n+no-appendfsync-on-rewrite\r\n+no\r\n"
-
-Test(acknowledge, fsync_believes_a_log_that_is_always_synced) {
-    check(CONFIG("yes", "always"));
-    cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK), "%s", told.reason);
+static void refused(const char *reason) {
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_CONFIGURATION));
+    cr_assert(eq(str, told.reason, (char *)reason));
 }
 
-Test(acknowledge, fsync_names_what_is_missing) {
-    check(CONFIG("yes", "everysec"));
-    cr_assert(eq(int, told.classes[0], REDIS_CLASS_CONFIGURATION));
-    cr_assert(
-        eq(str, told.reason, "acknowledge: fsync needs appendfsync always; Redis has everysec"));
+// No WAITAOF is sent then: the answer itself comes after the sync.
+Test(acknowledge, fsync_believes_a_log_that_is_always_synced) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_NO_WAITAOF, CONFIG("yes", "always"), {0}};
+    check(steps);
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK), "%s", told.reason);
+    ask(1);
+    cr_assert(eq(int, told.count, 2));
+    cr_assert(eq(sz, scripted_count(server), 3)); // PING, WAITAOF, CONFIG
+}
+
+Test(acknowledge, fsync_without_waitaof_names_what_is_missing) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_NO_WAITAOF, CONFIG("yes", "everysec"), {0}};
+    check(steps);
+    refused("acknowledge: fsync needs appendfsync always; Redis has everysec, and no WAITAOF (7.2 "
+            "has it), or no right to it");
+}
+
+Test(acknowledge, fsync_needs_a_log) {
+    static const struct scripted_step steps[] = {PONG, HAS_WAITAOF, CONFIG("no", "everysec"), {0}};
+    check(steps);
+    refused("acknowledge: fsync needs appendonly yes; Redis has no");
+}
+
+// Redis would never say that it has synced.
+Test(acknowledge, fsync_needs_syncs) {
+    static const struct scripted_step steps[] = {PONG, HAS_WAITAOF, CONFIG("yes", "no"), {0}};
+    check(steps);
+    refused("acknowledge: fsync needs appendfsync always or everysec; Redis has no");
 }
 
 Test(acknowledge, fsync_that_cannot_be_checked_is_not_believed) {
-    check("-NOPERM this user has no permissions\r\n");
-    cr_assert(eq(int, told.classes[0], REDIS_CLASS_CONFIGURATION));
+    static const struct scripted_step steps[] = {PONG, HAS_NO_WAITAOF, NO_RIGHT, {0}};
+    check(steps);
+    refused("acknowledge: fsync cannot be checked: NOPERM this user has no permissions");
+}
+
+// Another Redis may answer behind the same name; ending would be wrong.
+Test(acknowledge, fsync_leaves_a_replica) {
+    static const struct scripted_step steps[] = {
+        PONG, IS_A_REPLICA, CONFIG("yes", "everysec"), {0}};
+    check(steps);
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_WRONG_NODE), "%s", told.reason);
+}
+
+Test(acknowledge, fsync_is_tried_again_on_a_redis_that_is_loading) {
+    static const struct scripted_step loading = {.reply = "-LOADING Redis is loading\r\n"};
+    const struct scripted_step steps[] = {PONG, loading, loading, {0}};
+    check(steps);
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_LATER), "%s", told.reason);
+}
+
+// fsync: what WAITAOF answers
+
+#define SET_MARK                                                                                   \
+    { .reply = "+OK\r\n" }
+#define ON_DISK                                                                                    \
+    { .reply = "*2\r\n:1\r\n:0\r\n" }
+
+static void check_and_ask(const struct scripted_step *steps) {
+    check(steps);
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK), "%s", told.reason);
+    for (int i = 0; i < WAITERS; i++)
+        ask(i);
+    run_until(1 + WAITERS);
+}
+
+static void all_are(enum redis_class class) {
+    for (int i = 0; i < WAITERS; i++)
+        cr_assert(eq(int, told.classes[i], class), "%s", told.reason);
+}
+
+Test(acknowledge, fsync_writes_and_then_waits_once_for_all) {
+    static const struct scripted_step steps[] = {PONG,     HAS_WAITAOF, CONFIG("yes", "everysec"),
+                                                 SET_MARK, ON_DISK,     {0}};
+    check_and_ask(steps);
+    all_are(REDIS_CLASS_OK);
+    cr_assert(eq(str, (char *)scripted_command(server, 3), "SET"));
+    cr_assert(eq(str, (char *)scripted_command(server, 4), "WAITAOF"));
+    cr_assert(eq(sz, scripted_count(server), 5));
+}
+
+// With no-appendfsync-on-rewrite an answer alone is not enough, though appendfsync is always.
+Test(acknowledge, fsync_waits_where_a_rewrite_holds_syncs_back) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, CONFIG_ON_REWRITE("yes", "always", "yes"), SET_MARK, ON_DISK, {0}};
+    check_and_ask(steps);
+    all_are(REDIS_CLASS_OK);
+    cr_assert(eq(sz, scripted_count(server), 5));
+}
+
+Test(acknowledge, fsync_waits_where_it_may_not_look) {
+    static const struct scripted_step steps[] = {PONG,     HAS_WAITAOF, NO_RIGHT,
+                                                 SET_MARK, ON_DISK,     {0}};
+    check_and_ask(steps);
+    all_are(REDIS_CLASS_OK);
+    cr_assert(eq(sz, scripted_count(server), 5));
+}
+
+static void answered(struct scripted_step mark, struct scripted_step wait, enum redis_class class,
+                     const char *words) {
+    const struct scripted_step steps[] = {PONG, HAS_WAITAOF, CONFIG("yes", "everysec"),
+                                          mark, wait,        {0}};
+    check_and_ask(steps);
+    all_are(class);
+    cr_assert(strstr(told.reason, words) != NULL, "%s", told.reason);
+}
+
+Test(acknowledge, what_is_not_on_disk_in_time_is_not_acknowledged) {
+    answered((struct scripted_step)SET_MARK, (struct scripted_step){.reply = "*2\r\n:0\r\n:3\r\n"},
+             REDIS_CLASS_LATER, "not on Redis' disk after 100 ms");
+}
+
+Test(acknowledge, an_answer_to_waitaof_of_another_shape_is_not_believed) {
+    answered((struct scripted_step)SET_MARK, (struct scripted_step){.reply = ":1\r\n"},
+             REDIS_CLASS_LATER, "not on Redis' disk");
+}
+
+Test(acknowledge, a_log_that_was_switched_off_is_a_matter_of_configuration) {
+    answered((struct scripted_step)SET_MARK,
+             (struct scripted_step){.reply = "-ERR WAITAOF cannot be used when numlocal is set but "
+                                             "appendonly is disabled.\r\n"},
+             REDIS_CLASS_CONFIGURATION, "acknowledge: fsync needs appendonly yes: ERR WAITAOF");
+}
+
+Test(acknowledge, a_redis_that_becomes_a_replica_confirms_nothing) {
+    answered((struct scripted_step)SET_MARK,
+             (struct scripted_step){.reply = "-UNBLOCKED force unblock from blocking operation, "
+                                             "instance state changed (master -> replica?)\r\n"},
+             REDIS_CLASS_LATER, "UNBLOCKED");
+}
+
+Test(acknowledge, without_its_mark_waitaof_is_not_believed) {
+    answered((struct scripted_step){.reply = "-OOM command not allowed\r\n"},
+             (struct scripted_step)ON_DISK, REDIS_CLASS_LATER,
+             "the mark before WAITAOF is refused: OOM command not allowed");
+}
+
+Test(acknowledge, a_connection_lost_during_waitaof_confirms_nobody) {
+    answered((struct scripted_step)SET_MARK, (struct scripted_step){.action = SCRIPTED_RESET},
+             REDIS_CLASS_UNKNOWN, "no reply");
 }
