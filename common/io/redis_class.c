@@ -8,7 +8,8 @@ const char *redis_class_name(enum redis_class class) {
     return names[class];
 }
 
-/// How error replies begin, as whole words; texts of Redis 7.0.15. The first that fits counts.
+/// How error replies begin, as whole words; texts of Redis 7.0 and 8.0 and Valkey 8.1. The first
+/// that fits counts.
 static const struct {
     const char *words;
     enum redis_class class;
@@ -24,6 +25,7 @@ static const struct {
     {"OOM", REDIS_CLASS_LATER},
     {"MISCONF", REDIS_CLASS_LATER},
     {"ERR max number of clients", REDIS_CLASS_LATER},
+    {"ERR Script killed by user", REDIS_CLASS_LATER}, // possible only before its first write
     {"READONLY", REDIS_CLASS_WRONG_NODE},
     {"MOVED", REDIS_CLASS_WRONG_NODE},
     {"ASK", REDIS_CLASS_WRONG_NODE},

@@ -401,7 +401,7 @@ Test(redis, settings_that_cannot_work_are_refused) {
     cr_assert(eq(int, redis_new(loop, &settings, &(struct redis_handlers){0}, &redis), ERR_RANGE));
 }
 
-// Texts of Redis 7.0.15.
+// Texts of Redis 7.0.15, and where they are others, of 8.0.2 and Valkey 8.1.1.
 Test(redis_class, each_reply_has_its_class) {
     static const struct {
         const char *text;
@@ -418,6 +418,13 @@ Test(redis_class, each_reply_has_its_class) {
         {"OOM command not allowed when used memory > 'maxmemory'.", REDIS_CLASS_LATER},
         {"MISCONF Redis is configured to save RDB snapshots", REDIS_CLASS_LATER},
         {"ERR max number of clients reached", REDIS_CLASS_LATER},
+        {"BUSY Valkey is busy running a script.", REDIS_CLASS_LATER},
+        {"ERR Script killed by user with SCRIPT KILL... script: tresen_v1_ingest, on "
+         "@user_function:2.",
+         REDIS_CLASS_LATER},
+        {"ERR Script killed by user with FUNCTION KILL. script: tresen_v1_ingest, on "
+         "@user_function:2.",
+         REDIS_CLASS_LATER},
         {"READONLY You can't write against a read only replica.", REDIS_CLASS_WRONG_NODE},
         {"MOVED 3999 127.0.0.1:6381", REDIS_CLASS_WRONG_NODE},
         {"ASK 3999 127.0.0.1:6381", REDIS_CLASS_WRONG_NODE},
