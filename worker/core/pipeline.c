@@ -8,8 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURNED_AWAY_MS = 100 }; // until its gateway brings it again
 enum { CONTRIBUTION_MAX = 8 * 1024, VERDICTS_MAX = 2 * 1024 * 1024 };
+enum {
+    TURNED_AWAY_MS = 100, // until its gateway brings it again
+    BUSY_MS = 1000,       // until a broker asks again for what is being settled for another
+};
 
 struct pipeline_limits pipeline_limits_default(void) {
     return (struct pipeline_limits){.jobs_max = 1024,
@@ -143,8 +146,8 @@ void job_enqueue(struct pipeline *pipeline, uint32_t at) {
     struct lane *lane = &pipeline->lanes[index];
     if (pipeline_job(pipeline, at)->kind != JOB_SETTLE) {
         job_list_append(&pipeline->jobs, &lane->waiting, at);
-    } else if (lane->settle_job != JOB_NONE) { // it is being done: this one is answered by that
-        pipeline_job(pipeline, at)->due_ms = 0;
+    } else if (lane->settle_job != JOB_NONE) { // it is being done, for another broker
+        pipeline_job(pipeline, at)->due_ms = BUSY_MS;
         job_finish(pipeline, at, ANSWER_APPLIED, (struct position){0});
         return;
     } else {

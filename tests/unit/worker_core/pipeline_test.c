@@ -863,6 +863,18 @@ Test(pipeline, a_drain_waits_for_what_is_given_back_and_lets_its_job_go) {
     cr_assert(eq(int, frames, 0));
 }
 
+// It would ask again and again, as fast as messages travel, as long as the first one takes.
+Test(pipeline, a_second_broker_that_wants_the_same_settled_asks_again_later) {
+    wants_settling();
+    broker = 1;
+    job((struct message){.what = JOB_SETTLE});
+    expect(ACTION_DONE);
+    cr_assert(eq(u32, action.broker, 1));
+    cr_assert(eq(int, action.done.status, ANSWER_APPLIED));
+    cr_assert(ge(i64, action.done.due_ms, 100));
+    expect_none();
+}
+
 Test(pipeline, leases_are_never_equal) {
     wants_settling();
     struct lease first = action.take.lease;
