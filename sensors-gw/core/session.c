@@ -65,7 +65,8 @@ static void back_off(struct session *s, uint64_t now_ms) {
 
 /// Send what the window has room for; settle into streaming or idle and set the deadline.
 static void proceed(struct session *s, uint64_t now_ms, struct session_actions *out) {
-    if (now_ms >= s->send_not_before_ms && s->next <= s->last) {
+    if (now_ms >= s->send_not_before_ms) s->send_not_before_ms = 0;
+    if (!s->send_not_before_ms && s->next <= s->last) {
         uint64_t lost = s->next < s->first ? s->next : 0;
         uint64_t from = lost ? s->first : s->next;
         uint64_t unanswered = s->next - (s->applied + 1); // what is lost takes no place
@@ -92,6 +93,8 @@ static void proceed(struct session *s, uint64_t now_ms, struct session_actions *
     }
     if (!idle) s->asked_when_idle = false;
     s->state = idle ? SESSION_IDLE : SESSION_STREAMING;
+    if (s->send_not_before_ms && s->next <= s->last)
+        s->deadline_ms = min_u64(s->deadline_ms, s->send_not_before_ms);
 }
 
 // ------------------------------------------------------------------ answers

@@ -97,7 +97,7 @@ struct session {
     uint32_t tries;              // questions and waits without progress, for the back-off
     uint64_t deadline_ms;        // UINT64_MAX: none
     uint64_t gap_at;             // position + 1 of the last gap, so that a repeated one backs off
-    uint64_t send_not_before_ms; // the socket was full
+    uint64_t send_not_before_ms; // the socket was full; 0: not
     bool asked_when_idle;
 };
 

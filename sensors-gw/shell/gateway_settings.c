@@ -16,7 +16,7 @@ const struct setting gateway_settings[] = {
     ROW(PATH, config_dir, "config", "Folder of measures.yaml and branches/."),
     ROW(TEXTS, brokers, true,
         "Endpoints of the brokers, e.g. [\"tcp://broker:7400\"]; the next one is tried when one "
-        "does not answer for as long as answer_timeout_ms."),
+        "cannot be reached for as long as answer_timeout_ms."),
     ROW(PATH, keys_dir, "keys",
         "Folder of gateway.BRANCH.NAME.key and broker.pub; not read when insecure."),
     ROW(BOOL, insecure, false,

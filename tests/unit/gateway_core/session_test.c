@@ -327,6 +327,19 @@ Test(session, a_full_socket_is_tried_again_from_the_unsent) {
     sent(3, 4);
 }
 
+// The answer to the last that went out comes meanwhile, and nothing else will.
+Test(session, a_full_socket_is_tried_again_whatever_is_answered_meanwhile) {
+    streaming(9, 0);
+    step((struct session_input){.kind = SESSION_INPUT_UNSENT, .now_ms = 5, .number = 3});
+    struct session_input in = answer(ANSWER_APPLIED, 2);
+    in.now_ms = 6;
+    step(in);
+    cr_assert_null(action(SESSION_SEND));
+    cr_assert(eq(u64, session_deadline_ms(&s), 25));
+    step((struct session_input){.kind = SESSION_INPUT_TICK, .now_ms = 25});
+    sent(3, 6);
+}
+
 Test(session, an_emptied_store_gets_all_that_is_still_held) {
     session_init(&s, &limits, 100, 5, 51, 60, STOP_NONE);
     step((struct session_input){.kind = SESSION_INPUT_CONNECTED});
