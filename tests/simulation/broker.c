@@ -214,7 +214,7 @@ static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t g
     in.slot = slot;
     if (s->plant == PLANT_NO_SIZE) in.bytes = 0;
     input(s, broker, in);
-    check_bounds(s, broker, gateway);
+    if (in.kind == INPUT_BATCH) check_bounds(s, broker, gateway);
 }
 
 static void from_gateway(struct simulation *s, struct broker *broker, uint32_t gateway,

@@ -41,15 +41,15 @@ static struct id name_of(const struct simulation *s, const struct worker *worker
 
 static void send_ready(struct simulation *s, struct worker *worker) {
     uint32_t brokers = (uint32_t)s->broker_count;
-    for (uint32_t i = 0; i < brokers; i++)
-        gather(worker, i,
-               &(struct message){.type = MESSAGE_READY,
-                                 .worker = name_of(s, worker),
-                                 .credit = pipeline_credit(worker->pipeline, i) / brokers,
-                                 .held = worker->held[i],
-                                 .brokers = s->plant == PLANT_NOT_RESERVED ? 0 : brokers,
-                                 .reserved = pipeline_reserved(worker->pipeline, i),
-                                 .set = bytes_of_text("a")});
+    struct message ready = {.type = MESSAGE_READY,
+                            .worker = name_of(s, worker),
+                            .brokers = s->plant == PLANT_NOT_RESERVED ? 0 : brokers};
+    for (uint32_t i = 0; i < brokers; i++) {
+        ready.credit = pipeline_credit(worker->pipeline, i) / brokers;
+        ready.held = worker->held[i];
+        ready.reserved = pipeline_reserved(worker->pipeline, i);
+        gather(worker, i, &ready);
+    }
     worker->heartbeat_at_ms = s->now_ms + s->world->pace->heartbeat_ms;
 }
 
