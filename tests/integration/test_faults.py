@@ -7,7 +7,17 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import LONG, PATIENCE, main, sample, until  # noqa: E402
-from faulted_day import BRANCH, FaultedDay  # noqa: E402
+from faulted_day import BRANCH, GATEWAYS, FaultedDay  # noqa: E402
+
+
+def new_key(cluster, name):
+    """Another pair in its place; the former public one."""
+    former = (cluster.keys / f"{name}.pub").read_text()
+    for path in cluster.keys.glob(f"{name}.*"):
+        if path.suffix in (".key", ".pub") and path.stem == name:
+            path.unlink()
+    cluster.ctl("keys", "new", name, "--dir", cluster.keys)
+    return former
 
 
 class Faults(FaultedDay):
@@ -68,6 +78,30 @@ class Faults(FaultedDay):
         def fault(cluster):
             cluster.processes[f"gateway.{BRANCH}.floor"].kill()
             self.start_gateway(cluster, "floor")
+        self.play(fault)
+
+    def test_a_gateway_gets_another_key(self):
+        def fault(cluster):
+            name = f"gateway.{BRANCH}.floor"
+            former = new_key(cluster, name)
+            cluster.processes[name].stop()
+            self.start_gateway(cluster, "floor")
+            at = self.position(cluster)
+            until(lambda: self.position(cluster) > at, "it goes on with the other key")
+            self.assertNotEqual((cluster.keys / f"{name}.pub").read_text(), former)
+        self.play(fault)
+
+    def test_the_broker_gets_another_key(self):
+        def fault(cluster):
+            for process in cluster.processes.values():
+                if not process.name.startswith("redis"):
+                    process.stop()
+            new_key(cluster, "broker")
+            cluster.start_broker(window=4)
+            for name in ("w1", "w2"):
+                cluster.start_worker(name)
+            for gateway in GATEWAYS:
+                self.start_gateway(cluster, gateway)
         self.play(fault)
 
     def test_redis_is_killed_and_comes_back_from_its_log(self):

@@ -133,6 +133,18 @@ class StoreTrouble(FaultedDay):
             until(lambda: self.position(cluster) > woke, "work goes on", seconds=5 * PATIENCE)
         self.play(fault, redis_command_ms=1000)
 
+    def test_its_log_is_rewritten_again_and_again(self):
+        def fault(cluster):
+            for _ in range(3):
+                at = self.position(cluster)
+                cluster.redis("BGREWRITEAOF")
+                until(lambda: "aof_rewrite_in_progress:0" in cluster.redis("INFO", "persistence"),
+                      "it is rewritten")
+                until(lambda at=at: self.position(cluster) > at or at == self.total, "work goes on",
+                      seconds=5 * PATIENCE)
+            self.assertIn("aof_last_bgrewrite_status:ok", cluster.redis("INFO", "persistence"))
+        self.play(fault)
+
 
 if __name__ == "__main__":
     main()

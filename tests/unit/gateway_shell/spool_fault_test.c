@@ -13,7 +13,7 @@
 
 // ------------------------------------------------------------------ the disk
 
-enum operation { WRITE, SYNC, TRUNCATE };
+enum operation { OPEN, READ, WRITE, SYNC, TRUNCATE };
 
 static struct {
     bool armed, power_lost;
@@ -55,7 +55,8 @@ static int shim_close(sqlite3_file *f) {
     return real_of(f)->pMethods->xClose(real_of(f));
 }
 static int shim_read(sqlite3_file *f, void *to, int size, sqlite3_int64 at) {
-    return real_of(f)->pMethods->xRead(real_of(f), to, size, at);
+    int code = refused(READ);
+    return code ? code : real_of(f)->pMethods->xRead(real_of(f), to, size, at);
 }
 static int shim_write(sqlite3_file *f, const void *from, int size, sqlite3_int64 at) {
     int code = refused(WRITE);
@@ -109,8 +110,9 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     memset(shim, 0, sizeof *shim);
     shim->real = (sqlite3_file *)(shim + 1);
     if (name) snprintf(shim->path, sizeof shim->path, "%s", name);
-    int code = real_vfs->xOpen(real_vfs, name, shim->real, flags, out);
-    if (shim->real->pMethods) shim->base.pMethods = &methods;
+    int code = refused(OPEN);
+    if (!code) code = real_vfs->xOpen(real_vfs, name, shim->real, flags, out);
+    if (!code && shim->real->pMethods) shim->base.pMethods = &methods;
     return code;
 }
 
@@ -224,6 +226,48 @@ Test(spool_fault, a_full_disk_is_told_and_loses_nothing_reported) {
 
 Test(spool_fault, a_refused_sync_is_told_and_never_believed_later) {
     refuse_each(SYNC, SQLITE_IOERR_FSYNC, "sync", 20);
+}
+
+static struct spool *written_spool(uint64_t *reported) {
+    remove_all();
+    struct spool *spool = open_spool();
+    for (int i = 0; i < 20; i++)
+        cr_assert(eq(int, write_on(spool), ERR_NONE));
+    *reported = spool_state(spool)->last;
+    return spool;
+}
+
+// What cannot be read now is there all the same: a spool must not be given up, or begun anew.
+static void refuse_to_open(enum operation operation, int code, const char *what, int most) {
+    for (int k = 1; k <= most; k++) {
+        uint64_t reported, damaged, count = 0;
+        spool_close(written_spool(&reported));
+        fault.armed = true;
+        fault.operation = operation;
+        fault.countdown = k;
+        fault.code = code;
+        struct spool *spool = NULL;
+        enum err err = spool_open(path, &limits, false, &spool, &damaged, &problem);
+        if (!err) err = spool_read(spool, 1, reported, count_batch, &count, &problem);
+        fault.armed = false;
+        if (k == 1) cr_assert(eq(int, err, ERR_IO), "%s", what);
+        if (err) {
+            cr_assert(eq(int, err, ERR_IO), "%s %d: %s", what, k, problem.text);
+            cr_assert_not_null(strstr(problem.text, path), "%s %d: %s", what, k, problem.text);
+        } else {
+            cr_assert(eq(u64, count, reported), "%s %d", what, k);
+        }
+        if (spool) spool_close(spool);
+        check_spool(reported, what, k);
+    }
+}
+
+Test(spool_fault, a_refused_read_is_told_and_loses_nothing) {
+    refuse_to_open(READ, SQLITE_IOERR_READ, "read", 60);
+}
+
+Test(spool_fault, a_refused_open_is_told_and_loses_nothing) {
+    refuse_to_open(OPEN, SQLITE_CANTOPEN, "open", 6);
 }
 
 // Power fails: every write that was not synced is gone.
