@@ -10,14 +10,14 @@ from poisoned import POISON_BODY, POISON_ENCOUNTER, Branch, Poisoned, encounter 
 
 
 class Poison(Poisoned):
-    def set_up(self, *branches, **settings):
+    def begin(self, *branches, **settings):
         self.new_cluster(**settings)
         made = [Branch(self.cluster, name) for name in branches]
         self.start_all(made)
         return made
 
     def test_a_batch_that_kills_is_a_dead_letter_after_three_deaths_alone(self):
-        sick, sound = self.set_up("sick", "sound")
+        sick, sound = self.begin("sick", "sound")
         for number in range(3):
             for branch in (sick, sound):
                 branch.write(encounter(f"before-{number}", number))
@@ -45,7 +45,7 @@ class Poison(Poisoned):
             self.assertEqual((gateway["dead"], gateway["difference"]), (dead, 0), gateway)
 
     def test_an_encounter_that_kills_is_an_error_after_three_leases(self):
-        branch, = self.set_up("sick", lease_ms=1000)
+        branch, = self.begin("sick", lease_ms=1000)
         names = [f"sound-{number}" for number in range(12)]
         names.insert(6, POISON_ENCOUNTER)
         branch.write("".join(encounter(name, number) for number, name in enumerate(names)))

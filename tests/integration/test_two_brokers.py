@@ -2,11 +2,9 @@
 aside after three deaths while alone, and nothing of either broker goes with it."""
 
 import collections
-import contextlib
 import itertools
 import pathlib
 import random
-import signal
 import sys
 import time
 
@@ -33,7 +31,7 @@ class TwoBrokers(Poisoned):
 
     def supervise(self):
         """What stands still with a batch dies, too, but the one that is to be held."""
-        for name in WORKERS:
+        for name in self.workers:
             stood = self.killed_by(POISON_HELD).count(name)
             if stood > self.released[name]:
                 if self.holding and self.held in (None, name):
@@ -49,7 +47,10 @@ class TwoBrokers(Poisoned):
             branch.add(f"sound-{number}")
 
     def all_known(self):
-        return all(branch.knows(branch.written[-1]) for branch in self.branches)
+        """What does not kill, up to the last of each branch."""
+        return all(branch.knows([name for name in branch.written
+                                 if not name.startswith(POISON_BODY)][-1])
+                   for branch in self.branches)
 
     def plant(self, broker, mark=POISON_BODY):
         """A batch that kills, on this broker; its mark."""
@@ -85,8 +86,8 @@ class TwoBrokers(Poisoned):
             branch.pipe.close()
         results = self.results()
         self.cluster.redis("FLUSHALL")
-        for broker in BROKERS:
-            self.until(lambda broker=broker: self.put_aside(broker), "it is put aside again")
+        self.until(lambda: all(map(self.put_aside, BROKERS)), "it is put aside again")
+        self.until(self.all_known, "the others have come again")
         self.assertEqual(self.results(), results)
 
     def test_each_kills_three_while_alone(self):
@@ -163,15 +164,6 @@ class TwoBrokers(Poisoned):
         self.write_everywhere()
         until(self.all_known, "the other worker serves both brokers")
 
-    @contextlib.contextmanager
-    def frozen(self, broker):
-        process = self.cluster.processes[broker].popen
-        process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGCONT)
-
     def moment(self, seconds):
         end = time.monotonic() + seconds
         self.until(lambda: time.monotonic() > end, "a moment")
@@ -193,6 +185,50 @@ class TwoBrokers(Poisoned):
                 self.cluster.start_broker(broker)
             self.until(lambda: all(map(self.put_aside, BROKERS)), "both are put aside")
         self.check()
+
+
+class OneWorker(Poisoned):
+    workers = ("w1",)
+
+    def test_an_innocent_suspect_is_not_in_hand_with_the_others_killer(self):
+        self.new_cluster(redis_command_ms=60_000)
+        innocent, sick = Branch(self.cluster, "innocent", FIRST), Branch(self.cluster, "sick", SECOND)
+        self.start_all([innocent, sick])
+        for branch in (innocent, sick):
+            branch.add("before")
+        self.until(lambda: innocent.knows("before") and sick.knows("before"), "all is applied")
+        self.hold_calls()
+        innocent.add("suspect")
+        until(lambda: self.assigned(innocent), "the worker has it in hand")
+        sick.add_alone(POISON_BODY)
+        worker = self.cluster.processes["worker-w1"]
+        until(lambda: not worker.running(), "both are suspects")
+        with self.frozen(SECOND):
+            with self.frozen(FIRST):
+                self.cluster.redis("CLIENT", "UNPAUSE")
+                seen = worker.text().count("event=store_up")
+                self.start_worker("w1")
+                worker = self.cluster.processes["worker-w1"]
+                until(lambda: worker.text().count("event=store_up") > seen, "the worker is there")
+                self.hold_calls()
+            until(lambda: self.assigned(innocent), "the innocent one is tried")
+        time.sleep(PATIENCE)  # for what must not come
+        self.assertTrue(worker.running(), "the other's suspect waits")
+        self.assertEqual(self.assigned(innocent), 1)
+        self.cluster.redis("CLIENT", "UNPAUSE")
+        self.until(lambda: innocent.knows("suspect"), "it is applied")
+        self.until(lambda: sick.redis("HLEN", "dead"), "the other one is put aside")
+        self.assertEqual(innocent.redis("HLEN", "dead"), 0)
+
+    def hold_calls(self):
+        """Redis answers, but takes nothing: what a worker has in hand stays there."""
+        self.cluster.redis("CLIENT", "PAUSE", 600_000, "WRITE")
+
+    def assigned(self, branch):
+        for one in self.cluster.status(branch.brokers[0])["branches"]:
+            if one["branch"] == branch.name:
+                return one["assigned"]
+        return 0
 
 
 class InReserve(Poisoned):

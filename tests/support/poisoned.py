@@ -5,10 +5,10 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import sqlite3
-import unittest
 
-from cluster import DEADLINE_S, Cluster, Failure, until, write_yaml
+from cluster import DEADLINE_S, Case, Failure, until, write_yaml
 
 GATEWAY, COUNTER, START_MS = "log", "c-1", 1_732_525_200_000
 WORKERS = ("w1", "w2")
@@ -87,10 +87,11 @@ class Branch:
         return {one["encounter"]: one for one in self.cluster.json("explain", self.name)}
 
 
-class Poisoned(unittest.TestCase):
+class Poisoned(Case):
+    workers = WORKERS
+
     def new_cluster(self, **worker_settings):
-        self.cluster = Cluster()
-        self.addCleanup(lambda: self.cluster.end(failed=not self._outcome.success))
+        self.cluster = self.own_cluster()
         self.deaths, self.settings = 0, worker_settings
 
     def start_all(self, branches):
@@ -99,7 +100,7 @@ class Poisoned(unittest.TestCase):
         for broker in brokers:
             self.cluster.start_broker(broker)
         self.settings["brokers"] = list(map(self.cluster.workers_endpoint_of, brokers))
-        for name in WORKERS:
+        for name in self.workers:
             self.start_worker(name, wait=True)
         for branch in branches:
             branch.start()
@@ -110,7 +111,7 @@ class Poisoned(unittest.TestCase):
                                   **self.settings)
 
     def supervise(self):
-        for name in WORKERS:
+        for name in self.workers:
             if not self.cluster.processes[f"worker-{name}"].running():
                 self.deaths += 1
                 self.start_worker(name)
@@ -121,6 +122,15 @@ class Poisoned(unittest.TestCase):
             self.supervise()
             return condition()
         return until(look, what, seconds=seconds)
+
+    @contextlib.contextmanager
+    def frozen(self, broker):
+        process = self.cluster.processes[broker].popen
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def wait(self, *branches, broker="broker"):
         def finished():
@@ -133,6 +143,6 @@ class Poisoned(unittest.TestCase):
 
     def killed_by(self, mark):
         """Which worker each time that a batch with this mark was read, one after the other."""
-        return [name for name in WORKERS for found in re.findall(
+        return [name for name in self.workers for found in re.findall(
             r"^poison: (\S+)$", self.cluster.processes[f"worker-{name}"].text(), re.MULTILINE)
             if found == mark]
