@@ -147,7 +147,7 @@ static struct settle_call settle_call(void) {
                                 .contribution = {contribution, sizeof contribution}};
 }
 
-Test(store, a_set_that_the_store_does_not_know_is_published) {
+static void tell_an_encounter(void) {
     struct encounter encounter = {.id = {"e1"},
                                   .outcome = OUTCOME_NORMAL,
                                   .issued_ms = TIME_NONE,
@@ -163,12 +163,22 @@ Test(store, a_set_that_the_store_does_not_know_is_published) {
                         .gateways = &gateway,
                         .fact_count = 1,
                         .facts = &fact};
-    struct take_call take = {
-        .configuration = fold.configuration, .lease = {{1}}, .most = 1, .bytes = 1};
     cr_assert(eq(int, store_ingest(store, &branch, &fold, answer, NULL), ERR_NONE));
     loop_run(loop);
+}
+
+static void take(uint8_t lease) {
+    struct take_call take = {.configuration = store_branch_configuration(store, &branch),
+                             .lease = {{lease}},
+                             .most = 1,
+                             .bytes = 1};
     cr_assert(eq(int, store_take(store, &branch, &take, answer, NULL), ERR_NONE));
     loop_run(loop);
+}
+
+Test(store, a_set_that_the_store_does_not_know_is_published) {
+    tell_an_encounter();
+    take(1);
     struct settle_call call = settle_call();
     struct settle_reply reply;
     cr_assert(eq(int, store_settle(store, &branch, &call, &set, answer, NULL), ERR_NONE));
@@ -182,6 +192,25 @@ Test(store, a_set_that_the_store_does_not_know_is_published) {
     cr_assert(eq(str, text->str, "{}"));
     freeReplyObject(text);
     redisFree(redis);
+}
+
+// A library of before does not know the call: it is replaced by the one that does.
+Test(store, what_was_taken_in_vain_is_given_back_whatever_library_was_there) {
+    struct give_back_call call = {
+        .configuration = store_branch_configuration(store, &branch), .count = 1, .leases = {{{2}}}};
+    struct reply reply;
+    tell_an_encounter();
+    take(1);
+    command("ZADD t:{musterstadt}:due 1 e1"); // the lease has run out
+    take(2);
+    command("FUNCTION FLUSH");
+    cr_assert(eq(int, store_give_back(store, &branch, &call, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, told.class, REDIS_CLASS_OK));
+    struct reader reader = reader_of(buffer_bytes(&told.reply));
+    cr_assert(eq(int, reply_read(&reader, &reply), ERR_NONE));
+    cr_assert(eq(int, reply.status, STORE_OK));
+    cr_assert(eq(i64, reply.due_ms, 0));
 }
 
 static struct editions_reply published(const char *known) {
