@@ -258,10 +258,12 @@ static void replied(void *context, enum redis_class class, struct bytes reply, c
     struct call *call = context;
     struct worker *worker = call->worker;
     wakes(worker);
+    // What is given back is so only once in a while: it is as well with it as with taking.
+    enum pipeline_call kind = call->kind == CALL_GIVE_BACK ? CALL_TAKE : call->kind;
     if (class == REDIS_CLASS_OK) {
-        if (call->kind == worker->troubled) worker->trouble[0] = '\0';
+        if (kind == worker->troubled) worker->trouble[0] = '\0';
     } else {
-        worker->troubled = call->kind;
+        worker->troubled = kind;
         log_warning("store_call", "branch=%s class=%s reason=%s",
                     worker->branches[call->branch].branch->id.text, redis_class_name(class),
                     reason);
