@@ -202,16 +202,6 @@ def logged(fsync):
     return ("--appendonly", "yes", "--appendfsync", fsync)
 
 
-def has_waitaof():
-    """Whether redis-server has it: since 7.2, and all of Valkey."""
-    with tempfile.TemporaryDirectory(prefix="tresen-bench-") as folder:
-        redis = Redis(folder, folder)
-        try:
-            return any(redis.call("COMMAND", "INFO", "WAITAOF"))
-        finally:
-            redis.stop()
-
-
 def replica(port, folder, log):
     """One that has caught up."""
     follower = Redis(folder, log, "--replicaof", f"127.0.0.1 {port}", name="replica")

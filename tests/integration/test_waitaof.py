@@ -1,5 +1,5 @@
 """`acknowledge: fsync` on a Redis that syncs once a second: WAITAOF tells when. Needs Redis 7.2 or
-newer, or Valkey, as the `redis-server` that is found first."""
+newer as the `redis-server` that is found first; Valkey 8.1 fails, as it answers too early."""
 
 import pathlib
 import re
