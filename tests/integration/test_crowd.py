@@ -9,7 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from bare_gateway import BareGateway, broker_key, register, zmq  # noqa: E402
-from cluster import LONG, PATIENCE, Cluster, main, until  # noqa: E402
+from cluster import LONG, PATIENCE, Case, main, until  # noqa: E402
 
 BRANCHES, GATEWAYS = 50, 20
 WORKERS = [f"w{number}" for number in range(1, 9)]
@@ -20,10 +20,9 @@ MEMORY_MB = 100
 
 
 @unittest.skipIf(zmq is None, "python3-zmq and python3-msgpack are not installed")
-class Crowd(unittest.TestCase):
+class Crowd(Case):
     def setUp(self):
-        self.cluster = Cluster()
-        self.addCleanup(lambda: self.cluster.end(failed=not self._outcome.success))
+        self.cluster = self.own_cluster()
         self.context = zmq.Context()
         self.context.max_sockets = 2 * BRANCHES * GATEWAYS
         self.addCleanup(self.context.destroy)

@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from bare_gateway import COUNTER, WATERMARK_MS, BareGateway, broker_key, register, zmq  # noqa: E402
-from cluster import BUILD, PATIENCE, SEED, Cluster, main, until  # noqa: E402
+from cluster import BUILD, PATIENCE, SEED, Case, main, until  # noqa: E402
 
 if zmq:
     import msgpack
@@ -53,12 +53,11 @@ class Served(threading.Thread):
 
 
 @unittest.skipIf(zmq is None, "python3-zmq and python3-msgpack are not installed")
-class Hostile(unittest.TestCase):
+class Hostile(Case):
     def setUp(self):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        self.cluster = Cluster()
-        self.addCleanup(lambda: self.cluster.end(failed=not self._outcome.success))
+        self.cluster = self.own_cluster()
         self.good, self.bad = BareGateway("good", "g"), BareGateway("bad", "g")
         register(self.cluster, [self.good, self.bad])
         self.cluster.start_redis()

@@ -9,7 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from bare_gateway import BareGateway, broker_key, register, zmq  # noqa: E402
-from cluster import PATIENCE, Cluster, main, until  # noqa: E402
+from cluster import PATIENCE, Case, main, until  # noqa: E402
 
 if zmq:
     import msgpack
@@ -47,10 +47,9 @@ class Load(threading.Thread):
 
 
 @unittest.skipIf(zmq is None, "python3-zmq and python3-msgpack are not installed")
-class Rolling(unittest.TestCase):
+class Rolling(Case):
     def setUp(self):
-        self.cluster = Cluster()
-        self.addCleanup(lambda: self.cluster.end(failed=not self._outcome.success))
+        self.cluster = self.own_cluster()
         self.gateways = [BareGateway(f"branch-{n}", "g") for n in range(BRANCHES)]
         register(self.cluster, self.gateways)
         self.cluster.start_redis()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PATIENCE, Cluster, Failure, main, until  # noqa: E402
+from cluster import PATIENCE, Failure, main, until  # noqa: E402
 from faulted_day import BRANCH, DAY, GATEWAYS, FaultedDay  # noqa: E402
 
 # Small batches take more room than large ones: more than the spool has.
@@ -19,8 +19,7 @@ EX_IOERR = 74
 class SpoolFull(FaultedDay):
     def fill(self, policy):
         """Read as far as it goes with nobody to apply it; then let a worker come."""
-        cluster = Cluster()
-        self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
+        cluster = self.own_cluster()
         self.bring_key(cluster)
         cluster.only_gateways(BRANCH, GATEWAYS)
         cluster.start_redis()
@@ -78,8 +77,7 @@ class SpoolFull(FaultedDay):
         self.assertEqual(len([gap for gap in gaps if "spool-full" in gap]), 1, gaps)
 
     def test_a_full_disk_ends_the_gateway_and_loses_nothing(self):
-        cluster = Cluster()
-        self.addCleanup(lambda: cluster.end(failed=not self._outcome.success))
+        cluster = self.own_cluster()
         disk = cluster.folder / "disk"
         disk.mkdir()
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tresen", disk],

@@ -494,10 +494,24 @@ def made_up_day(folder, *arguments):
     return pathlib.Path(folder)
 
 
+class _Result(unittest.TextTestResult):
+    """Counts what passed: whether testsRun has the skipped ones depends on Python's version."""
+
+    passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
+
+
+class _Runner(unittest.TextTestRunner):
+    resultclass = _Result
+
+
 def main():
     """unittest.main, with ctest's word for: everything was skipped."""
-    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    program = unittest.main(module="__main__", exit=False, verbosity=2, testRunner=_Runner)
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
-    sys.exit(SKIPPED if result.skipped and len(result.skipped) >= result.testsRun else 0)
+    sys.exit(SKIPPED if result.skipped and not result.passed else 0)

@@ -5,9 +5,8 @@ import json
 import pathlib
 import shutil
 import tempfile
-import unittest
 
-from cluster import Cluster, made_up_day, until
+from cluster import Case, Cluster, made_up_day, until
 
 BRANCH, DAY = "musterstadt", "2024-11-25"
 GATEWAYS = ("desk", "floor")
@@ -16,9 +15,9 @@ GATEWAYS = ("desk", "floor")
 PLAY = ("batch_observations=24", "held_max=64", "batch_linger_ms=50")
 
 
-class FaultedDay(unittest.TestCase):
+class FaultedDay(Case):
     @classmethod
-    def setUpClass(cls):
+    def set_up(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="tresen-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.day = made_up_day(cls.folder / "day")
