@@ -116,7 +116,8 @@ enum err attendance_keep(struct attendance *a, struct spool *spool, struct probl
     return ERR_NONE;
 }
 
-static enum err places_load(struct attendance *a, struct spool *spool, struct problem *problem) {
+static enum err places_load(struct attendance *a, const struct gateway_settings *s,
+                            struct spool *spool, struct problem *problem) {
     for (size_t i = 0; i < a->site->counter_count; i++) {
         char name[PLACE_NAME_SIZE];
         struct cursor cursor;
@@ -127,7 +128,9 @@ static enum err places_load(struct attendance *a, struct spool *spool, struct pr
         if (cursor.size != PRESENCE_PACKED ||
             !presence_unpack(cursor.bytes, &a->places[i].presence))
             return problem_set(problem, ERR_FORMAT,
-                               "the spool's cursor '%s' is of another program: use that one", name);
+                               "spool %s: cursor '%s' is not of this program's form; start the "
+                               "program that wrote it, or leave presence_measure empty",
+                               s->spool, name);
     }
     return ERR_NONE;
 }
@@ -173,7 +176,7 @@ enum err attendance_new(const struct gateway_settings *settings, const struct si
     a->site = site;
     a->source = source;
     enum err err = rules_read(settings, site, a, problem);
-    if (!err) err = places_load(a, spool, problem);
+    if (!err) err = places_load(a, settings, spool, problem);
     if (err) {
         attendance_free(a);
         return err;

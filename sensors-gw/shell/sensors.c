@@ -55,6 +55,13 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     uv_poll_stop(poll); // level-triggered: quiet until it has been read
 }
 
+/// Before a read, in which the driver may close the descriptor and open another that gets the same
+/// number: what polls the closed one would never wake.
+static void watch_rest(struct watch *watch) {
+    if (watch->active) uv_poll_stop(&watch->poll);
+    watch->readable = watch->active = false;
+}
+
 /// A driver may have opened another descriptor since.
 static void watch_follow(struct sensors *sensors, struct sensor *sensor) {
     int fd = sensor->open && !sensor->ended && sensor->driver->wait_fd
@@ -185,7 +192,7 @@ static void sensor_read(struct sensor *sensor, uint64_t now_ms, int64_t utc_ms, 
         sensor_failed(sensor, now_ms, problem.text);
         return;
     }
-    if (sensor->watch) sensor->watch->readable = false;
+    if (sensor->watch) watch_rest(sensor->watch);
     struct driver_turn turn = {.source = sensor->source,
                                .now_ms = now_ms,
                                .utc_ms = utc_ms,
