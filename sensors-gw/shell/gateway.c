@@ -97,7 +97,9 @@ static void append(struct gateway *g, const struct batch *batch) {
     buffer_clear(&g->body);
     enum err err = body_encode(batch, true, &g->body);
     if (err == ERR_FULL) assert(false && "batching keeps the limits of a body");
-    if (!err)
+    if (err)
+        problem_set(&problem, err, "a batch cannot be encoded: out of memory");
+    else
         err = spool_append(g->spool, buffer_bytes(&g->body), times_of(batch), batch->watermark_ms,
                            &problem);
     (void)spooled(g, err, &problem);

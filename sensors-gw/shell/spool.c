@@ -147,6 +147,7 @@ enum err spool_keep_cursor(struct spool *s, const char *driver, const struct cur
 void spool_leave_out(struct spool *s, struct span times) {
     struct span *gap = &s->state.gap;
     s->state.left_out++;
+    if (times.from_ms == TIME_NONE) return; // counted all the same
     if (gap->from_ms == TIME_NONE || times.from_ms < gap->from_ms) gap->from_ms = times.from_ms;
     if (gap->to_ms == TIME_NONE || times.to_ms > gap->to_ms) gap->to_ms = times.to_ms;
 }

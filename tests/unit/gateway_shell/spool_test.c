@@ -413,6 +413,17 @@ Test(spool, what_is_left_out_is_counted_with_its_times_and_survives) {
     cr_assert(eq(i64, state->gap.from_ms, TIME_NONE));
 }
 
+// Such as a withdrawal before the first watermark: it must not hide the gap that it lies in.
+Test(spool, what_has_no_time_leaves_the_gap_as_it_is) {
+    spool_leave_out(s, (struct span){TIME_NONE, TIME_NONE});
+    cr_assert(eq(i64, state->gap.from_ms, TIME_NONE));
+    spool_leave_out(s, (struct span){5000, 6000});
+    spool_leave_out(s, (struct span){TIME_NONE, TIME_NONE});
+    cr_assert(eq(u64, state->left_out, 3));
+    cr_assert(eq(i64, state->gap.from_ms, 5000));
+    cr_assert(eq(i64, state->gap.to_ms, 6000));
+}
+
 Test(spool, epoch_birth_and_goodbye_survive) {
     cr_assert(eq(int, spool_set_epoch(s, 7, &problem), ERR_NONE));
     spool_set_birth(s, 99);
