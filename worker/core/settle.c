@@ -71,7 +71,8 @@ enum err settle_write(const struct taken *taken, const struct zone *zone,
         write_contribution(set, encounter, judgements, scores, contribution);
         verdicts_write(set, judgements, scores, verdicts);
     }
-    if (contribution->failed || verdicts->failed) return ERR_FULL;
+    if (contribution->no_memory || verdicts->no_memory) return ERR_NOMEM;
+    assert(!contribution->failed && !verdicts->failed && "a set within its limits has room");
     *call = (struct settle_call){
         .encounter = encounter->id,
         .contribution = buffer_bytes(contribution),

@@ -18,7 +18,7 @@ MUST_CHECK enum err settle_series(struct taken *taken, const struct measures *me
 
 /// Writes the settle call; contribution and verdicts point into the buffers, which it clears.
 /// judgements NULL: contributes nothing (withdrawn).
-/// ERR_FULL: a buffer's limit.
+/// ERR_NOMEM  no memory for the buffers
 MUST_CHECK enum err settle_write(const struct taken *taken, const struct zone *zone,
                                  const struct standard_set *set, const struct judgement *judgements,
                                  const struct scores *scores, struct buffer *contribution,

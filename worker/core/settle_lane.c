@@ -236,7 +236,9 @@ bool settle_lane_judge(struct pipeline *pipeline, struct pipeline_action *action
     if (settle_write(&taken, &branch->branch->zone, set,
                      taken.withdrawn ? NULL : pipeline->judgements, &scores,
                      &pipeline->contribution, &pipeline->verdicts, &action->settle)) {
-        assert(!"a set within its limits has room");
+        pipeline_notice(pipeline, index, "no memory to write what encounter %s comes to",
+                        taken.encounter.id.text);
+        return settle_lane_judge(pipeline, action); // it becomes due again with its lease
     }
     action->settle.configuration = branch->configuration;
     action->settle.lease = lane->lease;
@@ -254,7 +256,8 @@ void settle_lane_settled(struct pipeline *pipeline, uint32_t index, enum call_cl
     pipeline->settle_calls--;
 
     // Not settled: the lease runs out, or was voided, and the encounter becomes due again.
-    if (class == CALL_OK && !settle_reply_read(bytes, &reply))
+    if (class == CALL_OK && !settle_reply_read(bytes, &reply) &&
+        reply.head.status != STORE_UNCONFIGURED)
         lane->due_ms = reply.head.due_ms;
     else
         lane->due_ms = TRY_AGAIN_MS;

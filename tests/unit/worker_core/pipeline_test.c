@@ -57,6 +57,14 @@ static struct dated_set sets[] = {{0, &set}, {19700102, &next_set}};
 static struct standards_plan plan = {2, sets};
 static struct pipeline_branch known[2];
 
+// The linker puts this before what buffers grow by.
+static bool no_memory;
+void *__real_realloc(void *memory, size_t size);  // NOLINT: the linker's name
+void *__wrap_realloc(void *memory, size_t size);  // NOLINT
+void *__wrap_realloc(void *memory, size_t size) { // NOLINT
+    return no_memory ? NULL : __real_realloc(memory, size);
+}
+
 static struct pipeline *pipeline;
 static struct pipeline_action action;
 static uint64_t now_ms;
@@ -708,6 +716,46 @@ Test(pipeline, what_is_still_due_is_taken_in_the_same_job) {
     expect(ACTION_SETTLE);
     settled(0);
     expect(ACTION_TAKE);
+}
+
+// Where the machine has no memory to write what was judged, the lease runs out, and it is judged
+// again.
+Test(pipeline, what_cannot_be_written_is_told_and_left_to_its_lease) {
+    wants_settling();
+    reply_begin(STORE_OK, 250);
+    buffer_put_u8(&reply_buffer, 2);
+    put_taken("e-1", false, 1000000, 1300000);
+    put_taken("e-2", false, 2000000, 2700000);
+    no_memory = true;
+    reply_send(CALL_TAKE, 0);
+    expect(ACTION_NOTICE);
+    cr_assert(strstr(action.notice, "no memory") != NULL);
+    expect(ACTION_DONE);
+    cr_assert(eq(i64, action.done.due_ms, 250));
+    expect_none();
+
+    no_memory = false;
+    wants_settling();
+    reply_begin(STORE_OK, -1);
+    buffer_put_u8(&reply_buffer, 1);
+    put_taken("e-1", false, 1000000, 1300000);
+    reply_send(CALL_TAKE, 0);
+    expect(ACTION_SETTLE);
+    cr_assert(eq(str, action.settle.encounter.text, "e-1"));
+}
+
+// Another worker has brought another registry meanwhile: what is due is not known, not nothing.
+Test(pipeline, a_settle_without_a_registry_asks_again) {
+    wants_settling();
+    reply_begin(STORE_OK, -1);
+    buffer_put_u8(&reply_buffer, 1);
+    put_taken("e-1", false, 1000000, 1300000);
+    reply_send(CALL_TAKE, 0);
+    expect(ACTION_SETTLE);
+    reply_begin(STORE_UNCONFIGURED, -1);
+    reply_send(CALL_SETTLE, 0);
+    expect(ACTION_DONE);
+    cr_assert(eq(i64, action.done.due_ms, 1000));
 }
 
 // An encounter that kills workers must not do so for ever.
