@@ -310,8 +310,8 @@ do
     for _, g in ipairs(fold) do
       local name = b.r.gateways[g[PLACE] + 1]
       count(b, name .. ':no_room', observations) -- of several slowest ones each may have had them
-      table.insert(f.more.gaps, struct.pack('<BI8I8I8Bc0Bc0Bc0', TIME, b.now, from, to, #name, name,
-                                            0, '', #REASON, REASON))
+      table.insert(f.more.gaps, struct.pack('<BI8I8I8Bc0Bc0Bc0i8i8', TIME, b.now, from, to, #name,
+                                            name, 0, '', #REASON, REASON, from, to))
     end
   end
 

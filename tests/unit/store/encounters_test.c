@@ -456,6 +456,10 @@ Test(encounters, at_twice_its_bytes_the_slowest_gateway_goes_on_without_its_minu
     cr_assert(bytes_equal(reader_short(&reader), bytes_of_text("floor")));
     cr_assert(bytes_equal(reader_short(&reader), bytes_of_text("")));
     cr_assert(bytes_equal(reader_short(&reader), bytes_of_text("no-room")));
+    cr_assert(eq(u64, reader_u64(&reader), NOON_MS)); // since, until: as of any gap of time
+    cr_assert(eq(u64, reader_u64(&reader), NOON_MS + MINUTE_MS));
+    cr_assert(eq(sz, reader_left(&reader), 0));
+    cr_assert(not(reader.failed));
     // The fast one still waits.
     struct stage_batch fast = {.chunk = "9", .chunk_ms = NOON_MS, .watermark_ms = NOON_MS + 2};
     stage_ingest(&stage, (struct stage_batch){.watermark_ms = NOON_MS + 2 * HOUR_MS});
