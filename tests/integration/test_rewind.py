@@ -2,16 +2,18 @@
 
 import pathlib
 import random
+import re
 import shutil
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import DEADLINE_S, LONG, PATIENCE, SEED, Failure, main, until  # noqa: E402
+from cluster import DEADLINE_S, LONG, PATIENCE, SEED, Cluster, Failure, main, until  # noqa: E402
 from faulted_day import BRANCH, FaultedDay  # noqa: E402
 from redis_pair import RedisPair  # noqa: E402
 
 CUTS = 200 if LONG else 4
+MANY = 10_000
 
 
 def pair(cluster):
@@ -48,6 +50,21 @@ class Rewind(FaultedDay):
         began = time.monotonic()
         until(same, "all is as it was", seconds=DEADLINE_S)
         return time.monotonic() - began
+
+    def test_by_ten_thousand_batches(self):
+        """Far more than is ever on its way, while the gateway sends as fast as it can."""
+        with Cluster() as cluster:
+            self.bring_key(cluster)
+            self.start(cluster, pair, "batch_observations=1", f"held_max={10 * MANY}", window=64)
+            until(lambda: self.position(cluster) > 0, "the play has begun")
+            cluster.pair.part()
+            at = self.position(cluster)
+            until(lambda: self.position(cluster) >= at + MANY, "so much is acknowledged")
+            cluster.pair.fail_over()
+            print(f"played to its end in {self.healed(cluster):.1f} s", file=sys.stderr)
+            was, now = map(int, re.search(r"event=store_went_back from=(\d+) to=(\d+)",
+                                          cluster.processes[f"gateway.{BRANCH}.floor"].text()).groups())
+            self.assertGreaterEqual(was - now, MANY)
 
     def test_while_gateways_are_idle(self):
         def fault(cluster):
