@@ -1,5 +1,6 @@
 """`acknowledge: fsync` on a Redis that syncs once a second: WAITAOF tells when. Needs Redis 7.2 or
-newer as the `redis-server` that is found first; Valkey 8.1 fails, as it answers too early."""
+newer as the `redis-server` that is found first. On Valkey, whose WAITAOF answers too early, workers
+refuse to begin."""
 
 import pathlib
 import re
@@ -18,10 +19,12 @@ WIDE, WINDOW = ("batch_observations=64", "held_max=64"), 32
 POWER_CUTS = 3
 
 
-def has_waitaof():
+def server():
+    """Whether it has WAITAOF, and whether it is Valkey."""
     with Cluster() as cluster:
         cluster.start_redis()
-        return cluster.redis("COMMAND", "INFO", "WAITAOF") != [None]
+        return (cluster.redis("COMMAND", "INFO", "WAITAOF") != [None],
+                "valkey_version:" in cluster.redis("INFO", "server"))
 
 
 def noting_syncs(cluster):
@@ -45,8 +48,9 @@ def cut_power(cluster):
 class Waitaof(FaultedDay):
     @classmethod
     def setUpClass(cls):
-        if not has_waitaof():
-            raise unittest.SkipTest("redis-server is older than 7.2")
+        has_waitaof, is_valkey = server()
+        if not has_waitaof or is_valkey:
+            raise unittest.SkipTest("redis-server is older than 7.2, or Valkey")
         super().setUpClass()
 
     def play_durably(self, fault, start_redis=Cluster.start_redis, outlives=True):
@@ -117,6 +121,19 @@ class Waitaof(FaultedDay):
             worker = cluster.start_worker("w1", wait=False, acknowledge="fsync")
             self.assertEqual(worker.popen.wait(10 * PATIENCE), EX_CONFIG)
             self.assertIn("needs appendfsync always or everysec; Redis has no", worker.text())
+
+
+class Valkey(unittest.TestCase):
+    def test_its_waitaof_is_refused(self):
+        if not server()[1]:
+            self.skipTest("redis-server is not Valkey")
+        with Cluster() as cluster:
+            cluster.start_redis("--appendfsync", "everysec")
+            cluster.start_broker()
+            worker = cluster.start_worker("w1", wait=False, acknowledge="fsync")
+            self.assertEqual(worker.popen.wait(10 * PATIENCE), EX_CONFIG)
+            self.assertIn("needs appendfsync always; Redis has everysec, and it is Valkey",
+                          worker.text())
 
 
 if __name__ == "__main__":

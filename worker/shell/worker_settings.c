@@ -50,11 +50,10 @@ const struct setting worker_settings[] = {
         "How safe a batch must be before it is acknowledged. applied: in Redis' memory; "
         "what a crash or failover undoes is sent again from the spools. fsync: on Redis' "
         "disk, by appendonly yes, appendfsync always and no-appendfsync-on-rewrite no; where "
-        "Redis has WAITAOF (7.2 or newer; Valkey 8.1 answers it too early) appendonly yes and "
-        "appendfsync everysec "
-        "do, but then a worker does only a few calls of the store a second; otherwise the worker "
-        "ends. replicated: in the memory of `replicas` replicas, too; while one is missing "
-        "nothing is acknowledged."),
+        "Redis has WAITAOF (7.2 or newer; that of Valkey answers too early and is not used) "
+        "appendonly yes and appendfsync everysec do, but then a worker does only a few calls of "
+        "the store a second; otherwise the worker ends. replicated: in the memory of `replicas` "
+        "replicas, too; while one is missing nothing is acknowledged."),
     SETTING_U64(struct worker_settings, replicas, 1, 1, 16,
                 "Replicas that must have a batch, where acknowledge is replicated."),
     SETTING_U64(struct worker_settings, jobs_max, 1024, 1, 8192,

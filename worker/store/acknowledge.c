@@ -12,7 +12,8 @@ void confirmer_init(struct confirmer *confirmer, struct redis *redis,
 }
 
 // The check: by Redis' own configuration, and by asking for WAITAOF, which a version would tell
-// less surely: forks count otherwise, and a user may lack the right.
+// less surely: forks count otherwise, and a user may lack the right. Valkey has it, but does not
+// hold to it.
 
 /// The value behind `name` in the answer to CONFIG GET; "": it is not there.
 static const char *configured(const redisReply *reply, const char *name) {
@@ -23,12 +24,44 @@ static const char *configured(const redisReply *reply, const char *name) {
     return "";
 }
 
+static bool refuses(enum redis_class class) {
+    return class == REDIS_CLASS_ERROR || class == REDIS_CLASS_CONFIGURATION;
+}
+
+static void no_waitaof(struct confirmer *confirmer, enum redis_class class, const char *why,
+                       const redisReply *reply) {
+    confirmer->probed = class;
+    snprintf(confirmer->refusal, sizeof confirmer->refusal, "%s%s", why,
+             reply && reply->str ? reply->str : "");
+}
+
 /// A replica refuses WAITAOF as such.
 static void probed(void *context, enum redis_class class, const redisReply *reply) {
     struct confirmer *confirmer = context;
-    if (class == REDIS_CLASS_ERROR && strstr(reply->str, "replica")) class = REDIS_CLASS_WRONG_NODE;
-    if (class == REDIS_CLASS_OK && reply->type != REDIS_REPLY_ARRAY) class = REDIS_CLASS_ERROR;
     confirmer->probed = class;
+    if (class == REDIS_CLASS_OK && reply->type != REDIS_REPLY_ARRAY) class = REDIS_CLASS_ERROR;
+    if (class == REDIS_CLASS_ERROR && reply->str && strstr(reply->str, "replica"))
+        no_waitaof(confirmer, REDIS_CLASS_WRONG_NODE, "it is a replica", NULL);
+    else if (refuses(class))
+        no_waitaof(confirmer, class, "no WAITAOF (7.2 has it), or no right to it", NULL);
+    else if (class != REDIS_CLASS_OK)
+        no_waitaof(confirmer, class, "WAITAOF: ", reply);
+}
+
+/// Who it is. Valkey (8.1.1) answers WAITAOF while the sync is still to come: what was acknowledged
+/// is lost with the power.
+static void named(void *context, enum redis_class class, const redisReply *reply) {
+    struct confirmer *confirmer = context;
+    if (confirmer->probed != REDIS_CLASS_OK) return;
+    if (refuses(class))
+        no_waitaof(confirmer, class, "INFO, which tells Redis from Valkey, is refused: ", reply);
+    else if (class != REDIS_CLASS_OK)
+        no_waitaof(confirmer, class, "INFO: ", reply);
+    else if (!reply->str)
+        no_waitaof(confirmer, REDIS_CLASS_ERROR, "INFO does not tell Redis from Valkey", NULL);
+    else if (strstr(reply->str, "\nvalkey_version:") || strstr(reply->str, "\nserver_name:valkey"))
+        no_waitaof(confirmer, REDIS_CLASS_CONFIGURATION,
+                   "it is Valkey, which answers WAITAOF before it has synced", NULL);
 }
 
 /// OK: Redis syncs before it answers, or as WAITAOF tells; otherwise reason says what is missing.
@@ -44,9 +77,10 @@ static enum redis_class configuration_class(struct confirmer *confirmer, const r
         confirmer->waits = i > 0 && has_waitaof && strcmp(configured(reply, "appendfsync"), "no");
         if (confirmer->waits) break;
         snprintf(reason, ACKNOWLEDGE_REASON_SIZE,
-                 "acknowledge: fsync needs %s %s%s; Redis has %s%s", needed[i][0], needed[i][1],
+                 "acknowledge: fsync needs %s %s%s; Redis has %s%s%s", needed[i][0], needed[i][1],
                  i == 1 && has_waitaof ? " or everysec" : "", value[0] ? value : "none",
-                 i == 0 || has_waitaof ? "" : ", and no WAITAOF (7.2 has it), or no right to it");
+                 i == 0 || has_waitaof ? "" : ", and ",
+                 i == 0 || has_waitaof ? "" : confirmer->refusal);
         return REDIS_CLASS_CONFIGURATION;
     }
     return REDIS_CLASS_OK;
@@ -56,17 +90,19 @@ static void configuration_came(void *context, enum redis_class class, const redi
     struct confirmer *confirmer = context;
     char reason[ACKNOWLEDGE_REASON_SIZE];
     snprintf(reason, sizeof reason, "%s", reply && reply->str ? reply->str : "no reply");
-    if (confirmer->probed == REDIS_CLASS_WRONG_NODE) {
-        class = REDIS_CLASS_WRONG_NODE;
-        snprintf(reason, sizeof reason, "it is a replica");
+    bool has_waitaof = confirmer->probed == REDIS_CLASS_OK;
+    if (!has_waitaof && !refuses(confirmer->probed)) { // a replica, or one that is loading
+        class = confirmer->probed;
+        snprintf(reason, sizeof reason, "%s", confirmer->refusal);
     } else if (class == REDIS_CLASS_OK) {
         class = configuration_class(confirmer, reply, reason);
-    } else if (class == REDIS_CLASS_ERROR || class == REDIS_CLASS_CONFIGURATION) {
+    } else if (refuses(class)) {
         // Without the right to look, WAITAOF still says whether there is a log, and when it is
         // synced.
-        confirmer->waits = confirmer->probed == REDIS_CLASS_OK;
-        class = confirmer->waits ? REDIS_CLASS_OK : REDIS_CLASS_CONFIGURATION;
-        snprintf(reason, sizeof reason, "acknowledge: fsync cannot be checked: %s", reply->str);
+        confirmer->waits = has_waitaof;
+        class = has_waitaof ? REDIS_CLASS_OK : REDIS_CLASS_CONFIGURATION;
+        snprintf(reason, sizeof reason, "acknowledge: fsync cannot be checked: %s; and %s",
+                 reply->str, confirmer->refusal);
     }
     confirmer->checked(confirmer->context, class, reason);
 }
@@ -82,10 +118,12 @@ void confirmer_check(struct confirmer *confirmer,
     confirmer->context = context;
     const struct bytes probe[] = {bytes_of_text("WAITAOF"), bytes_of_text("0"), bytes_of_text("0"),
                                   bytes_of_text("0")};
+    const struct bytes name[] = {bytes_of_text("INFO"), bytes_of_text("server")};
     const struct bytes look[] = {bytes_of_text("CONFIG"), bytes_of_text("GET"),
                                  bytes_of_text("appendonly"), bytes_of_text("appendfsync"),
                                  bytes_of_text("no-appendfsync-on-rewrite")};
     if (redis_call(confirmer->redis, 4, probe, probed, confirmer) ||
+        redis_call(confirmer->redis, 2, name, named, confirmer) ||
         redis_call(confirmer->redis, 5, look, configuration_came, confirmer))
         checked(context, REDIS_CLASS_UNKNOWN, "the connection takes no calls");
 }

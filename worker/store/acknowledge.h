@@ -29,7 +29,7 @@ struct confirmation {
     void (*told)(struct confirmation *confirmation, enum redis_class class, const char *reason);
 };
 
-enum { ACKNOWLEDGE_REASON_SIZE = 200 };
+enum { ACKNOWLEDGE_REASON_SIZE = 200, ACKNOWLEDGE_REFUSAL_SIZE = 140 };
 
 /// Of one connection. One WAIT at a time is on its way; who asks meanwhile shares the next, and it
 /// is their only one, as it speaks for all that was answered before the mark in front of it.
@@ -39,10 +39,10 @@ struct confirmer {
     bool waits;                             // by WAIT or WAITAOF; false: an answer is enough
     struct confirmation *covered, *waiting; // by the WAIT on its way; for the next
     bool asking;
-    enum redis_class marked; // what became of the write in front of it
-    char refusal[ACKNOWLEDGE_REASON_SIZE];
-    enum redis_class probed; // whether Redis has WAITAOF
-    void *context;           // of the check
+    enum redis_class marked;                // what became of the write in front of it
+    enum redis_class probed;                // whether Redis has a WAITAOF that can be relied on
+    char refusal[ACKNOWLEDGE_REFUSAL_SIZE]; // of that mark, or why there is no such WAITAOF
+    void *context;                          // of the check
     void (*checked)(void *context, enum redis_class class, const char *reason);
 };
 

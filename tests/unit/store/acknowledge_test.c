@@ -171,6 +171,9 @@ Test(acknowledge, a_lost_connection_confirms_nobody) {
     { .reply = "*2\r\n:1\r\n:0\r\n" }
 #define HAS_NO_WAITAOF                                                                             \
     { .reply = "-ERR unknown command 'WAITAOF', with args beginning with: '0' '0' '0' \r\n" }
+#define IS(fields)                                                                                 \
+    { .reply = "+# Server\nredis_version:7.2.4\n" fields "\r\n" }
+#define IS_REDIS IS("redis_git_sha1:00000000")
 #define IS_A_REPLICA                                                                               \
     { .reply = "-ERR WAITAOF cannot be used with replica instances. Please also note\r\n" }
 #define CONFIG_ON_REWRITE(appendonly, appendfsync, on_rewrite)                                     \
@@ -196,52 +199,116 @@ static void refused(const char *reason) {
 // No WAITAOF is sent then: the answer itself comes after the sync.
 Test(acknowledge, fsync_believes_a_log_that_is_always_synced) {
     static const struct scripted_step steps[] = {
-        PONG, HAS_NO_WAITAOF, CONFIG("yes", "always"), {0}};
+        PONG, HAS_NO_WAITAOF, IS_REDIS, CONFIG("yes", "always"), {0}};
     check(steps);
     cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK), "%s", told.reason);
     ask(1);
     cr_assert(eq(int, told.count, 2));
-    cr_assert(eq(sz, scripted_count(server), 3)); // PING, WAITAOF, CONFIG
+    cr_assert(eq(sz, scripted_count(server), 4)); // PING, WAITAOF, INFO, CONFIG
 }
 
 Test(acknowledge, fsync_without_waitaof_names_what_is_missing) {
     static const struct scripted_step steps[] = {
-        PONG, HAS_NO_WAITAOF, CONFIG("yes", "everysec"), {0}};
+        PONG, HAS_NO_WAITAOF, IS_REDIS, CONFIG("yes", "everysec"), {0}};
     check(steps);
     refused("acknowledge: fsync needs appendfsync always; Redis has everysec, and no WAITAOF (7.2 "
             "has it), or no right to it");
 }
 
 Test(acknowledge, fsync_needs_a_log) {
-    static const struct scripted_step steps[] = {PONG, HAS_WAITAOF, CONFIG("no", "everysec"), {0}};
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, IS_REDIS, CONFIG("no", "everysec"), {0}};
     check(steps);
     refused("acknowledge: fsync needs appendonly yes; Redis has no");
 }
 
 // Redis would never say that it has synced.
 Test(acknowledge, fsync_needs_syncs) {
-    static const struct scripted_step steps[] = {PONG, HAS_WAITAOF, CONFIG("yes", "no"), {0}};
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, IS_REDIS, CONFIG("yes", "no"), {0}};
     check(steps);
     refused("acknowledge: fsync needs appendfsync always or everysec; Redis has no");
 }
 
 Test(acknowledge, fsync_that_cannot_be_checked_is_not_believed) {
-    static const struct scripted_step steps[] = {PONG, HAS_NO_WAITAOF, NO_RIGHT, {0}};
+    static const struct scripted_step steps[] = {PONG, HAS_NO_WAITAOF, IS_REDIS, NO_RIGHT, {0}};
     check(steps);
-    refused("acknowledge: fsync cannot be checked: NOPERM this user has no permissions");
+    refused("acknowledge: fsync cannot be checked: NOPERM this user has no permissions; and no "
+            "WAITAOF (7.2 has it), or no right to it");
+}
+
+static void valkey_is_refused(struct scripted_step info) {
+    const struct scripted_step steps[] = {PONG, HAS_WAITAOF, info, CONFIG("yes", "everysec"), {0}};
+    check(steps);
+    refused("acknowledge: fsync needs appendfsync always; Redis has everysec, and it is Valkey, "
+            "which answers WAITAOF before it has synced");
+}
+
+Test(acknowledge, fsync_does_not_believe_the_waitaof_of_valkey_by_its_version) {
+    valkey_is_refused((struct scripted_step)IS("valkey_version:8.1.1"));
+}
+
+Test(acknowledge, fsync_does_not_believe_the_waitaof_of_valkey_by_its_name) {
+    valkey_is_refused((struct scripted_step)IS("server_name:valkey"));
+}
+
+Test(acknowledge, fsync_believes_a_valkey_that_always_syncs) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, IS("valkey_version:8.1.1"), CONFIG("yes", "always"), {0}};
+    check(steps);
+    cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK), "%s", told.reason);
+    ask(1);
+    cr_assert(eq(int, told.count, 2));
+    cr_assert(eq(sz, scripted_count(server), 4));
+}
+
+Test(acknowledge, fsync_on_a_valkey_whose_rewrites_hold_syncs_back_is_refused) {
+    static const struct scripted_step steps[] = {PONG,
+                                                 HAS_WAITAOF,
+                                                 IS("server_name:valkey"),
+                                                 CONFIG_ON_REWRITE("yes", "always", "yes"),
+                                                 {0}};
+    check(steps);
+    refused("acknowledge: fsync needs no-appendfsync-on-rewrite no; Redis has yes, and it is "
+            "Valkey, which answers WAITAOF before it has synced");
+}
+
+Test(acknowledge, fsync_on_a_valkey_that_cannot_be_checked_is_refused) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, IS("server_name:valkey"), NO_RIGHT, {0}};
+    check(steps);
+    refused("acknowledge: fsync cannot be checked: NOPERM this user has no permissions; and it is "
+            "Valkey, which answers WAITAOF before it has synced");
+}
+
+Test(acknowledge, fsync_does_not_believe_the_waitaof_of_who_does_not_say_what_it_is) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, NO_RIGHT, CONFIG("yes", "everysec"), {0}};
+    check(steps);
+    refused("acknowledge: fsync needs appendfsync always; Redis has everysec, and INFO, which "
+            "tells Redis from Valkey, is refused: NOPERM this user has no permissions");
+}
+
+Test(acknowledge, fsync_does_not_believe_the_waitaof_of_an_info_of_another_shape) {
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, MARKED, CONFIG("yes", "everysec"), {0}};
+    check(steps);
+    refused("acknowledge: fsync needs appendfsync always; Redis has everysec, and INFO does not "
+            "tell Redis from Valkey");
 }
 
 // Another Redis may answer behind the same name; ending would be wrong.
 Test(acknowledge, fsync_leaves_a_replica) {
     static const struct scripted_step steps[] = {
-        PONG, IS_A_REPLICA, CONFIG("yes", "everysec"), {0}};
+        PONG, IS_A_REPLICA, IS_REDIS, CONFIG("yes", "everysec"), {0}};
     check(steps);
     cr_assert(eq(int, told.classes[0], REDIS_CLASS_WRONG_NODE), "%s", told.reason);
 }
 
+// CONFIG and INFO are answered while it loads, WAITAOF is not.
 Test(acknowledge, fsync_is_tried_again_on_a_redis_that_is_loading) {
     static const struct scripted_step loading = {.reply = "-LOADING Redis is loading\r\n"};
-    const struct scripted_step steps[] = {PONG, loading, loading, {0}};
+    const struct scripted_step steps[] = {PONG, loading, IS_REDIS, CONFIG("yes", "everysec"), {0}};
     check(steps);
     cr_assert(eq(int, told.classes[0], REDIS_CLASS_LATER), "%s", told.reason);
 }
@@ -267,35 +334,36 @@ static void all_are(enum redis_class class) {
 }
 
 Test(acknowledge, fsync_writes_and_then_waits_once_for_all) {
-    static const struct scripted_step steps[] = {PONG,     HAS_WAITAOF, CONFIG("yes", "everysec"),
-                                                 SET_MARK, ON_DISK,     {0}};
+    static const struct scripted_step steps[] = {
+        PONG, HAS_WAITAOF, IS_REDIS, CONFIG("yes", "everysec"), SET_MARK, ON_DISK, {0}};
     check_and_ask(steps);
     all_are(REDIS_CLASS_OK);
-    cr_assert(eq(str, (char *)scripted_command(server, 3), "SET"));
-    cr_assert(eq(str, (char *)scripted_command(server, 4), "WAITAOF"));
-    cr_assert(eq(sz, scripted_count(server), 5));
+    cr_assert(eq(str, (char *)scripted_command(server, 4), "SET"));
+    cr_assert(eq(str, (char *)scripted_command(server, 5), "WAITAOF"));
+    cr_assert(eq(sz, scripted_count(server), 6));
 }
 
 // With no-appendfsync-on-rewrite an answer alone is not enough, though appendfsync is always.
 Test(acknowledge, fsync_waits_where_a_rewrite_holds_syncs_back) {
     static const struct scripted_step steps[] = {
-        PONG, HAS_WAITAOF, CONFIG_ON_REWRITE("yes", "always", "yes"), SET_MARK, ON_DISK, {0}};
+        PONG,     HAS_WAITAOF, IS_REDIS, CONFIG_ON_REWRITE("yes", "always", "yes"),
+        SET_MARK, ON_DISK,     {0}};
     check_and_ask(steps);
     all_are(REDIS_CLASS_OK);
-    cr_assert(eq(sz, scripted_count(server), 5));
+    cr_assert(eq(sz, scripted_count(server), 6));
 }
 
 Test(acknowledge, fsync_waits_where_it_may_not_look) {
-    static const struct scripted_step steps[] = {PONG,     HAS_WAITAOF, NO_RIGHT,
+    static const struct scripted_step steps[] = {PONG,     HAS_WAITAOF, IS_REDIS, NO_RIGHT,
                                                  SET_MARK, ON_DISK,     {0}};
     check_and_ask(steps);
     all_are(REDIS_CLASS_OK);
-    cr_assert(eq(sz, scripted_count(server), 5));
+    cr_assert(eq(sz, scripted_count(server), 6));
 }
 
 static void answered(struct scripted_step mark, struct scripted_step wait, enum redis_class class,
                      const char *words) {
-    const struct scripted_step steps[] = {PONG, HAS_WAITAOF, CONFIG("yes", "everysec"),
+    const struct scripted_step steps[] = {PONG, HAS_WAITAOF, IS_REDIS, CONFIG("yes", "everysec"),
                                           mark, wait,        {0}};
     check_and_ask(steps);
     all_are(class);
