@@ -63,15 +63,6 @@ void log_setup(const struct log_settings *settings) {
     state.ready = true;
 }
 
-bool log_level_parse(const char *text, enum log_level *level) {
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(text, level_names[i])) continue;
-        *level = (enum log_level)i;
-        return true;
-    }
-    return false;
-}
-
 static void put(struct text *text, const char *bytes, size_t size) {
     size_t room = text->capacity - text->size;
     if (size > room) size = room;

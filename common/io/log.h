@@ -21,8 +21,6 @@ struct log_settings {
 /// stderr, info; priorities when stderr is the journal ($JOURNAL_STREAM); 100 lines in 10 s.
 struct log_settings log_settings_default(void);
 void log_setup(const struct log_settings *settings); // not calling it: the default
-bool log_level_parse(const char *text,
-                     enum log_level *level); // "debug", "info", "warning", "error"
 
 /// event      [a-z_]: names the kind of line; a constant text
 /// fields     "key=FORMAT key=FORMAT ...", a literal, may be left out; blanks between fields. What

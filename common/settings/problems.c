@@ -36,10 +36,6 @@ bool problems_told(const struct problems *problems, const char *text) {
     return false;
 }
 
-enum err problems_err(const struct problems *problems) {
-    return problems->count ? problems->items[0].err : ERR_NONE;
-}
-
 enum err problems_first(const struct problems *problems, struct problem *problem) {
     if (!problems->count) return ERR_NONE;
     const struct problem *first = &problems->items[0];

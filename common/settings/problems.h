@@ -24,11 +24,8 @@ void problems_add(struct problems *problems, enum err err, const char *where, co
 /// Whether this very text, with its place, is among those kept.
 bool problems_told(const struct problems *problems, const char *text);
 
-/// ERR_NONE when there are none, else the err of the first.
-enum err problems_err(const struct problems *problems);
-
 /// Join the first one and the number of others into one sentence, for a caller that has room
-/// for one; returns problems_err.
+/// for one; returns its err. ERR_NONE: there are none.
 enum err problems_first(const struct problems *problems, struct problem *problem);
 
 /// One line each, and a last line for those that were not kept.

@@ -59,7 +59,6 @@ bool pack_index(struct reader *reader, unsigned depth, const void *rows, size_t 
                 size_t count, struct reader values[]);
 
 // Writing where there is room, the shortest form of each: returns what is behind it.
-enum { PACK_HEAD_MAX = 5, PACK_WHOLE_MAX = 9 };
 static inline uint8_t *pack_put_big_endian(uint8_t *at, uint8_t head, uint64_t value,
                                            unsigned size) {
     *at++ = head;

@@ -30,7 +30,7 @@ struct queue {
     const struct queue_settings *settings;
     struct buffer text; // the rows, each terminated by a zero
     char *scratch;      // one row, while it is cut
-    size_t row_count, key_count, moment_count, moment_capacity;
+    size_t row_count, key_count, moment_count;
     uint64_t *rows; // places in the text
     struct key *keys;
     struct moment *moments; // sorted

@@ -1,6 +1,5 @@
 #include "sensors-gw/drivers/table.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,19 +91,6 @@ bool text_number(struct bytes text, double *value) {
     if (strspn(copy, "0123456789+-.eE") != text.size) return false; // no hex, inf or nan
     double parsed = strtod(copy, &end);
     if (*end != '\0' || !isfinite(parsed)) return false;
-    *value = parsed;
-    return true;
-}
-
-bool text_integer(struct bytes text, int64_t *value) {
-    char copy[24], *end;
-    if (text.size == 0 || text.size >= sizeof copy) return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    if (strspn(copy, "0123456789+-") != text.size) return false;
-    errno = 0;
-    long long parsed = strtoll(copy, &end, 10);
-    if (*end != '\0' || errno != 0) return false;
     *value = parsed;
     return true;
 }

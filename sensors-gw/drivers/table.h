@@ -25,6 +25,5 @@ int row_find(const struct row *header, const char *name);
 bool text_equal(struct bytes text, const char *other);
 /// A finite decimal number, nothing before or behind it.
 bool text_number(struct bytes text, double *value);
-bool text_integer(struct bytes text, int64_t *value);
 /// Wall-clock time h:mm, h:mm:ss or h:mm:ss.fff as milliseconds of the day, below 24 h.
 bool text_clock(struct bytes text, int64_t *ms_of_day);

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { REBIND_MS = 20, ARGUMENTS_MAX = 64, ARGUMENT_SIZE = 1024, EXIT_BROKEN = 1, EXIT_USE = 2 };
+enum { REBIND_MS = 20, ARGUMENTS_MAX = 64, ARGUMENT_SIZE = 1024, EXIT_BROKEN = 1 };
 
 struct check_settings {
     char as[KEY_NAME_SIZE];

