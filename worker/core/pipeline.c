@@ -10,7 +10,7 @@
 
 enum { CONTRIBUTION_MAX = 8 * 1024, VERDICTS_MAX = 2 * 1024 * 1024 };
 enum {
-    TURNED_AWAY_MS = 100, // until its gateway brings it again
+    TURNED_AWAY_MS = 500, // until its gateway brings it again: as where a broker is full
     BUSY_MS = 1000,       // until a broker asks again for what is being settled for another
 };
 
