@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMERS = 8, LATER_MS = 200 };
+enum { FORMERS = 8 };
 
 static const struct dispatch_limits dispatch_limits_of = {.workers = WORKERS, .deaths = 3};
 
@@ -108,12 +108,13 @@ static void tell_window(struct simulation *s, struct broker *broker,
     gather(&broker->gateways[action->gateway], &message);
 }
 
-static void answer_later(struct broker *broker, const struct dispatch_action *action) {
+static void answer_later(const struct simulation *s, struct broker *broker,
+                         const struct dispatch_action *action) {
     const struct message message = {.type = MESSAGE_ANSWER,
                                     .session = action->session,
                                     .position = broker->last_position[action->gateway],
                                     .status = ANSWER_LATER,
-                                    .wait_ms = LATER_MS};
+                                    .wait_ms = s->world->pace->later_ms};
     gather(&broker->gateways[action->gateway], &message);
 }
 
@@ -154,7 +155,7 @@ static void input(struct simulation *s, struct broker *broker, struct dispatch_i
             tell_window(s, broker, action);
             break;
         case ACTION_LATER:
-            answer_later(broker, action);
+            answer_later(s, broker, action);
             break;
         case ACTION_FREE:
             slot_free(broker, action->slot);

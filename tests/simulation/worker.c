@@ -367,8 +367,8 @@ void worker_start(struct simulation *s, size_t number) {
     limits.jobs_max = s->jobs_max;
     limits.fold_jobs_max = 1 + chance_below(&s->chance, 6);
     limits.take_max = 1 + chance_below(&s->chance, 4);
-    limits.retry_most_ms = 500;
-    limits.refuse_ms = 500;
+    limits.retry_most_ms = s->world->pace->retry_most_ms;
+    limits.refuse_ms = s->world->pace->refuse_ms;
     limits.drain_ms = 1000;
     limits.reserve_ms = 2 * s->world->pace->heartbeat_ms;
     limits.evidence_max = 1 << 12;

@@ -49,6 +49,9 @@ static const struct world_pace squeezed = {
     .death_apart_ms = 300,
     .heartbeat_ms = 500,
     .command_ms = 2000,
+    .later_ms = 200,
+    .retry_most_ms = 500,
+    .refuse_ms = 500,
     .faults_most = 1,
     .drain_ms = 120000, // what fills a full branch may go one encounter at a time
 };
@@ -73,6 +76,9 @@ static const struct world_pace shipped = {
     .death_apart_ms = 2000,
     .heartbeat_ms = 1000,
     .command_ms = 5000,
+    .later_ms = 500,
+    .retry_most_ms = 2000,
+    .refuse_ms = 5000,
     .faults_most = 60,
     .drain_ms = 300000,
 };

@@ -34,6 +34,7 @@ struct world_pace {
     // Settings of gateways, brokers, workers.
     uint32_t idle_batch_ms, idle_ask_ms, answer_timeout_ms, refused_wait_ms, backoff_most_ms;
     uint32_t silence_ms, job_ms, probe_ms, death_apart_ms, heartbeat_ms, command_ms;
+    uint32_t later_ms, retry_most_ms, refuse_ms;
     uint32_t faults_most; // a fault takes up to so many times as long
     uint32_t drain_ms;    // when all faults are over
 };
