@@ -80,6 +80,23 @@ class Faults(FaultedDay):
             self.start_gateway(cluster, "floor")
         self.play(fault)
 
+    def test_a_gateways_key_is_taken_away_and_comes_back(self):
+        def fault(cluster):
+            public = cluster.keys / f"gateway.{BRANCH}.floor.pub"
+            key = public.read_text()
+            public.unlink()
+            until(lambda: any(key.strip() in one["who"] for one in cluster.status()["refused"]),
+                  "it is refused", seconds=5 * PATIENCE)
+            until(lambda: cluster.gateway_status(BRANCH, "floor")["outstanding"] == 0,
+                  "what it had sent before is applied")
+            before = self.position(cluster)
+            self.assertLess(before, self.total)
+            time.sleep(1)  # it tries again, twice
+            self.assertEqual(self.position(cluster), before, "nothing more is")
+            public.write_text(key)
+            until(lambda: self.position(cluster) > before, "it gets in again")
+        self.play(fault)
+
     def test_a_gateway_gets_another_key(self):
         def fault(cluster):
             name = f"gateway.{BRANCH}.floor"

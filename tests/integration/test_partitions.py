@@ -1,4 +1,5 @@
-"""Programs that cannot reach each other for a while, both ways or one way: a cable pulled, a filter."""
+"""Programs that cannot reach each other for a while, both ways or one way: a cable pulled, a filter; and
+a link that is only slow."""
 
 import pathlib
 import sys
@@ -12,6 +13,7 @@ from proxy import DOWN, UP, Proxy  # noqa: E402
 LINKS = ("gateways-broker", "workers-broker", "workers-redis")
 WAYS = {"both ways": (UP, DOWN), "no requests": (UP,), "no answers": (DOWN,)}
 REDIS_PORT, PROXY_PORT = 2, 4  # the links' own from there on
+MEGABIT, SLOWLY = 10**6, 1000  # bits a second; batches
 SHORT_S, LONG_S = 0.3, 2.5  # less and more than it takes to be thought dead
 
 
@@ -49,6 +51,24 @@ class Partitions(FaultedDay):
         for link, way, seconds, keep in sample(every, 4):
             with self.subTest(link=link, way=way, seconds=seconds, delivered_late=keep):
                 self.part(link, way, seconds, keep)
+
+    def test_redis_behind_a_slow_link(self):
+        """Slow is not dead: no worker gives its connection up, and so none repeats a call."""
+        def start_redis(cluster):
+            behind_proxies(cluster)
+            cluster.worker_settings["redis_command_ms"] = 5000 * PATIENCE
+
+        def fault(cluster):
+            link = cluster.proxies["workers-redis"]
+            link.slow(MEGABIT)
+            before, began = self.position(cluster), time.monotonic()
+            until(lambda: self.position(cluster) >= min(before + SLOWLY, self.total), "work goes on")
+            print(f"{SLOWLY} batches in {time.monotonic() - began:.1f} s", file=sys.stderr)
+            link.slow()
+            for name in ("w1", "w2"):
+                self.assertNotIn("store_down", cluster.processes[f"worker-{name}"].text())
+        for proxy in self.play(fault, start_redis).proxies.values():
+            proxy.close()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A TCP proxy that can part two programs from each other, wholly or one way only."""
+"""A TCP proxy that can part two programs from each other, wholly or one way only, or be slow."""
 
 import contextlib
 import socket
 import threading
+import time
 
 UP, DOWN = "up", "down"  # from whoever connects, and to it
 
@@ -34,6 +35,7 @@ class Proxy:
         self._changed = threading.Condition()
         self._held = frozenset()  # directions in which nothing passes
         self._refusing = False
+        self._byte_s = 0.0
         self._connections = set()
         self._listener = _listen(listen)
         self._run(self._accept)
@@ -46,6 +48,10 @@ class Proxy:
         """Nothing passes in these directions. Nobody is told, as when a cable is pulled."""
         with self._changed:
             self._held = frozenset(directions)
+
+    def slow(self, bits_a_second=None):
+        """From now on each connection passes no more than this each way; none: as fast as it can."""
+        self._byte_s = 8 / bits_a_second if bits_a_second else 0.0
 
     def cut(self):
         """End all connections, and every new one at once."""
@@ -99,6 +105,7 @@ class Proxy:
             while data := source.recv(65536):
                 with self._changed:
                     self._changed.wait_for(lambda: direction not in self._held)
+                time.sleep(len(data) * self._byte_s)
                 sink.sendall(data)
         except OSError:
             pass
