@@ -138,7 +138,7 @@ static const char *name_of(const struct source *source) {
 }
 
 /// On any error the old ones stay; without old ones nothing is judged.
-static void keep(struct judging *judging, const char *reason) {
+static void keep(struct judging *judging, enum err err, const char *reason) {
     const char *standards = judging->known ? judging_hash(judging) : "none";
     snprintf(judging->trouble, sizeof judging->trouble, "standards: %s kept: %.150s", standards,
              reason);
@@ -146,13 +146,14 @@ static void keep(struct judging *judging, const char *reason) {
               name_of(&judging->next), reason);
     loading_free(judging->loading);
     judging->loading = NULL;
+    if (err == ERR_NOMEM) judging->seen[0] = '\0'; // the next look brings it again
     judging->handlers.changed(judging->handlers.context);
 }
 
 static void keep_problems(struct judging *judging, const struct problems *problems) {
     struct problem first;
-    problems_first(problems, &first);
-    keep(judging, first.text);
+    enum err err = problems_first(problems, &first);
+    keep(judging, err, first.text);
 }
 
 /// Takes the editions; steps follow.
@@ -162,7 +163,7 @@ static void load(struct judging *judging, struct editions **editions) {
     judging->loading = loading_new(editions, &catalogue->branches, &catalogue->measures.measures);
     if (judging->loading) return;
     editions_free(*editions);
-    keep(judging, "out of memory");
+    keep(judging, ERR_NOMEM, "out of memory");
 }
 
 static void take_up(struct judging *judging) {
@@ -170,7 +171,7 @@ static void take_up(struct judging *judging) {
     struct judged_by *new = judged_by_new(plans, false);
     if (!new) {
         plans_free(plans);
-        keep(judging, "out of memory");
+        keep(judging, ERR_NOMEM, "out of memory");
         return;
     }
     log_info("standards", "standards=%s before=%s from=%.12s", plans->hash, judging_hash(judging),
@@ -261,17 +262,21 @@ static void nothing_is_published(struct judging *judging) {
 static void something_is_published(struct judging *judging, const struct editions_reply *reply) {
     struct editions *editions = NULL;
     struct problem problem = {0};
+    enum err err;
     struct source *next = &judging->next;
     source_clear(next);
     sha256_text(reply->text, next->hash);
     buffer_put(&next->text, reply->text.data, reply->text.size);
     if (strcmp(judging->seen, next->hash) != 0)
-        keep(judging, "what is published has another hash than it says; delete " EDITIONS_KEY
-                      " in Redis: a worker puts back what it runs");
+        keep(judging, ERR_FORMAT,
+             "what is published has another hash than it says; delete " EDITIONS_KEY
+             " in Redis: a worker puts back what it runs");
+    else if (next->text.no_memory)
+        keep(judging, ERR_NOMEM, "out of memory");
     else if (next->text.failed)
-        keep(judging, "what is published is too large");
-    else if (editions_read(reply->text, &editions, &problem))
-        keep(judging, problem.text);
+        keep(judging, ERR_FULL, "what is published is too large");
+    else if ((err = editions_read(reply->text, &editions, &problem)))
+        keep(judging, err, problem.text);
     else {
         memcpy(next->edition, editions->items[editions->count - 1].hash, sizeof next->edition);
         load(judging, &editions);

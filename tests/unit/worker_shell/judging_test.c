@@ -82,6 +82,19 @@ static void answer_text(const char *text) {
     answer(REDIS_CLASS_OK, hash, text);
 }
 
+// ------------------------------------------------------------------ memory
+
+static bool no_memory;
+
+struct loading *__real_loading_new(struct editions **editions, const struct branches *branches,
+                                   const struct measures *measures);
+struct loading *__wrap_loading_new(struct editions **editions, const struct branches *branches,
+                                   const struct measures *measures);
+struct loading *__wrap_loading_new(struct editions **editions, const struct branches *branches,
+                                   const struct measures *measures) {
+    return no_memory ? NULL : __real_loading_new(editions, branches, measures);
+}
+
 // ------------------------------------------------------------------ the worker
 
 static struct worker_settings settings;
@@ -327,6 +340,28 @@ Test(judging, what_is_published_is_taken_up_and_asked_for_by_its_hash) {
     answer(REDIS_CLASS_OK, hash, ""); // it is what was known
     step_on();
     cr_assert(eq(int, changes, 1));
+    end();
+}
+
+// Nothing is wrong with it: without the next look a worker that knows none would wait for ever.
+Test(judging, what_there_was_no_memory_for_is_brought_again) {
+    char hash[SET_HASH_TEXT_SIZE];
+    no_memory = true;
+    begin_answered(hash);
+    cr_assert(in_trouble("out of memory"));
+    cr_assert(not(judging_known(judging)));
+    no_memory = false;
+    now_ms += SOON_MS;
+    judging_step(judging);
+    cr_assert(asked.open);
+    cr_assert(eq(str, asked.known, ""));
+    char *text = published_folder();
+    answer_text(text);
+    free(text);
+    step_on();
+    cr_assert(judging_known(judging));
+    cr_assert(eq(int, weight(), 7));
+    cr_assert(eq(str, (char *)judging_trouble(judging), ""));
     end();
 }
 
