@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ extern const size_t store_functions_size;
 
 enum {
     ARGUMENT_MAX = 16 << 20, // of one call: a fold and its dead letters
+    REASON_SIZE = 320,
 };
 
 struct store {
@@ -95,10 +97,21 @@ static void brought(void *context, enum redis_class class, const redisReply *rep
         call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
 }
 
+/// Nothing that a worker does brings the function: its reason says what a person can do.
+static void call_lacks_function(struct call *call, const redisReply *reply, const char *way_out) {
+    char reason[REASON_SIZE];
+    snprintf(reason, sizeof reason, "%s: %s", reason_of(reply), way_out);
+    call_fail(call, REDIS_CLASS_REPAIRABLE, reason);
+}
+
 /// Not every worker needs the right to load it: one that has it, or a person, may do so.
 static void library_brought(void *context, enum redis_class class, const redisReply *reply) {
-    if (class == REDIS_CLASS_CONFIGURATION) class = REDIS_CLASS_REPAIRABLE;
-    brought(context, class, reply);
+    if (class == REDIS_CLASS_CONFIGURATION)
+        call_lacks_function(context, reply,
+                            "give this user the right, or have a worker of this version that has "
+                            "it bring the library tresen_v1");
+    else
+        brought(context, class, reply);
 }
 
 static void bring_library(struct call *call) {
@@ -144,6 +157,12 @@ static void replied(void *context, enum redis_class class, const redisReply *red
     struct call *call = context;
     if (class == REDIS_CLASS_REPAIRABLE && !call->loaded) {
         bring_library(call);
+        return;
+    }
+    if (class == REDIS_CLASS_REPAIRABLE) { // no worker replaces a library: it may be newer
+        call_lacks_function(call, redis_reply,
+                            "Redis keeps the library of another version. When all workers are "
+                            "updated, FUNCTION DELETE tresen_v1: a worker then brings its own");
         return;
     }
     if (class != REDIS_CLASS_OK) {

@@ -29,6 +29,7 @@ static struct {
     int count;
     enum redis_class class;
     struct buffer reply;
+    char reason[400];
 } told;
 
 static void up(void *context) {
@@ -39,7 +40,8 @@ static void down(void *context, enum redis_class class, const char *reason) {
     (void)context, (void)class, (void)reason;
 }
 static void answer(void *context, enum redis_class class, struct bytes reply, const char *reason) {
-    (void)context, (void)reason;
+    (void)context;
+    snprintf(told.reason, sizeof told.reason, "%s", reason);
     told.count++;
     told.class = class;
     buffer_clear(&told.reply);
@@ -105,6 +107,40 @@ Test(store, a_library_that_was_lost_is_loaded_again_by_the_call) {
     cr_assert(eq(int, ask().head.status, STORE_OK));
     command("FLUSHALL");
     command("FUNCTION FLUSH");
+    cr_assert(eq(int, ask().head.status, STORE_OK));
+}
+
+static void ask_in_vain(void) {
+    struct ask_call call = {.configuration = store_branch_configuration(store, &branch)};
+    cr_assert(eq(int, store_ask(store, &branch, &call, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, told.class, REDIS_CLASS_REPAIRABLE));
+}
+
+// It might be a newer one, so no worker replaces it; a person can, as the reason says.
+Test(store, a_library_of_another_version_is_left_and_the_way_out_is_told) {
+    redisContext *redis = redisConnectUnix(redis_server_path(server));
+    redisReply *reply = redisCommand(redis, "FUNCTION LOAD REPLACE %s",
+                                     "#!lua name=tresen_v1\n"
+                                     "redis.register_function('tresen_v1_other', function() end)");
+    cr_assert(eq(int, reply->type, REDIS_REPLY_STRING));
+    freeReplyObject(reply);
+    redisFree(redis);
+    ask_in_vain();
+    cr_assert(eq(str, told.reason,
+                 "ERR Function not found: Redis keeps the library of another version. When all "
+                 "workers are updated, FUNCTION DELETE tresen_v1: a worker then brings its own"));
+    command("FUNCTION DELETE tresen_v1");
+    cr_assert(eq(int, ask().head.status, STORE_OK));
+}
+
+Test(store, without_the_right_to_load_the_way_out_is_told) {
+    command("FUNCTION FLUSH");
+    command("ACL SETUSER default -function");
+    ask_in_vain();
+    cr_assert(ne(ptr, strstr(told.reason, "NOPERM"), NULL), "%s", told.reason);
+    cr_assert(ne(ptr, strstr(told.reason, ": give this user the right, or have"), NULL));
+    command("ACL SETUSER default +function");
     cr_assert(eq(int, ask().head.status, STORE_OK));
 }
 
