@@ -358,6 +358,10 @@ void fault_happen(struct simulation *s, enum fault fault) {
     s->faults[fault]++;
     switch (fault) {
     case FAULT_WORKER_CRASH:
+        if (redis_last_try(s)) { // three deaths are an encounter's end, by design: who can tell why?
+            s->faults[fault]--;
+            break;
+        }
         trace(s, "worker %zu dies", worker);
         worker_kill(s, worker);
         start_again(s, EVENT_START_WORKER, worker);

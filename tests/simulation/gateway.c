@@ -62,6 +62,7 @@ static void spool_renew(struct simulation *s, struct gateway *g) {
 
 static void spool_append(struct simulation *s, struct gateway *g, struct bytes body, size_t to,
                          bool poison) {
+    assert(body.size <= s->broker_bytes); // or no broker would ever take it
     assert(g->head.last < ROWS && s->bodies_used + body.size <= BODIES_SIZE);
     uint8_t *data = s->bodies + s->bodies_used;
     memcpy(data, body.data, body.size);

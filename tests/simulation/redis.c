@@ -98,6 +98,17 @@ static void carry_out(struct simulation *s, struct store_call *call) {
     buffer_fini(&configure);
 }
 
+bool redis_last_try(const struct simulation *s) {
+    for (size_t i = 0; i < s->world->branch_count; i++) {
+        const struct model *model = &s->redis.branches[i];
+        for (size_t k = 0; k < model->encounter_count; k++)
+            if (!model->encounters[k].deleted &&
+                model->encounters[k].tries + 1u >= s->world->policy.tries_max)
+                return true;
+    }
+    return false;
+}
+
 bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms) {
     const struct branch *configured = &s->world->branches[branch];
     uint64_t configuration = store_configuration(configured, &s->world->policy);

@@ -26,7 +26,7 @@ static void set_up(struct simulation *s) {
     s->window = small ? chance_range(&s->chance, 1, 2) : chance_range(&s->chance, 3, 6);
     s->queue_ms = chance_permille(&s->chance, 500) ? chance_range(&s->chance, 1, 200) : 0;
     s->broker_batches = s->window + chance_below(&s->chance, small ? 4 : 32);
-    s->broker_bytes = small ? 2048 : 4096; // the largest batches have 1,500
+    s->broker_bytes = small ? 3072 : 4096; // the largest batches have 2,200
     s->quantum = small ? 64 : 512;         // less than any job costs: several rounds for each
     s->jobs_max = (uint32_t)s->broker_count * chance_range(&s->chance, 1, small ? 2 : 8);
     s->worker_count = s->faulty ? chance_range(&s->chance, 1, WORKERS) : 1;

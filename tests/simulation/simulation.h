@@ -362,6 +362,8 @@ void redis_empty(struct simulation *s);
 /// What an operator asks of it: MODEL_SEAL or MODEL_REBUILD of the day that begins at from_ms.
 /// false: not now.
 bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms);
+/// Some encounter has been taken so often that it is in error if its next judge dies as well.
+bool redis_last_try(const struct simulation *s);
 void call_free(struct store_call *call);
 
 // faults.c
