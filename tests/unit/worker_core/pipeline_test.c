@@ -660,6 +660,13 @@ static void wants_settling(void) {
     expect(ACTION_TAKE);
 }
 
+static void one_is_taken(bool crashed) {
+    reply_begin(STORE_OK, -1);
+    buffer_put_u8(&reply_buffer, 1);
+    put_taken("e-1", crashed, 1000000, 1300000);
+    reply_send(CALL_TAKE, 0);
+}
+
 // A new set holds for encounters that start in its time, however late the old ones are judged.
 Test(pipeline, an_encounter_is_judged_by_the_set_of_its_day) {
     wants_settling();
@@ -736,10 +743,7 @@ Test(pipeline, what_cannot_be_written_is_told_and_left_to_its_lease) {
 
     no_memory = false;
     wants_settling();
-    reply_begin(STORE_OK, -1);
-    buffer_put_u8(&reply_buffer, 1);
-    put_taken("e-1", false, 1000000, 1300000);
-    reply_send(CALL_TAKE, 0);
+    one_is_taken(false);
     expect(ACTION_SETTLE);
     cr_assert(eq(str, action.settle.encounter.text, "e-1"));
 }
@@ -747,10 +751,7 @@ Test(pipeline, what_cannot_be_written_is_told_and_left_to_its_lease) {
 // Another worker has brought another registry meanwhile: what is due is not known, not nothing.
 Test(pipeline, a_settle_without_a_registry_asks_again) {
     wants_settling();
-    reply_begin(STORE_OK, -1);
-    buffer_put_u8(&reply_buffer, 1);
-    put_taken("e-1", false, 1000000, 1300000);
-    reply_send(CALL_TAKE, 0);
+    one_is_taken(false);
     expect(ACTION_SETTLE);
     reply_begin(STORE_UNCONFIGURED, -1);
     reply_send(CALL_SETTLE, 0);
@@ -761,10 +762,7 @@ Test(pipeline, a_settle_without_a_registry_asks_again) {
 // An encounter that kills workers must not do so for ever.
 Test(pipeline, a_crashing_encounter_is_settled_as_error_unjudged) {
     wants_settling();
-    reply_begin(STORE_OK, -1);
-    buffer_put_u8(&reply_buffer, 1);
-    put_taken("e-1", true, 1000000, 1300000);
-    reply_send(CALL_TAKE, 0);
+    one_is_taken(true);
     expect(ACTION_SETTLE);
     cr_assert(eq(int, action.settle.contribution.data[CONTRIBUTION_HEAD_SIZE], VERDICT_ERROR));
     expect(ACTION_NOTICE);
