@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import Case, main, until, write_yaml  # noqa: E402
+from cluster import DEADLINE_S, Case, main, until, write_yaml  # noqa: E402
 
 BRANCH = "musterstadt"
 NINE_MS = 1732521600000  # 2024-11-25, 09:00 in Berlin
@@ -77,7 +77,8 @@ class Decisions(Case):
         return next(one for one in self.verdicts(encounter) if one["standard"] == standard)
 
     def decide(self, kind, encounter, standard, why="seen on site"):
-        done = self.cluster.json(kind, encounter, standard, "--reason", why, "--by", "e.richter")
+        done = self.cluster.json(kind, encounter, standard, "--reason", why, "--by", "e.richter",
+                                 "--seconds", DEADLINE_S)
         self.assertTrue(done["applied"])
 
     def until_verdict(self, encounter, standard, verdict, reason):

@@ -1,6 +1,7 @@
 """The example gateways in other languages, against the real broker, worker and Redis: every reading
 is applied exactly once, whatever is killed, emptied or started again."""
 
+import fcntl
 import pathlib
 import shutil
 import subprocess
@@ -19,10 +20,16 @@ SILENCE_S = "0.5"  # instead of 10, so that the test is soon over
 def node_gateway():
     """The Node example with the packages that its lock file names, in the build folder."""
     folder = BUILD / "tests" / "node"
-    shutil.copytree(EXAMPLES / "node", folder, dirs_exist_ok=True)
-    if not (folder / "node_modules" / "zeromq" / "package.json").exists():
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder,
-                       check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "w", encoding="utf-8") as lock:  # two tests use it, perhaps at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for path in filter(pathlib.Path.is_file, (EXAMPLES / "node").iterdir()):
+            copy = folder / path.name
+            if not copy.exists() or copy.read_bytes() != path.read_bytes():
+                shutil.copy(path, copy)
+        if not (folder / "node_modules" / "zeromq" / "package.json").exists():
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder,
+                           check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return ["node", folder / "gateway.mjs"]
 
 

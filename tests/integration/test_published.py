@@ -225,7 +225,8 @@ class Published(Cases):
         self.broken_in_redis('{"version": 2}', "by a newer Tresen")
         self.cluster.start_worker("late", wait=False)
         until(lambda: "by a newer Tresen" in self.log("late"), "a new worker cannot read it either")
-        late = next(one for one in self.cluster.status()["workers"] if one["worker"] == "late")
+        late, = until(lambda: [one for one in self.cluster.status()["workers"]
+                               if one["worker"] == "late"], "the broker knows it")
         self.assertEqual(late["credit"], 0, "so it judges nothing")
         # The way out that it names: what runs is put back.
         self.cluster.redis("DEL", KEY)
@@ -245,11 +246,9 @@ class Published(Cases):
               and self.cluster.redis("SCARD", f"t:{{{BRANCH}}}:day:2024-11-25") > 0,
               "the gateway has gone back")
         self.cluster.wait(BRANCH)
-        until(lambda: self.cluster.ctl("--json", "scorecard", BRANCH) == self.card,
-              "all is judged again")
-        again = self.cluster.json("explain", BRANCH)
-        self.check_verdicts(again)
-        self.assertEqual(again, self.encounters)
+        until(lambda: self.cluster.ctl("--json", "scorecard", BRANCH) == self.card
+              and self.cluster.json("explain", BRANCH) == self.encounters, "all is judged again")
+        self.check_verdicts(self.cluster.json("explain", BRANCH))
         self.cluster.ctl("audit", BRANCH)
 
 
@@ -283,7 +282,7 @@ class Reloaded(Cases):
         self.standards.write_text(self.shipped.replace("severity: normal", "severity: critical", 1))
         self.assertRegex(self.reload(), rf"standards=\w+ before={before} from=folder")
         until(lambda: self.sets()["w1"] != before, "it says which it runs")
-        self.assertFalse(self.cluster.status()["workers"][0]["trouble"])
+        until(lambda: not self.cluster.status()["workers"][0]["trouble"], "all is well")
         self.standards.write_text(self.shipped)
         self.reload()
         until(lambda: self.sets()["w1"] == before, "back again")

@@ -29,7 +29,7 @@ class Watching(Case):
     @classmethod
     def simulate(cls, branch):
         cls.cluster.start_gateway(branch, GATEWAYS[branch], legal_most="P3", drivers=[
-            {"driver": "simulate", "speed": 120, "clients_an_hour": 200}])
+            {"driver": "simulate", "speed": 120, "clients_an_hour": 200, "open_hours": 12}])
 
     def gateways(self, branch):
         return {one["gateway"]: one for one in self.cluster.json("gateways", branch)}

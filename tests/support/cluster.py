@@ -326,7 +326,7 @@ class Cluster:
             "keys_check_ms": 100, "settle_probe_ms": 500, "later_ms": 50,
             **self.broker_settings, **settings})
         process = self.start(name, [BUILD / "tresen-broker", "--config", path])
-        until(lambda: self._alive(process) and self.status(name), f"the {name} answers")
+        until(lambda: self._alive(process) and self._status_now(name), f"the {name} answers")
         return process
 
     def start_worker(self, name, wait=True, program="tresen-worker", **settings):
@@ -342,9 +342,8 @@ class Cluster:
         return process
 
     def _ready(self, name):
-        status = self.status()
-        return status and any(worker["worker"] == name and worker["ready"]
-                              for worker in status["workers"])
+        return any(worker["worker"] == name and worker["ready"]
+                   for worker in self.status()["workers"])
 
     def start_gateway(self, branch, gateway, drivers, key=True, **settings):
         name = f"gateway.{branch}.{gateway}"
@@ -437,13 +436,15 @@ class Cluster:
         return json.loads(self.ctl("--json", *words, broker=broker))
 
     def status(self, broker="broker"):
-        """The broker's, or None while it does not answer."""
+        """The broker's, once it answers: while much is going on, a question may go without."""
+        return until(lambda: self._status_now(broker), f"the {broker} answers")
+
+    def _status_now(self, broker):
         done = self.ctl_run("--json", "status", broker=broker)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def gateway_status(self, branch, gateway):
-        status = self.status() or {"gateways": []}
-        for entry in status["gateways"]:
+        for entry in self.status()["gateways"]:
             if entry["branch"] == branch and entry["gateway"] == gateway:
                 return entry
         return None

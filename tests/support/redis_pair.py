@@ -13,6 +13,11 @@ class RedisPair:
         self._start(self._replica, self._replica_of(self._primary))
         self._show_primary()
 
+    @property
+    def replica_path(self):
+        """Where it can be asked what it has."""
+        return self._socket(self._replica)
+
     def _port(self, name):
         return self._cluster.port + {"a": 2, "b": 3}[name]
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FOLDER_SIZE = 64, PATH_SIZE = FOLDER_SIZE + 8, START_TRIES = 1000, TRY_PAUSE_NS = 5000000 };
+enum { FOLDER_SIZE = 64, PATH_SIZE = FOLDER_SIZE + 8, START_TRIES = 6000, TRY_PAUSE_NS = 5000000 };
 
 struct redis_server {
     pid_t pid;
