@@ -171,6 +171,7 @@ class Cluster:
         self.processes = {}
         self.redis_environment = {}
         self.environment = {}  # of our own programs, besides that of the test
+        self.ctl_settings = {}
         self.broker_settings = {"window": 64, "worker_silence_ms": 1500 * PATIENCE,
                                 "death_apart_ms": 200}
         self.worker_settings = {"heartbeat_ms": 200}
@@ -265,6 +266,10 @@ class Cluster:
     @classmethod
     def redis_at(cls, path, *words):
         return cls._redis_all(path, [words])[0]
+
+    def redis_as(self, user, password, *words):
+        """The same by a user of Redis' access list."""
+        return self._redis_all(self.redis_path, [("AUTH", user, password), words])[-1]
 
     def redis_at_once(self, commands):
         """All of them with nothing of others in between; their replies."""
@@ -418,7 +423,7 @@ class Cluster:
         write_yaml(path, {"config_dir": str(self.config), "keys_dir": str(self.keys),
                           "control_endpoint": self.control_endpoint_of(broker),
                           "decisions_dir": str(self.folder / "decisions"),
-                          "redis_path": str(self.redis_path)})
+                          "redis_path": str(self.redis_path), **self.ctl_settings})
         return subprocess.run(
             [str(word) for word in (BUILD / "tresenctl", "--config", path, *words)],
             cwd=self.folder, capture_output=True, text=True, timeout=seconds or 6 * DEADLINE_S,
