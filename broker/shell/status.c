@@ -51,6 +51,7 @@ static json_t *report_json(const struct message *report) {
     put_number(map, "held", report->held);
     put_number(map, "spooled", report->spooled);
     put_number(map, "dropped", report->dropped);
+    put_number(map, "left_out", report->left_out);
     json_object_set_new(map, "oldest_ms",
                         report->oldest_ms >= 0 ? json_integer(report->oldest_ms) : json_null());
     put_number(map, "read_permille", report->read_permille);

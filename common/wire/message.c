@@ -84,6 +84,7 @@ enum key {
     KEY_HELD,
     KEY_SPOOLED,
     KEY_DROPPED,
+    KEY_LEFT_OUT,
     KEY_OLDEST_MS,
     KEY_READ_PERMILLE,
     KEY_ENDED,
@@ -135,6 +136,7 @@ static const struct row {
     [KEY_HELD] = ROW("held", KIND_U64, held, NUMBER_MAX),
     [KEY_SPOOLED] = ROW("spooled", KIND_U64, spooled, NUMBER_MAX),
     [KEY_DROPPED] = ROW("dropped", KIND_U64, dropped, NUMBER_MAX),
+    [KEY_LEFT_OUT] = ROW("left_out", KIND_U64, left_out, NUMBER_MAX),
     [KEY_OLDEST_MS] = ROW("oldest_ms", KIND_TIME, oldest_ms, TIME_LAST),
     [KEY_READ_PERMILLE] = ROW("read_permille", KIND_U32, read_permille, 1000),
     [KEY_ENDED] = ROW("ended", KIND_BOOL, ended, 1),
@@ -151,8 +153,8 @@ struct shape {
 #define POSITION (K(EPOCH) | K(NUMBER) | K(TAG))
 static const struct shape shapes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_ASK] = {K(SESSION) | K(SPOOL) | K(EPOCH), K(AS) | K(HELD) | K(SPOOLED) | K(DROPPED) |
-                                                           K(OLDEST_MS) | K(READ_PERMILLE) |
-                                                           K(ENDED)},
+                                                           K(LEFT_OUT) | K(OLDEST_MS) |
+                                                           K(READ_PERMILLE) | K(ENDED)},
     [MESSAGE_BATCH] = {K(SESSION) | POSITION | K(BODY), K(AS) | K(LOST)},
     [MESSAGE_ANSWER] = {K(SESSION) | POSITION | K(STATUS) | K(WINDOW), K(REASON) | K(WAIT_MS)},
     [MESSAGE_REFUSED] = {K(REASON), 0},

@@ -16,9 +16,11 @@ json_t *balance_json(const struct store_gateway *gateway, const json_t *report) 
                                "dead", (json_int_t)dead, "lost", (json_int_t)lost);
     if (!json_is_object(report)) return object;
     long long spooled = number(report, "spooled"), dropped = number(report, "dropped");
-    long long held = number(report, "held"), expired = lost > dropped ? lost - dropped : 0;
+    long long held = number(report, "held"), left_out = number(report, "left_out");
+    long long numbered = dropped - left_out, expired = lost > numbered ? lost - numbered : 0;
     json_object_set_new(object, "spooled", json_integer(spooled));
     json_object_set_new(object, "dropped", json_integer(dropped));
+    json_object_set_new(object, "left_out", json_integer(left_out));
     json_object_set_new(object, "expired", json_integer(expired));
     json_object_set_new(object, "held", json_integer(held));
     json_object_set_new(object, "difference",

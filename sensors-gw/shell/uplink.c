@@ -56,7 +56,8 @@ static void send_ask(struct uplink *u, const struct session_action *action) {
                               .as = as_of(u),
                               .held = spool_unapplied(u->spool),
                               .spooled = state->last + state->left_out,
-                              .dropped = state->dropped + state->left_out};
+                              .dropped = state->dropped + state->left_out,
+                              .left_out = state->left_out};
     u->handlers.reading(u->handlers.context, &message.read_permille, &message.ended);
     if (!spooled(u, spool_oldest_ms(u->spool, &message.oldest_ms, &problem), &problem)) return;
     buffer_clear(&u->frame);

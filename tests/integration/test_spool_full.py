@@ -1,7 +1,10 @@
-"""A spool without room while nothing is applied: it waits, or drops the oldest and says how many. A disk
-without room: the gateway ends and says so; when there is room again, nothing it had reported is lost."""
+"""A spool without room while nothing is applied: it waits, or drops the oldest or the newest and says how
+many. A disk without room: the gateway ends and says so; when there is room again, nothing it had reported is
+lost."""
 
+import contextlib
 import pathlib
+import sqlite3
 import subprocess
 import sys
 
@@ -12,12 +15,12 @@ from faulted_day import BRANCH, DAY, GATEWAYS, FaultedDay  # noqa: E402
 # Small batches take more room than large ones: more than the spool has.
 FULL = ("batch_observations=8", "held_max=1000000", "batch_linger_ms=50", "spool_bytes_max=1048576")
 
-
 EX_IOERR = 74
+NUMBER_MAX = 2**53 - 1
 
 
 class SpoolFull(FaultedDay):
-    def fill(self, policy):
+    def fill(self, policy, *settings):
         """Read as far as it goes with nobody to apply it; then let a worker come."""
         cluster = self.own_cluster()
         self.bring_key(cluster)
@@ -25,9 +28,12 @@ class SpoolFull(FaultedDay):
         cluster.start_redis()
         cluster.start_broker()
         for gateway in GATEWAYS:
-            cluster.start_shipped_gateway(BRANCH, gateway, self.day, DAY, *FULL,
-                                          f"spool_when_full={policy}")
+            self.start_full(cluster, gateway, policy, *settings)
         return cluster
+
+    def start_full(self, cluster, gateway, policy, *settings):
+        cluster.start_shipped_gateway(BRANCH, gateway, self.day, DAY, *FULL,
+                                      f"spool_when_full={policy}", *settings)
 
     @staticmethod
     def report(cluster):
@@ -40,7 +46,7 @@ class SpoolFull(FaultedDay):
             gateways = cluster.json("audit", BRANCH)["branches"][0]["gateways"]
         except Failure:
             return None
-        one = next(gateway for gateway in gateways if gateway["gateway"] == "floor")
+        one = next((gateway for gateway in gateways if gateway["gateway"] == "floor"), {})
         return one if (one.get("held"), one.get("difference")) == (0, 0) else None
 
     def balance(self, cluster):
@@ -75,6 +81,47 @@ class SpoolFull(FaultedDay):
         self.assertEqual(one["lost"], 0, "those dropped have no numbers")
         gaps = cluster.redis("LRANGE", f"t:{{{BRANCH}}}:gaps", 0, -1)
         self.assertEqual(len([gap for gap in gaps if "spool-full" in gap]), 1, gaps)
+
+    def expire(self, policy):
+        """Its balance after batches were dropped, others outlived their retention, and the store lost all."""
+        how = policy, "spool_retention_ms=1000"
+        cluster = self.fill(*how)
+        until(lambda: self.report(cluster)["dropped"] > 0 and self.report(cluster)["ended"],
+              "the spool is full, the recording at its end")
+        cluster.start_worker("w1")
+        before = self.balance(cluster)
+        self.assertEqual(before["expired"], 0)
+
+        def some_are_gone():
+            cluster.processes[f"gateway.{BRANCH}.floor"].stop()
+            if self.first_held(cluster) > 1 + before["lost"]:
+                return True
+            self.start_full(cluster, "floor", *how)
+            return False
+        until(some_are_gone, "some have outlived the retention", every=0.5)
+        cluster.redis("FLUSHALL")
+        self.start_full(cluster, "floor", *how)  # says so, in a batch that tells of the gap
+        one = self.balance(cluster)
+        self.assertGreater(one["expired"], 0)
+        self.assertEqual(one["lost"], one["expired"] + one["dropped"] - one["left_out"])
+        return one
+
+    @staticmethod
+    def first_held(cluster):
+        path = cluster.folder / f"gateway.{BRANCH}.floor.spool"
+        with contextlib.closing(sqlite3.connect(path)) as spool:
+            first, = spool.execute("SELECT min(number) FROM batch").fetchone()
+        return first or NUMBER_MAX  # none is held
+
+    def test_what_was_left_out_is_not_among_the_expired(self):
+        one = self.expire("drop_newest")
+        self.assertGreater(one["left_out"], 0)
+        self.assertEqual(one["dropped"], one["left_out"])
+
+    def test_what_was_dropped_is_not_among_the_expired(self):
+        one = self.expire("drop_oldest")
+        self.assertEqual(one["left_out"], 0)
+        self.assertGreater(one["dropped"], 0)
 
     def test_a_full_disk_ends_the_gateway_and_loses_nothing(self):
         cluster = self.own_cluster()

@@ -195,6 +195,8 @@ static struct message ask_of(uint64_t session) {
                             .spool = {{1, 2, 3}},
                             .has_spool = true,
                             .held = 3,
+                            .dropped = 2,
+                            .left_out = 1,
                             .oldest_ms = TIME_NONE};
 }
 
@@ -384,15 +386,18 @@ Test(broker_shell, status_names_everybody_and_drain_reaches_the_worker) {
     say(&s->control_end, (struct message){.type = MESSAGE_STATUS});
     run_until(s, control_heard);
     const char *worker = NULL, *gateway = NULL, *set = NULL;
-    int held = 0, connected = 0;
+    int held = 0, dropped = 0, left_out = 0, connected = 0;
     cr_assert(zero(int, json_unpack(s->control_end.status,
-                                    "{s:[{s:s, s:s}], s:[{s:s, s:b, s:{s:i}}, {}]}", "workers",
-                                    "worker", &worker, "set", &set, "gateways", "gateway", &gateway,
-                                    "connected", &connected, "report", "held", &held)));
+                                    "{s:[{s:s, s:s}], s:[{s:s, s:b, s:{s:i, s:i, s:i}}, {}]}",
+                                    "workers", "worker", &worker, "set", &set, "gateways",
+                                    "gateway", &gateway, "connected", &connected, "report", "held",
+                                    &held, "dropped", &dropped, "left_out", &left_out)));
     cr_assert(eq(str, (char *)worker, "w1"));
     cr_assert(eq(str, (char *)set, "abc"));
     cr_assert(eq(str, (char *)gateway, "desk"));
     cr_assert(eq(int, held, 3));
+    cr_assert(eq(int, dropped, 2));
+    cr_assert(eq(int, left_out, 1));
     cr_assert(eq(int, connected, 1));
     struct message drain = {.type = MESSAGE_DRAIN};
     id_set(&drain.worker, "w1", 2);

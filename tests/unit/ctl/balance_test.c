@@ -5,8 +5,9 @@
 
 #include "ops/ctl/balance.h"
 
-static json_t *balance(uint64_t applied, uint64_t dead, uint64_t lost, long long spooled,
-                       long long dropped, long long held) {
+/// left_out: -1: a gateway that does not tell.
+static json_t *balance_left_out(uint64_t applied, uint64_t dead, uint64_t lost, long long spooled,
+                                long long dropped, long long left_out, long long held) {
     struct store_gateway gateway = {.id = {"floor"},
                                     .position = {.epoch = 3, .number = applied + dead + lost},
                                     .applied = applied,
@@ -14,9 +15,15 @@ static json_t *balance(uint64_t applied, uint64_t dead, uint64_t lost, long long
                                     .lost = lost};
     json_t *report = json_pack("{s:I, s:I, s:I}", "spooled", (json_int_t)spooled, "dropped",
                                (json_int_t)dropped, "held", (json_int_t)held);
+    if (left_out >= 0) json_object_set_new(report, "left_out", json_integer(left_out));
     json_t *object = balance_json(&gateway, report);
     json_decref(report);
     return object;
+}
+
+static json_t *balance(uint64_t applied, uint64_t dead, uint64_t lost, long long spooled,
+                       long long dropped, long long held) {
+    return balance_left_out(applied, dead, lost, spooled, dropped, -1, held);
 }
 
 static long long difference(json_t *balance) {
@@ -31,10 +38,15 @@ Test(balance, comes_to_nothing_when_all_is_somewhere) {
     cr_assert(eq(llong, difference(balance(0, 0, 0, 40, 8, 32)), 0));
     cr_assert(eq(llong, difference(balance(32, 0, 8, 40, 8, 0)), 0));
     // Never written for the same reason: they have no numbers, nobody else counts them.
+    cr_assert(eq(llong, difference(balance_left_out(30, 0, 0, 37, 7, 7, 0)), 0));
     cr_assert(eq(llong, difference(balance(30, 0, 0, 37, 7, 0)), 0));
     // An emptied store, and a spool whose oldest had outlived the retention.
     cr_assert(eq(llong, difference(balance(60, 0, 40, 100, 0, 0)), 0));
     cr_assert(eq(llong, difference(balance(60, 0, 40, 100, 10, 0)), 0));
+    // The same of one that left out 7 besides: what is lost has numbers, and none of them is
+    // theirs.
+    cr_assert(eq(llong, difference(balance_left_out(60, 0, 40, 107, 7, 7, 0)), 0));
+    cr_assert(eq(llong, difference(balance_left_out(60, 0, 40, 107, 17, 7, 0)), 0));
 }
 
 Test(balance, shows_what_is_missing) {

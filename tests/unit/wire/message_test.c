@@ -69,6 +69,7 @@ Test(message, every_field_of_an_ask_arrives) {
                           .held = 5,
                           .spooled = 6,
                           .dropped = 7,
+                          .left_out = 4,
                           .oldest_ms = 0,
                           .read_permille = 1000,
                           .ended = true};
@@ -78,6 +79,7 @@ Test(message, every_field_of_an_ask_arrives) {
     cr_assert(eq(u64, got.held, 5));
     cr_assert(eq(u64, got.spooled, 6));
     cr_assert(eq(u64, got.dropped, 7));
+    cr_assert(eq(u64, got.left_out, 4));
     cr_assert(eq(i64, got.oldest_ms, 0));
     cr_assert(eq(u32, got.read_permille, 1000));
     cr_assert(got.ended);
