@@ -2,7 +2,6 @@
 
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -18,12 +17,6 @@ DAY = "2024-11-25"
 def run(program, *arguments):
     return subprocess.run([str(BUILD / program), *map(str, arguments)], capture_output=True,
                           text=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
-
-
-def listens(pid):
-    """Whether the process has a handler for SIGTERM."""
-    caught = re.search(r"^SigCgt:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
-    return int(caught.group(1), 16) >> (signal.SIGTERM - 1) & 1
 
 
 class Programs(unittest.TestCase):
@@ -101,7 +94,7 @@ class Programs(unittest.TestCase):
                 for after_ms in range(0, 60, 3):
                     with self.subTest(program=process.name, after_ms=after_ms):
                         again = cluster.start(process.name, process.popen.args)
-                        until(lambda: listens(again.pid), "main has begun", every=0)
+                        again.begin()
                         time.sleep(after_ms / 1000)
                         self.assertEqual(again.stop(seconds=10 * PATIENCE), 0, again.text()[-500:])
 

@@ -127,6 +127,7 @@ class Process:
     def __init__(self, name, arguments, log, cwd, environment):
         self.name = name
         self.log = log
+        self.is_ours = pathlib.Path(arguments[0]).name.startswith("tresen")
         with open(log, "ab") as out:
             self.popen = subprocess.Popen(
                 [str(argument) for argument in arguments], stdin=subprocess.DEVNULL, stdout=out,
@@ -143,8 +144,20 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
+    def listens(self):
+        """Whether it has a handler for SIGTERM: our programs do from the first line of main on."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        caught = re.search(r"^SigCgt:\s*(\w+)", status, re.M)
+        return int(caught.group(1), 16) >> (signal.SIGTERM - 1) & 1
+
+    def begin(self):
+        """Wait until SIGTERM reaches main, and not the loader before it."""
+        until(lambda: not self.running() or self.listens(), f"main of {self.name} has begun", every=0)
+
     def stop(self, seconds=15 * PATIENCE):
         """SIGTERM; its exit status. One that does not listen is killed and a failure."""
+        if self.is_ours:
+            self.begin()
         if self.running():
             self.popen.terminate()
         try:
