@@ -56,6 +56,7 @@ int ctl_gateways(struct ctl *ctl);
 int ctl_tap(struct ctl *ctl);
 int ctl_wait(struct ctl *ctl);
 int ctl_drain(struct ctl *ctl);
+int ctl_doctor(struct ctl *ctl);
 int ctl_scorecard(struct ctl *ctl);
 int ctl_explain(struct ctl *ctl);
 int ctl_confirm(struct ctl *ctl);

@@ -23,6 +23,10 @@ const struct ctl_command ctl_commands[] = {
      "Wait until the recordings of these branches are read, applied and judged; shows progress.", 1,
      1000, ctl_wait},
     {"drain", "WORKER", "Let a worker finish what it holds and stop.", 1, 1, ctl_drain},
+    {"doctor", "",
+     "Whether Redis is set as it has to be, and broker and workers are well; names each problem "
+     "with the way out.",
+     0, 0, ctl_doctor},
     {"scorecard", "BRANCH [--day YYYY-MM-DD]",
      "Verdicts by dimension and standard, with the share met, its 95 % interval, and coverage.", 1,
      1, ctl_scorecard},

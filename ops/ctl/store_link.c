@@ -12,7 +12,7 @@ struct store_link {
 
 enum { ARGUMENTS_MAX = 8 };
 
-redisReply *store_ask(struct store_link *link, size_t count, const struct bytes *arguments) {
+redisReply *store_try(struct store_link *link, size_t count, const struct bytes *arguments) {
     const char *texts[ARGUMENTS_MAX];
     size_t sizes[ARGUMENTS_MAX];
     if (count > ARGUMENTS_MAX) return NULL;
@@ -21,11 +21,13 @@ redisReply *store_ask(struct store_link *link, size_t count, const struct bytes 
         sizes[i] = arguments[i].size;
     }
     redisReply *reply = redisCommandArgv(link->context, (int)count, texts, sizes);
-    if (!reply) {
-        ctl_fail("Redis does not answer: %s", link->context->errstr);
-        return NULL;
-    }
-    if (reply->type == REDIS_REPLY_ERROR) {
+    if (!reply) ctl_fail("Redis does not answer: %s", link->context->errstr);
+    return reply;
+}
+
+redisReply *store_ask(struct store_link *link, size_t count, const struct bytes *arguments) {
+    redisReply *reply = store_try(link, count, arguments);
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
         ctl_fail("Redis: %s", reply->str);
         freeReplyObject(reply);
         return NULL;

@@ -10,6 +10,8 @@ void store_link_close(struct store_link *link); // accepts NULL
 
 /// One command; the reply is to be released with freeReplyObject. NULL: said why.
 redisReply *store_ask(struct store_link *link, size_t count, const struct bytes *arguments);
+/// The same; a refusal is a reply, too.
+redisReply *store_try(struct store_link *link, size_t count, const struct bytes *arguments);
 /// "t:{BRANCH}:" and the rest, as printf says.
 redisReply *store_key_ask(struct store_link *link, const char *command, const char *branch,
                           const char *format, ...) PRINTF_LIKE(4, 5);

@@ -27,6 +27,7 @@ CALLS = {
     "dead list": [BRANCH],
     "dead show": [BRANCH, "clients:1:900001"],
     "standards check": [],
+    "doctor": [],
     "standards list": [],
     "standards explain": [BRANCH, "advice"],
     "standards trace": [STANDARD],
@@ -49,7 +50,7 @@ CALLS = {
     "drain": ["w1"],
 }
 # Who checks wants the mistakes themselves.
-TELLS_MISTAKES = {"standards check"}
+TELLS_MISTAKES = {"standards check", "doctor"}
 NOWHERE = ["--set", "config_dir=/nowhere", "--set", "redis_path=/nowhere", "--set", "answer_ms=100",
            "--set", "control_endpoint=ipc:///nowhere"]
 

@@ -168,7 +168,9 @@ class Rights(Case):
             done = cluster.ctl_run(*words)
             self.assertEqual(done.returncode, 1, words)
             self.assertIn("NOPERM", done.stderr, words)
+        self.assertEqual(cluster.ctl_run("doctor").returncode, 1)
         self.be("tresen-operator")
+        self.assertIn("noeviction", cluster.ctl("doctor"))
         for words in changes[1:] + changes[:1]:
             cluster.ctl(*words)
         cluster.wait(BRANCH)

@@ -1,0 +1,94 @@
+// tresenctl doctor: whether Redis is set as it has to be, and broker and workers are well.
+
+#include "ops/ctl/doctor.h"
+#include "ops/ctl/broker_link.h"
+#include "ops/ctl/json_text.h"
+
+#include <string.h>
+
+void doctor_note(json_t *checks, const char *check, const char *value, const char *problem,
+                 const char *way_out) {
+    json_array_append_new(checks, json_pack("{s:s, s:s%, s:s?, s:s?}", "check", check, "value",
+                                            value, strlen(value), "problem", problem, "way_out",
+                                            problem ? way_out : NULL));
+}
+
+static void see_worker(json_t *checks, const json_t *worker, size_t *ready) {
+    const char *name = standard_text(worker, "worker");
+    if (!json_is_true(json_object_get(worker, "ready"))) return;
+    ++*ready;
+    const char *trouble = json_string_value(json_object_get(worker, "trouble"));
+    if (trouble)
+        doctor_note(checks, "worker", name, trouble, "see the worker's log for what it asks for");
+}
+
+/// What whoever is told may rely on; of several levels the strictest is needed.
+static void see_promises(json_t *checks, const json_t *workers, struct promised *promised) {
+    const char *first = NULL;
+    bool differ = false;
+    const json_t *worker;
+    size_t i;
+    json_array_foreach(workers, i, worker) {
+        const char *level = standard_text(worker, "acknowledge");
+        if (!json_is_true(json_object_get(worker, "ready"))) continue;
+        promised->fsync |= strcmp(level, "fsync") == 0;
+        promised->replicated |= strcmp(level, "replicated") == 0;
+        differ |= first && strcmp(first, level) != 0;
+        first = first ? first : level;
+    }
+    if (first)
+        doctor_note(checks, "acknowledge", first,
+                    differ ? "the workers acknowledge at different levels" : NULL,
+                    "set acknowledge to the same for all workers");
+}
+
+static void see_broker(const struct ctl *ctl, json_t *checks, struct promised *promised) {
+    json_t *status = broker_status(ctl);
+    const char *endpoint = ctl->settings.control_endpoint;
+    doctor_note(checks, "broker", endpoint, status ? NULL : "the broker does not answer there",
+                "start it on this machine, or set control_endpoint to that of its settings");
+    if (!status) return;
+    const json_t *workers = json_object_get(status, "workers"), *worker, *one;
+    size_t i, ready = 0;
+    json_array_foreach(workers, i, worker) see_worker(checks, worker, &ready);
+    char count[24];
+    snprintf(count, sizeof count, "%zu", ready);
+    doctor_note(checks, "workers ready", count, ready ? NULL : "no worker serves this broker",
+                "start one; its `brokers` and key have to be this broker's");
+    see_promises(checks, workers, promised);
+    json_array_foreach(json_object_get(status, "refused"), i, one) doctor_note(
+        checks, "refused", standard_text(one, "who"), standard_text(one, "reason"),
+        "if it is one of yours, put its .pub into the broker's keys_dir, and name it in "
+        "the branch's file");
+    json_decref(status);
+}
+
+static void print(const json_t *checks) {
+    const json_t *check;
+    size_t i;
+    json_array_foreach(checks, i, check) {
+        const char *problem = json_string_value(json_object_get(check, "problem"));
+        printf("%-8s %-26s %s\n", problem ? "PROBLEM" : "ok", standard_text(check, "check"),
+               standard_text(check, "value"));
+        if (problem) printf("%9s%s: %s\n", "", problem, standard_text(check, "way_out"));
+    }
+}
+
+int ctl_doctor(struct ctl *ctl) {
+    json_t *checks = json_array();
+    struct promised promised = {0};
+    see_broker(ctl, checks, &promised);
+    doctor_redis(ctl, checks, &promised);
+    const json_t *check;
+    size_t i, problems = 0;
+    json_array_foreach(checks, i, check) if (json_is_string(json_object_get(check, "problem")))
+        problems++;
+    if (!ctl->json) {
+        print(checks);
+        json_decref(checks);
+        if (problems) return ctl_fail("%zu problems", problems);
+        return CTL_OK;
+    }
+    int printed = ctl_print_json(json_pack("{s:b, s:o}", "fine", problems == 0, "checks", checks));
+    return problems ? CTL_FAILED : printed;
+}
