@@ -28,6 +28,8 @@ struct worker {
     char version[VERSION_MAX + 1], acknowledge[LEVEL_MAX + 1];
     char trouble[REASON_MAX + 1]; // with Redis; empty: none
     uint32_t brokers;             // it serves; 0: of a version that does not say
+    uint64_t library;             // revision that it brings; 0: of a version that does not say
+    int64_t library_run;          // revision that its Redis runs; -1: not known
 };
 
 struct peers {

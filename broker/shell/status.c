@@ -31,6 +31,10 @@ static json_t *worker_json(const struct broker *broker, uint32_t number, uint64_
     json_object_set_new(map, "set", json_string(worker->set));
     json_object_set_new(map, "version", json_string(worker->version));
     put_number(map, "brokers", worker->brokers);
+    json_object_set_new(map, "library",
+                        worker->library ? json_integer((json_int_t)worker->library) : json_null());
+    json_object_set_new(map, "library_run",
+                        worker->library_run >= 0 ? json_integer(worker->library_run) : json_null());
     put_number(map, "protocol", PROTOCOL_VERSION); // others are refused
     json_object_set_new(map, "acknowledge", json_string(worker->acknowledge));
     json_object_set_new(map, "trouble",

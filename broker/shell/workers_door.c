@@ -49,6 +49,8 @@ static const char *ready(struct broker *broker, struct bus_peer peer, const stru
     keep_text(worker->acknowledge, sizeof worker->acknowledge, message->acknowledge);
     keep_text(worker->trouble, sizeof worker->trouble, message->reason);
     worker->brokers = message->brokers;
+    worker->library = message->library;
+    worker->library_run = message->library_run;
     in.worker = number;
     in.fresh = news == CONNECTION_NEW;
     broker_input(broker, in);

@@ -26,7 +26,6 @@ struct command {
     void *context;
     size_t bytes;
     uint64_t deadline_ms;
-    bool loads_library;
 };
 
 /// One connection, or an attempt at one. It closes later than redis has done with it.
@@ -258,19 +257,12 @@ static enum err greet(struct redis *redis) {
     return enqueue(redis, 1, &ping, &(struct command){.callback = on_ping, .context = redis});
 }
 
-/// FUNCTION LOAD without REPLACE says so; the library of that name is the one we need.
-static bool is_already_there(const redisReply *reply) {
-    return reply->type == REDIS_REPLY_ERROR && !strncmp(reply->str, "ERR Library", 11) &&
-           strstr(reply->str, "already exists");
-}
-
 static void on_reply(struct redis *redis, const redisReply *reply) {
     if (redis->count == 0) {
         fail(redis, REDIS_CLASS_UNKNOWN, "a reply that nobody asked for");
         return;
     }
-    bool loaded = redis->commands[redis->first].loads_library && is_already_there(reply);
-    enum redis_class class = loaded ? REDIS_CLASS_OK : redis_classify(reply);
+    enum redis_class class = redis_classify(reply);
     if (redis->phase == PHASE_UP && class == REDIS_CLASS_OK) redis->attempts = 0;
     tell(redis, class, reply);
 }
@@ -501,24 +493,12 @@ size_t redis_outstanding(const struct redis *redis) {
     return redis->count;
 }
 
-static enum err call(struct redis *redis, size_t count, const struct bytes *arguments,
-                     const struct command *command) {
+enum err redis_call(struct redis *redis, size_t count, const struct bytes *arguments,
+                    redis_callback *callback, void *context) {
     if (redis->phase != PHASE_UP) return ERR_AGAIN;
-    enum err err = enqueue(redis, count, arguments, command);
+    enum err err = enqueue(redis, count, arguments,
+                           &(struct command){.callback = callback, .context = context});
     if (!err && !uv_is_active((uv_handle_t *)redis->timer))
         uv_timer_start(redis->timer, on_timer, redis->settings.command_ms, 0);
     return err;
-}
-
-enum err redis_call(struct redis *redis, size_t count, const struct bytes *arguments,
-                    redis_callback *callback, void *context) {
-    return call(redis, count, arguments,
-                &(struct command){.callback = callback, .context = context});
-}
-
-enum err redis_load_library(struct redis *redis, struct bytes text, redis_callback *callback,
-                            void *context) {
-    const struct bytes arguments[] = {bytes_of_text("FUNCTION"), bytes_of_text("LOAD"), text};
-    return call(redis, sizeof arguments / sizeof *arguments, arguments,
-                &(struct command){.callback = callback, .context = context, .loads_library = true});
 }

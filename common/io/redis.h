@@ -64,7 +64,4 @@ void redis_reconnect(struct redis *redis, const char *reason);
 /// ERR_AGAIN: not up; ERR_FULL: too many commands or bytes without a reply; ERR_NOMEM.
 MUST_CHECK enum err redis_call(struct redis *redis, size_t count, const struct bytes *arguments,
                                redis_callback *callback, void *context);
-/// FUNCTION LOAD, never REPLACE: a library of that name that is already there is success.
-MUST_CHECK enum err redis_load_library(struct redis *redis, struct bytes text,
-                                       redis_callback *callback, void *context);
 size_t redis_outstanding(const struct redis *redis); // commands without a reply

@@ -65,6 +65,8 @@ enum key {
     KEY_ACKNOWLEDGE,
     KEY_BROKERS,
     KEY_RESERVED,
+    KEY_LIBRARY,
+    KEY_LIBRARY_RUN,
     KEY_JOB,
     KEY_JOBS,
     KEY_WHAT,
@@ -117,6 +119,8 @@ static const struct row {
     [KEY_ACKNOWLEDGE] = ROW("acknowledge", KIND_TEXT, acknowledge, LEVEL_MAX),
     [KEY_BROKERS] = ROW("brokers", KIND_U32, brokers, BROKERS_MAX),
     [KEY_RESERVED] = ROW("reserved", KIND_BOOL, reserved, 1),
+    [KEY_LIBRARY] = ROW("library", KIND_U64, library, NUMBER_MAX),
+    [KEY_LIBRARY_RUN] = ROW("library_run", KIND_TIME, library_run, NUMBER_MAX),
     [KEY_JOB] = ROW("job", KIND_U64, job, NUMBER_MAX),
     [KEY_JOBS] = ROW("jobs", KIND_BYTES, jobs, JOBS_MAX * sizeof(uint64_t)),
     [KEY_WHAT] = CHOICE("what", what, job_names),
@@ -160,7 +164,7 @@ static const struct shape shapes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_REFUSED] = {K(REASON), 0},
     [MESSAGE_READY] = {K(WORKER) | K(CREDIT), K(AS) | K(HELD) | K(SET) | K(VERSION) |
                                                   K(ACKNOWLEDGE) | K(BROKERS) | K(RESERVED) |
-                                                  K(REASON)},
+                                                  K(LIBRARY) | K(LIBRARY_RUN) | K(REASON)},
     [MESSAGE_JOB] = {K(JOB) | K(WHAT) | K(BRANCH),
                      K(GATEWAY) | K(SESSION) | K(SPOOL) | POSITION | K(LOST) | K(REASON) | K(BODY)},
     [MESSAGE_DONE] = {K(JOBS) | K(STATUS),
@@ -483,7 +487,7 @@ static bool read_map(struct reading *reading, struct reader *frame, uint64_t *fo
 
 enum err message_decode(struct reader *frame, struct message *message, struct problem *problem) {
     if (reader_left(frame) == 0) return ERR_END;
-    *message = (struct message){.due_ms = -1, .oldest_ms = TIME_NONE};
+    *message = (struct message){.due_ms = -1, .library_run = -1, .oldest_ms = TIME_NONE};
     struct reading reading;
     reading.message = message;
     reading.problem = problem;

@@ -76,6 +76,8 @@ struct message {
     struct bytes set;         // ready: hash of the standards it judges by
     struct bytes version;     // ready: of its program
     struct bytes acknowledge; // ready: how safe a batch is when it is acknowledged
+    uint64_t library;         // ready: revision of the function library it brings; 0: does not say
+    int64_t library_run;      // ready: of the one that Redis runs; -1: not known
     // ask: what the gateway reports of itself, for status and audit
     uint64_t held;          // batches in the spool that are not applied yet; ready: jobs it holds
     uint64_t spooled;       // batches ever written to this spool, and those left out

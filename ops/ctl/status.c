@@ -20,11 +20,21 @@ static bool standards_differ(const json_t *workers) {
     return false;
 }
 
+/// Whether Redis runs an older function library than one of them brings.
+static bool library_older(const json_t *workers) {
+    const json_t *worker;
+    size_t i;
+    json_array_foreach(workers, i, worker) if (library_is_older(worker)) return true;
+    return false;
+}
+
 int ctl_status(struct ctl *ctl) {
     json_t *status = broker_status(ctl);
     if (!status) return CTL_FAILED;
     bool differ = standards_differ(json_object_get(status, "workers"));
     json_object_set_new(status, "standards_differ", json_boolean(differ));
+    bool older = library_older(json_object_get(status, "workers"));
+    json_object_set_new(status, "library_older", json_boolean(older));
     if (ctl->json) return ctl_print_json(status);
     status_print(status);
     json_decref(status);

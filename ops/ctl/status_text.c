@@ -17,20 +17,47 @@ static const char *ago(const json_t *object, const char *key, char text[32]) {
     return text;
 }
 
+/// Revision of the function library that a worker brings; "-": of a version that does not say.
+static const char *library(const json_t *worker, char text[24]) {
+    if (number(worker, "library") == 0) return "-";
+    snprintf(text, 24, "%lld", number(worker, "library"));
+    return text;
+}
+
+bool library_is_older(const json_t *worker) {
+    return json_is_true(json_object_get(worker, "ready")) &&
+           json_is_integer(json_object_get(worker, "library_run")) &&
+           number(worker, "library_run") < number(worker, "library");
+}
+
+/// Redis runs an older library than one of them brings: it may not load it, or does so just now.
+static void print_older_library(const json_t *workers) {
+    const json_t *worker;
+    size_t i;
+    json_array_foreach(workers, i, worker) {
+        if (library_is_older(worker))
+            printf("Redis runs revision %lld of the function library, %s brings %lld: see its log, "
+                   "or what stands below it, for why it is not loaded\n",
+                   number(worker, "library_run"), standard_text(worker, "worker"),
+                   number(worker, "library"));
+    }
+}
+
 static void print_workers(const json_t *workers) {
     const json_t *worker;
-    char text[32];
+    char text[32], revision[24];
     size_t i;
-    printf("\n%-20s %8s %8s  %-12s %-8s %-18s %-11s %s\n", "worker", "credit", "assigned", "heard",
-           "version", "standards", "acknowledge", "state");
+    printf("\n%-20s %8s %8s  %-12s %-8s %-7s %-18s %-11s %s\n", "worker", "credit", "assigned",
+           "heard", "version", "library", "standards", "acknowledge", "state");
     json_array_foreach(workers, i, worker) {
         const char *state = json_is_true(json_object_get(worker, "draining")) ? "draining"
                             : json_is_true(json_object_get(worker, "ready"))  ? "ready"
                                                                               : "silent or gone";
-        printf("%-20s %8lld %8lld  %-12s %-8s %-18s %-11s %s\n", standard_text(worker, "worker"),
-               number(worker, "credit"), number(worker, "assigned"), ago(worker, "heard_ms", text),
-               standard_text(worker, "version"), standard_text(worker, "set"),
-               standard_text(worker, "acknowledge"), state);
+        printf("%-20s %8lld %8lld  %-12s %-8s %-7s %-18s %-11s %s\n",
+               standard_text(worker, "worker"), number(worker, "credit"),
+               number(worker, "assigned"), ago(worker, "heard_ms", text),
+               standard_text(worker, "version"), library(worker, revision),
+               standard_text(worker, "set"), standard_text(worker, "acknowledge"), state);
         const char *trouble = json_string_value(json_object_get(worker, "trouble"));
         if (trouble) printf("%-20s %s\n", "", trouble);
     }
@@ -119,6 +146,7 @@ void status_print(const json_t *status) {
     print_workers(json_object_get(status, "workers"));
     if (json_is_true(json_object_get(status, "standards_differ")))
         printf("the workers judge by different standards: see tresenctl standards published\n");
+    print_older_library(json_object_get(status, "workers"));
     print_unreserved(json_object_get(status, "workers"));
     print_gateways(json_object_get(status, "gateways"));
     print_rewinds(json_object_get(status, "gateways"));

@@ -84,4 +84,8 @@ class FaultedDay(Case):
             card, explained = self.read_results(cluster)
             self.assertEqual(card, self.results[0])
             self.assertEqual(explained, self.results[1])
+            self.at_the_end(cluster)
             return cluster
+
+    def at_the_end(self, cluster):
+        """What else has to hold."""

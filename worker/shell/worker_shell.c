@@ -7,6 +7,7 @@
 #include "worker/shell/judging.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,7 @@ struct worker {
     bool serving;       // the pipeline has been told that the store is up
     char as[sizeof "worker." + ID_MAX];
     char trouble[REASON_MAX + 1]; // with Redis; empty: none
+    char library[REASON_MAX + 1]; // why it keeps an older library; empty: it does not
     enum pipeline_call troubled;  // calls of this kind
     uint64_t now_ms;              // both since the last `wakes`
     int64_t utc_ms;
@@ -89,8 +91,9 @@ static void send_message(struct connection *connection, struct message *message)
 
 /// What hinders this worker, for the broker's status; empty: nothing.
 static const char *hindrance(const struct worker *worker, char text[REASON_MAX + 1]) {
-    if (!worker->trouble[0]) return judging_trouble(worker->judging);
-    snprintf(text, REASON_MAX + 1, "Redis: %.*s", REASON_MAX - 7, worker->trouble);
+    const char *trouble = worker->trouble[0] ? worker->trouble : worker->library;
+    if (!trouble[0]) return judging_trouble(worker->judging);
+    snprintf(text, REASON_MAX + 1, "Redis: %.*s", REASON_MAX - 7, trouble);
     return text;
 }
 
@@ -109,6 +112,8 @@ static void send_ready(struct worker *worker) {
                                     bytes_of_text(acknowledge_names[worker->settings->acknowledge]),
                                 .brokers = brokers,
                                 .reserved = pipeline_reserved(worker->pipeline, i),
+                                .library = (uint64_t)store_library_brought(worker->store),
+                                .library_run = store_library_run(worker->store),
                                 .reason = bytes_of_text(hindrance(worker, text))};
         send_message(connection, &ready);
     }
@@ -314,6 +319,34 @@ static void store_up(void *context) {
     send_ready(worker);
 }
 
+/// The rights that loading takes, for the user that this worker is.
+static void log_library_refused(const struct worker *worker, const struct library_state *state) {
+    const char *user = worker->settings->redis_user[0] ? worker->settings->redis_user : "default";
+    char way_out[160] = "";
+    bool key = strstr(state->refusal, " key"); // Redis refuses a pattern behind `~*`
+    if (state->refused == REDIS_CLASS_CONFIGURATION)
+        snprintf(way_out, sizeof way_out, "redis-cli ACL SETUSER %s %s", user,
+                 key ? "'~" LIBRARY_KEY "'" : "+function|load +@transaction +set +del");
+    log_error("library_not_loaded", "redis=%" PRId64 " worker=%" PRId64 " reason=%s way_out=%s",
+              state->runs, state->brings, state->refusal, way_out);
+}
+
+static void library_news(void *context, const struct library_state *state, int64_t found) {
+    struct worker *worker = context;
+    worker->library[0] = '\0';
+    if (state->refused != REDIS_CLASS_OK) {
+        snprintf(worker->library, sizeof worker->library,
+                 "the function library stays at revision %" PRId64 ", this worker brings %" PRId64
+                 ": %.100s",
+                 state->runs, state->brings, state->refusal);
+        log_library_refused(worker, state);
+    } else if (found < state->runs) {
+        log_info("library_loaded", "from=%" PRId64 " to=%" PRId64, found, state->runs);
+    } else if (state->runs > state->brings) {
+        log_info("library_newer", "redis=%" PRId64 " worker=%" PRId64, state->runs, state->brings);
+    }
+}
+
 static void store_down(void *context, enum redis_class class, const char *reason) {
     struct worker *worker = context;
     wakes(worker);
@@ -415,7 +448,7 @@ static void timer(void *context) {
     wakes(worker);
     input(worker, (struct pipeline_input){.kind = PIPELINE_TICK});
     if (worker->now_ms < worker->heartbeat_at_ms) return;
-    store_look_at_clock(worker->store);
+    store_look(worker->store);
     send_ready(worker);
 }
 
@@ -519,7 +552,7 @@ static enum err new_store(struct worker *worker, struct problem *problem) {
         redis.password = password;
     }
     struct store_policy policy = policy_of(settings);
-    struct store_handlers handlers = {worker, store_up, store_down};
+    struct store_handlers handlers = {worker, store_up, store_down, library_news};
     struct acknowledge_settings acknowledge = {
         .level = (enum acknowledge)settings->acknowledge,
         .replicas = (uint32_t)settings->replicas,

@@ -4,6 +4,13 @@
 -- functions_ingest.lua, functions_settle.lua and functions_rebuild.lua behind this file: one library,
 -- in which each part uses those before it.
 --
+-- A worker that brings a higher revision replaces the library, under load, and for all workers: so
+-- whatever changes here keeps to what older callers of tresen_v1 send and read, and to what stands in
+-- Redis. New functions are fine, and new keys; another form of an argument, a reply or a value is a
+-- tresen_v2. Each change, be it of a comment, is a revision more and a line in `revisions`, which a
+-- test keeps.
+local REVISION = 1
+
 -- An error does not roll back. So each function has two halves: it reads and checks everything
 -- (arguments to their last byte, the type of every key that it will write), then it writes, and
 -- nothing in that half can fail. Numbers stay below 2^53; tags, leases and spool ids are strings.

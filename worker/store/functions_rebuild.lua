@@ -113,3 +113,8 @@ local function rebuild(keys, args)
 end
 
 redis.register_function('tresen_v1_rebuild', rebuild)
+
+-- revision: which text this is; also asked of a replica, or where memory is out ---------------------
+
+redis.register_function({ function_name = 'tresen_v1_revision', flags = { 'no-writes' },
+                          callback = function() return REVISION end })

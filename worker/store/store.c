@@ -3,6 +3,7 @@
 #include "worker/store/store_clock.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 extern const uint8_t store_functions[]; // functions.lua, made into an array by the build
 extern const size_t store_functions_size;
+extern const int64_t store_functions_revision;
 
 enum {
     ARGUMENT_MAX = 16 << 20, // of one call: a fold and its dead letters
@@ -20,6 +22,8 @@ struct store {
     struct redis *redis;
     struct confirmer confirmer;
     struct store_clock clock;
+    struct library library;
+    struct library_wait coming_up;
     struct store_policy policy;
     struct store_handlers handlers;
     bool up;
@@ -33,6 +37,7 @@ struct call {
     const struct standard_set *set; // settle: to be published if the store does not know it
     struct buffer argument;         // later the reply that waits for its confirmation
     struct confirmation confirmation;
+    struct library_wait library;
     bool loaded, configured; // what has been brought for it
     bool confirms;           // gateways will hear of its answer
     store_callback *callback;
@@ -52,10 +57,6 @@ static void call_end(struct call *call, enum redis_class class, struct bytes rep
 
 static void call_fail(struct call *call, enum redis_class class, const char *reason) {
     call_end(call, class, (struct bytes){0}, reason);
-}
-
-static struct bytes functions_text(void) {
-    return (struct bytes){store_functions, store_functions_size};
 }
 
 /// What Redis said, as a terminated text.
@@ -97,27 +98,36 @@ static void brought(void *context, enum redis_class class, const redisReply *rep
         call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
 }
 
-/// Nothing that a worker does brings the function: its reason says what a person can do.
-static void call_lacks_function(struct call *call, const redisReply *reply, const char *way_out) {
-    char reason[REASON_SIZE];
-    snprintf(reason, sizeof reason, "%s: %s", reason_of(reply), way_out);
+/// Nothing that this worker does brings the function: its reason says what a person can do.
+static void call_lacks_function(struct call *call, const char *why, const char *way_out) {
+    const struct library_state *library = &call->store->library.state;
+    char runs[24] = "an unknown revision", reason[REASON_SIZE];
+    if (library->runs != LIBRARY_UNKNOWN)
+        snprintf(runs, sizeof runs, "revision %" PRId64, library->runs);
+    snprintf(reason, sizeof reason, "Redis' library, %s, lacks %s of revision %" PRId64 ": %s%s",
+             runs, call->function, library->brings, why, way_out);
     call_fail(call, REDIS_CLASS_REPAIRABLE, reason);
 }
 
 /// Not every worker needs the right to load it: one that has it, or a person, may do so.
-static void library_brought(void *context, enum redis_class class, const redisReply *reply) {
-    if (class == REDIS_CLASS_CONFIGURATION)
-        call_lacks_function(context, reply,
-                            "give this user the right, or have a worker of this version that has "
-                            "it bring the library tresen_v1");
-    else
-        brought(context, class, reply);
+static void library_brought(struct library_wait *wait, enum redis_class class, const char *reason) {
+    struct call *call = (struct call *)((char *)wait - offsetof(struct call, library));
+    if (class == REDIS_CLASS_OK) {
+        if (call_send(call)) call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
+    } else if (class == REDIS_CLASS_CONFIGURATION) {
+        call_lacks_function(call, reason,
+                            "; give this user the right, or have another worker bring it");
+    } else {
+        struct redis *redis = call->store->redis;
+        call_fail(call, class, reason);
+        if (class == REDIS_CLASS_WRONG_NODE) redis_reconnect(redis, reason);
+    }
 }
 
 static void bring_library(struct call *call) {
     call->loaded = true;
-    if (redis_load_library(call->store->redis, functions_text(), library_brought, call))
-        call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
+    call->library.told = library_brought;
+    library_bring(&call->store->library, &call->library);
 }
 
 static void bring_configuration(struct call *call) {
@@ -159,10 +169,9 @@ static void replied(void *context, enum redis_class class, const redisReply *red
         bring_library(call);
         return;
     }
-    if (class == REDIS_CLASS_REPAIRABLE) { // no worker replaces a library: it may be newer
-        call_lacks_function(call, redis_reply,
-                            "Redis keeps the library of another version. When all workers are "
-                            "updated, FUNCTION DELETE tresen_v1: a worker then brings its own");
+    if (class == REDIS_CLASS_REPAIRABLE) { // of a newer one, which no longer has it
+        call_lacks_function(call, "a newer library is left as it is",
+                            "; start workers of the newest version");
         return;
     }
     if (class != REDIS_CLASS_OK) {
@@ -292,8 +301,17 @@ int64_t store_utc_ms(const struct store *store) {
     return store_clock_utc_ms(&store->clock);
 }
 
-void store_look_at_clock(struct store *store) {
+void store_look(struct store *store) {
     store_clock_look(&store->clock, NULL, NULL);
+    library_look(&store->library);
+}
+
+int64_t store_library_brought(const struct store *store) {
+    return store->library.state.brings;
+}
+
+int64_t store_library_run(const struct store *store) {
+    return store->up ? store->library.state.runs : LIBRARY_UNKNOWN;
 }
 
 uint64_t store_branch_configuration(const struct store *store, const struct branch *branch) {
@@ -321,20 +339,34 @@ static void checked(void *context, enum redis_class class, const char *reason) {
         came_up(store, class, reason);
 }
 
-// Whatever came of loading: without the right to load, the library may be there nevertheless, and
-// a call that misses it brings it again.
-static void library_loaded(void *context, enum redis_class class, const redisReply *reply) {
-    struct store *store = context;
+// Whatever came of it: an older library may do, and a call that misses something looks again.
+static void library_came(struct library_wait *wait, enum redis_class class, const char *reason) {
+    struct store *store = (struct store *)((char *)wait - offsetof(struct store, coming_up));
     if (class == REDIS_CLASS_WRONG_NODE)
-        redis_reconnect(store->redis, reason_of(reply));
+        redis_reconnect(store->redis, reason);
     else if (class != REDIS_CLASS_UNKNOWN) // down follows, or has come already
         confirmer_check(&store->confirmer, checked, store);
 }
 
+/// A replica is left at once; whatever else refuses will say so again.
+static void writable(void *context, enum redis_class class, const redisReply *reply) {
+    struct store *store = context;
+    if (class == REDIS_CLASS_WRONG_NODE) redis_reconnect(store->redis, reason_of(reply));
+}
+
 static void redis_came_up(void *context) {
     struct store *store = context;
-    if (redis_load_library(store->redis, functions_text(), library_loaded, store))
-        library_loaded(store, REDIS_CLASS_LATER, NULL);
+    const struct bytes write[] = {bytes_of_text("DEL"), bytes_of_text(LIBRARY_KEY)};
+    store->coming_up.told = library_came;
+    if (redis_call(store->redis, 2, write, writable, store))
+        redis_reconnect(store->redis, "the connection takes no calls");
+    else
+        library_bring(&store->library, &store->coming_up);
+}
+
+static void library_news(void *context, const struct library_state *state, int64_t found) {
+    struct store *store = context;
+    store->handlers.library(store->handlers.context, state, found);
 }
 
 static void redis_went_down(void *context, enum redis_class class, const char *reason) {
@@ -359,6 +391,9 @@ enum err store_new(struct loop *loop, const struct redis_settings *settings,
     }
     confirmer_init(&store->confirmer, store->redis, acknowledge);
     store_clock_init(&store->clock, store->redis);
+    library_init(&store->library, store->redis,
+                 (struct bytes){store_functions, store_functions_size}, store_functions_revision,
+                 library_news, store);
     *store_out = store;
     return ERR_NONE;
 }

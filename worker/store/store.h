@@ -1,7 +1,7 @@
 #pragma once
 // The store: calls of the function library, asynchronously, on one connection to Redis.
 //
-// The library is loaded if Redis does not have it. A call that is answered "unconfigured" brings
+// The library is loaded if Redis does not have it, or an older revision (library.h). A call that is answered "unconfigured" brings
 // the branch's configuration and is then repeated, once; a caller sees STORE_UNCONFIGURED only if
 // another worker with another registry was faster. A set of standards that the store does not know
 // is published behind the settle that used it. Answers that gateways will hear of (ask, ingest)
@@ -12,12 +12,16 @@
 #include "worker/standards/standard.h"
 #include "worker/store/acknowledge.h"
 #include "worker/store/calls.h"
+#include "worker/store/library.h"
 
 struct store_handlers {
     void *context;
     void (*up)(void *context); // the library is there: calls are taken from now on
     /// CONFIGURATION: only a person can help; also when Redis is not set up for `acknowledge`.
     void (*down)(void *context, enum redis_class class, const char *reason);
+    /// Redis runs another library than was told, or keeps an older one; found: before this worker
+    /// loaded its own.
+    void (*library)(void *context, const struct library_state *state, int64_t found);
 };
 
 struct store;
@@ -28,9 +32,14 @@ MUST_CHECK enum err store_new(struct loop *loop, const struct redis_settings *se
 /// Outstanding calls are answered REDIS_CLASS_UNKNOWN first. Not from a callback. Accepts NULL.
 void store_free(struct store *store);
 bool store_is_up(const struct store *store);
-/// UTC now by Redis' clock, as last looked at: when it came up, and by store_look_at_clock.
+/// UTC now by Redis' clock, as last looked at: when it came up, and by store_look.
 int64_t store_utc_ms(const struct store *store);
-void store_look_at_clock(struct store *store);
+/// Look again at Redis' clock and library.
+void store_look(struct store *store);
+/// Revision of the function library that this program brings, and of the one that Redis runs
+/// (LIBRARY_UNKNOWN while it is not up).
+int64_t store_library_brought(const struct store *store);
+int64_t store_library_run(const struct store *store);
 /// What calls for this branch must name as their configuration.
 uint64_t store_branch_configuration(const struct store *store, const struct branch *branch);
 

@@ -34,8 +34,8 @@ Test(status_text, a_rewind_says_which_batches_and_how_many_are_back) {
     print(gateway("floor", rewind_of(100, 500, 100)), gateway("desk", json_null()));
     cr_assert_stdout_eq_str(
         "broker 1, up 5 s, no unfinished batch\n"
-        "\nworker                 credit assigned  heard        version  standards          "
-        "acknowledge state\n"
+        "\nworker                 credit assigned  heard        version  library standards "
+        "         acknowledge state\n"
         "\ngateway                          connected  heard         epoch   position    spooled   "
         "  "
         "held  dropped   read\n"
@@ -52,8 +52,8 @@ Test(status_text, a_rewind_is_whole_only_when_it_is_over) {
     print(gateway("floor", rewind_of(0, 400, 399)), gateway("desk", rewind_of(7, 8, 0)));
     cr_assert_stdout_eq_str(
         "broker 1, up 5 s, no unfinished batch\n"
-        "\nworker                 credit assigned  heard        version  standards          "
-        "acknowledge state\n"
+        "\nworker                 credit assigned  heard        version  library standards "
+        "         acknowledge state\n"
         "\ngateway                          connected  heard         epoch   position    spooled   "
         "  "
         "held  dropped   read\n"
@@ -71,8 +71,8 @@ static json_t *worker(const char *name, bool ready, long long brokers) {
                      (json_int_t)brokers);
 }
 
-/// Whether the line is there that a shared worker cannot be reserved.
-static bool warned(json_t *first, json_t *second) {
+/// Whether this line is there, of two workers.
+static bool says(const char *line, json_t *first, json_t *second) {
     json_t *status = json_pack("{s:s, s:I, s:[o, o], s:[], s:[]}", "version", "1", "uptime_ms",
                                (json_int_t)5000, "workers", first, second, "gateways", "refused");
     cr_assert_not_null(status);
@@ -84,9 +84,14 @@ static bool warned(json_t *first, json_t *second) {
     stdout = before;
     fclose(out);
     json_decref(status);
-    bool found = strstr(text, "old is of a version that no broker can reserve") != NULL;
+    bool found = strstr(text, line) != NULL;
     free(text);
     return found;
+}
+
+/// That a shared worker cannot be reserved.
+static bool warned(json_t *first, json_t *second) {
+    return says("old is of a version that no broker can reserve", first, second);
 }
 
 Test(status_text, an_older_worker_beside_shared_ones_is_named) {
@@ -94,4 +99,19 @@ Test(status_text, an_older_worker_beside_shared_ones_is_named) {
     cr_assert_not(warned(worker("new", true, 1), worker("old", true, 0)));
     cr_assert_not(warned(worker("new", true, 2), worker("old", false, 0)));
     cr_assert_not(warned(worker("new", true, 2), worker("old", true, 1)));
+}
+
+/// run: -1: not known.
+static json_t *of_library(const char *name, bool ready, long long library, long long run) {
+    json_t *it = worker(name, ready, 1);
+    json_object_set_new(it, "library", library ? json_integer(library) : json_null());
+    json_object_set_new(it, "library_run", run >= 0 ? json_integer(run) : json_null());
+    return it;
+}
+
+Test(status_text, a_redis_that_runs_an_older_library_than_a_worker_brings_is_told) {
+    const char *line = "Redis runs revision 0 of the function library, new brings 2";
+    cr_assert(says(line, of_library("old", true, 0, -1), of_library("new", true, 2, 0)));
+    cr_assert_not(says("Redis runs", of_library("old", true, 1, 2), of_library("new", true, 2, 2)));
+    cr_assert_not(says("Redis runs", of_library("a", true, 2, -1), of_library("b", false, 2, 0)));
 }

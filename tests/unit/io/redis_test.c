@@ -344,26 +344,6 @@ Test(redis, a_freed_connection_tells_what_was_outstanding) {
     cr_assert(eq(int, told.classes[0], REDIS_CLASS_UNKNOWN));
 }
 
-// Never REPLACE: an old worker would downgrade a new one's library.
-Test(redis, a_library_that_is_there_already_is_loaded) {
-    static const struct scripted_step steps[] = {
-        PONG,
-        {.reply = "$9\r\ntresen_v1\r\n"},
-        {.reply = "-ERR Library 'tresen_v1' already exists\r\n"},
-        {.reply = "-ERR Error compiling function: line 1\r\n"},
-        {0}};
-    begin(steps);
-    run_until(1, 0, 0);
-    struct bytes text = bytes_of_text("#!lua name=tresen_v1\n");
-    for (int i = 0; i < 3; i++)
-        cr_assert(eq(int, redis_load_library(redis, text, on_told, NULL), ERR_NONE));
-    run_until(1, 0, 3);
-    cr_assert(eq(int, told.classes[0], REDIS_CLASS_OK));
-    cr_assert(eq(int, told.classes[1], REDIS_CLASS_OK));
-    cr_assert(eq(int, told.classes[2], REDIS_CLASS_ERROR));
-    cr_assert(eq(str, (char *)scripted_command(server, 1), "FUNCTION"));
-}
-
 Test(redis, a_host_is_resolved_by_name) {
     static const struct scripted_step steps[] = {PONG, {0}};
     settings.host = "localhost"; // may also stand for ::1, where nobody listens
