@@ -132,6 +132,12 @@ static uint64_t send_batches(struct uplink *u, const struct session_action *acti
     return sending.unsent;
 }
 
+static bool committed(struct uplink *u) {
+    if (u->handlers.commit(u->handlers.context)) return true;
+    u->over = true; // nothing is sent any more
+    return false;
+}
+
 static void stop_session(struct uplink *u, enum session_stop reason) {
     static const char *const texts[] = {
         [STOP_NONE] = "",
@@ -145,14 +151,14 @@ static void stop_session(struct uplink *u, enum session_stop reason) {
     };
     log_error("session_stopped", "reason=%s text=%s", session_stop_name(reason), texts[reason]);
     struct problem problem = {0};
-    if (reason == STOP_FENCED && u->handlers.commit(u->handlers.context))
+    if (reason == STOP_FENCED && committed(u))
         (void)spooled(u, spool_set_fenced(u->spool, &problem), &problem);
     stop(u, GATEWAY_EXIT_CONFIG);
 }
 
 static void grant_epoch(struct uplink *u, uint64_t epoch) {
     struct problem problem = {0};
-    if (!u->handlers.commit(u->handlers.context)) return;
+    if (!committed(u)) return;
     if (spooled(u, spool_set_epoch(u->spool, epoch, &problem), &problem))
         log_info("epoch_granted", "epoch=%llu", (unsigned long long)epoch);
 }

@@ -39,6 +39,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_REBUILD] = "rebuild",
     [FAULT_SEAL] = "seal",
     [FAULT_PUT_BACK] = "put_back",
+    [FAULT_DISK] = "disk",
 };
 
 const char *fault_name(enum fault fault) {
@@ -81,6 +82,17 @@ static void plan_put_back(struct simulation *s) {
                                      .subject = FAULT_PUT_BACK});
 }
 
+/// Those that came later, each with chances of its own, so that a seed's other faults stay the
+/// same.
+static void plan_more(struct simulation *s, enum fault fault, uint64_t stream, uint32_t share) {
+    struct chance chance = chance_of(s->seed, stream);
+    uint32_t until_ms = (uint32_t)(s->world->pace->length_ms + FAULTS_LATE_MS);
+    for (size_t k = chance_permille(&chance, share) ? chance_range(&chance, 1, 4) : 0; k > 0; k--)
+        event_push(s, (struct event){.at_ms = chance_range(&chance, 300, until_ms),
+                                     .kind = EVENT_FAULT,
+                                     .subject = fault});
+}
+
 void faults_plan(struct simulation *s) {
     struct chance chance = chance_of(s->seed, 3);
     uint32_t share = chance_range(&chance, 50, 500); // some seeds are calm, some are wild
@@ -94,6 +106,7 @@ void faults_plan(struct simulation *s) {
             on[FAULT_LOST_GRANT] = false;
     else
         plan_put_back(s);
+    plan_more(s, FAULT_DISK, 16, 200);
     s->last_fault_ms = s->world->pace->length_ms + FAULTS_LATE_MS;
     s->spool_rows_max = ROWS;
     if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
@@ -168,6 +181,16 @@ static void reset(struct simulation *s) {
     trace(s, "the connection of %s %u and broker %u breaks",
           link->end == END_GATEWAY ? "gateway" : "worker", link->client, link->broker);
     network_changed(s);
+}
+
+/// The disk of some gateway fails once, or is full for a while.
+static void break_disk(struct simulation *s) {
+    size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
+    struct disk *disk = &s->gateways[at].disk;
+    if (chance_permille(&s->chance, 500))
+        disk->fails_next = true;
+    else
+        disk->full_until_ms = lasts_from_to(s, 100, 5000);
 }
 
 static void start_again(struct simulation *s, enum event_kind kind, size_t subject) {
@@ -358,7 +381,8 @@ void fault_happen(struct simulation *s, enum fault fault) {
     s->faults[fault]++;
     switch (fault) {
     case FAULT_WORKER_CRASH:
-        if (redis_last_try(s)) { // three deaths are an encounter's end, by design: who can tell why?
+        if (redis_last_try(
+                s)) { // three deaths are an encounter's end, by design: who can tell why?
             s->faults[fault]--;
             break;
         }
@@ -396,6 +420,10 @@ void fault_happen(struct simulation *s, enum fault fault) {
         break;
     case FAULT_PUT_BACK:
         begin_put_back(s);
+        break;
+    case FAULT_DISK:
+        s->faults[fault]--; // writes that fail count
+        break_disk(s);
         break;
     case FAULT_GATEWAY_CRASH:
     case FAULT_POWER_LOSS:

@@ -10,6 +10,7 @@
 
 enum {
     LINGER_MS = 500,
+    RESTART_MS = 1000,
     ENDPOINT_MS = 1000, // a broker that cannot be reached for so long: try the next
     SESSIONS_A_RUN = 1 << 24,
     OBSERVATIONS = 8, // a batch
@@ -28,74 +29,6 @@ static const struct branch_gateway *registered(const struct simulation *s,
     return &branch_of(s, g)->gateways[s->world->gateways[g->identity].place];
 }
 
-// Spool ------------------------------------------------------------------------------------------
-
-void spool_make(struct simulation *s, struct gateway *g) {
-    g->spool.disk = (struct spool_head){.first = 1, .watermark_ms = TIME_NONE, .session = 1};
-    chance_fill(&s->chance, g->spool.disk.id.bytes, sizeof g->spool.disk.id.bytes);
-    g->spool.disk.tag = tag_start(&g->spool.disk.id);
-    g->spool.synced = g->spool.disk;
-}
-
-void spool_copy(struct spool *to, const struct spool *from) {
-    uint64_t last = from->disk.last > from->synced.last ? from->disk.last : from->synced.last;
-    to->disk = from->disk;
-    to->synced = from->synced;
-    memcpy(to->rows, from->rows, last * sizeof *to->rows);
-}
-
-/// --new-spool: a new id, no epoch, everything still held from number 1 again.
-static void spool_renew(struct simulation *s, struct gateway *g) {
-    struct spool_head *disk = &g->spool.disk;
-    size_t kept = disk->last + 1 - disk->first;
-    memmove(g->spool.rows, g->spool.rows + disk->first - 1, kept * sizeof *g->spool.rows);
-    disk->first = 1;
-    disk->last = kept;
-    disk->epoch = disk->applied = 0;
-    disk->fenced = false;
-    chance_fill(&s->chance, disk->id.bytes, sizeof disk->id.bytes);
-    disk->tag = tag_start(&disk->id);
-    for (size_t i = 0; i < kept; i++)
-        disk->tag = g->spool.rows[i].tag = tag_behind(g->spool.rows[i].tag, disk->tag);
-    g->spool.synced = *disk;
-}
-
-static void spool_append(struct simulation *s, struct gateway *g, struct bytes body, size_t to,
-                         bool poison) {
-    assert(body.size <= s->broker_bytes); // or no broker would ever take it
-    assert(g->head.last < ROWS && s->bodies_used + body.size <= BODIES_SIZE);
-    uint8_t *data = s->bodies + s->bodies_used;
-    memcpy(data, body.data, body.size);
-    s->bodies_used += body.size;
-    struct row *row = &g->spool.rows[g->head.last++];
-    *row = (struct row){.body = data, .size = body.size, .from = g->items_cut, .to = to};
-    row->poison = poison;
-    chance_fill(&s->chance, row->tag.bytes, sizeof row->tag.bytes);
-    g->head.tag = row->tag = tag_behind(row->tag, g->head.tag);
-    g->items_cut = to;
-}
-
-/// Applied ones make room first; a small spool then drops what nobody has seen.
-static void make_room(struct simulation *s, struct gateway *g) {
-    while (g->head.last + 1 - g->head.first > s->spool_rows_max) {
-        if (g->head.first > g->head.applied) {
-            g->head.dropped++;
-            s->faults[FAULT_SMALL_SPOOL]++;
-        }
-        g->head.first++;
-    }
-}
-
-/// Each batch goes on where the one before it ended; those on disk were looked at when they came.
-static void check_rows(struct simulation *s, const struct gateway *g) {
-    uint64_t n = g->spool.disk.last > g->head.first ? g->spool.disk.last : g->head.first;
-    for (; n < g->head.last; n++)
-        if (g->spool.rows[n].from != g->spool.rows[n - 1].to)
-            wrong(s, "spool of gateway %u: batch %llu begins at reading %zu, %llu ended at %zu",
-                  g->identity, (unsigned long long)n + 1, g->spool.rows[n].from,
-                  (unsigned long long)n, g->spool.rows[n - 1].to);
-}
-
 static void feed(struct simulation *s, struct gateway *g, struct session_input in);
 
 static void announce(struct simulation *s, struct gateway *g) {
@@ -105,16 +38,15 @@ static void announce(struct simulation *s, struct gateway *g) {
              .kind = SESSION_INPUT_SPOOL, .first = g->head.first, .last = g->head.last});
 }
 
-static void commit(struct simulation *s, struct gateway *g) {
+/// false: the disk refused it, and the gateway goes no further.
+static bool commit(struct simulation *s, struct gateway *g) {
     batching_cut(g->batching);
+    if (g->failed) return false;
     if (g->head.last > g->spool.disk.last)
         g->idle_at_ms = s->now_ms + s->world->pace->idle_batch_ms;
-    make_room(s, g);
     g->commit_at_ms = UINT64_MAX;
-    g->announce = true;
-    check_rows(s, g);
-    g->spool.disk = g->head;
-    if (chance_permille(&s->chance, 700)) g->spool.synced = g->head;
+    g->announce = spool_commit(s, g);
+    return !g->failed;
 }
 
 // Batches ----------------------------------------------------------------------------------------
@@ -136,12 +68,13 @@ static void take_batch(void *context, const struct batch *batch) {
     (void)context;
     struct simulation *s = taking.s;
     struct gateway *g = taking.g;
+    if (g->failed) return;
     struct buffer *body = &s->argument;
     buffer_clear(body);
     enum err err = body_encode(batch, g->head.last % 2, body);
     assert(!err);
-    spool_append(s, g, buffer_bytes(body), g->head.cursor, is_poison(batch));
-    g->head.watermark_ms = batch->watermark_ms;
+    if (spool_append(s, g, buffer_bytes(body), g->head.cursor, is_poison(batch)))
+        g->head.watermark_ms = batch->watermark_ms;
 }
 
 static void read_item(struct gateway *g, const struct simulation *s, const struct item *item) {
@@ -176,7 +109,7 @@ static bool recording_ended(const struct simulation *s, const struct gateway *g)
 
 static void read_sensors(struct simulation *s, struct gateway *g) {
     const struct recording *recording = recording_of(s, g);
-    while (!recording_ended(s, g)) {
+    while (!recording_ended(s, g) && !g->failed) {
         const struct item *item = &recording->items[g->head.cursor];
         if (item->seen_ms > s->now_ms) break;
         if (item->kind == ITEM_POISON) batching_cut(g->batching);
@@ -190,16 +123,26 @@ static void read_sensors(struct simulation *s, struct gateway *g) {
 
 static void say_goodbye(struct simulation *s, struct gateway *g) {
     if (!recording_ended(s, g) || g->head.departed) return;
-    commit(s, g);
+    if (!commit(s, g)) return;
     batching_fact(g->batching, &(struct fact){.kind = FACT_GOODBYE});
     g->head.departed = true;
-    commit(s, g);
+    (void)commit(s, g);
 }
 
 // Session ----------------------------------------------------------------------------------------
 
+/// Only what is written is shown to anybody, and whose spool has failed says nothing any more.
+static void check_written(struct simulation *s, const struct gateway *g, uint64_t to) {
+    if (g->failed) wrong(s, "gateway %u sends although its spool has failed", g->identity);
+    if (to > g->spool.disk.last || g->head.epoch != g->spool.disk.epoch)
+        wrong(s, "gateway %u sends up to %llu of epoch %llu, its spool holds up to %llu of %llu",
+              g->identity, (unsigned long long)to, (unsigned long long)g->head.epoch,
+              (unsigned long long)g->spool.disk.last, (unsigned long long)g->spool.disk.epoch);
+}
+
 static void send_ask(struct simulation *s, struct gateway *g, struct link *link,
                      const struct session_action *action) {
+    check_written(s, g, 0);
     struct message message = {.type = MESSAGE_ASK,
                               .session = action->session,
                               .position = {.epoch = g->spool.disk.epoch},
@@ -215,6 +158,7 @@ static void send_ask(struct simulation *s, struct gateway *g, struct link *link,
 /// The first number that could not be sent; 0: all were.
 static uint64_t send_batches(struct simulation *s, struct gateway *g, struct link *link,
                              const struct session_action *action) {
+    check_written(s, g, action->to);
     if (action->to + 1 - (action->lost ? action->lost : g->session.applied + 1) >
         s->window + (action->lost ? action->from - action->lost : 0))
         wrong(s, "gateway %u sends up to %llu although only %llu is applied: over its window",
@@ -244,10 +188,10 @@ static void stop(struct simulation *s, struct gateway *g, enum session_stop reas
     if (!s->tampered[g->identity])
         wrong(s, "gateway %u stops although nobody touched its spool: %s", g->identity,
               session_stop_name(reason));
+    if (reason == STOP_FENCED) g->head.fenced = true;
+    if (!commit(s, g)) return; // it learns of it once more
     g->stopped = s->any_stopped = true;
     g->stop = reason;
-    if (reason == STOP_FENCED) g->head.fenced = true;
-    commit(s, g);
     g->spool.synced = g->spool.disk;
 }
 
@@ -269,14 +213,14 @@ static void act(struct simulation *s, struct gateway *g, const struct session_ac
         break;
     case SESSION_EPOCH:
         g->head.epoch = action->position.epoch;
-        commit(s, g);
-        g->spool.synced = g->spool.disk;
+        if (commit(s, g)) g->spool.synced = g->spool.disk;
         break;
     case SESSION_POSITION:
         trace(s, "gateway %u takes position %llu:%llu", g->identity,
               (unsigned long long)action->position.epoch,
               (unsigned long long)action->position.number);
         oracle_position_taken(s, g, action->position);
+        if (action->position.number < g->head.applied && !spool_write(s, g, "goes back")) break;
         g->head.applied = action->position.number;
         if (s->plant == PLANT_TRIM_ON_ANSWER && g->head.first <= g->head.applied)
             g->head.first = g->head.applied + 1;
@@ -296,13 +240,13 @@ static void feed(struct simulation *s, struct gateway *g, struct session_input i
     uint64_t unsent = 0;
     in.now_ms = s->now_ms;
     session_step(&g->session, &in, &out);
-    for (size_t i = 0; i < out.count && !g->stopped; i++)
+    for (size_t i = 0; i < out.count && !g->stopped && !g->failed; i++)
         act(s, g, &out.items[i], &unsent);
     if (g->session.number != g->session_seen) { // only now: an answer was of the session before
         g->session_seen = g->session.number;
         g->session_since_ms = s->now_ms;
     }
-    if (unsent && !g->stopped)
+    if (unsent && !g->stopped && !g->failed)
         feed(s, g, (struct session_input){.kind = SESSION_INPUT_UNSENT, .number = unsent});
 }
 
@@ -322,8 +266,20 @@ static void answered(struct simulation *s, struct gateway *g, const struct messa
 
 // What happens to it -----------------------------------------------------------------------------
 
+/// Its supervisor does, whatever it ended with.
+static void start_again(struct simulation *s, const struct gateway *g) {
+    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
+                                 .kind = EVENT_START_GATEWAY,
+                                 .subject = (uint32_t)(g - s->gateways)});
+}
+
 void gateway_start(struct simulation *s, size_t process) {
     struct gateway *g = &s->gateways[process];
+    g->failed = false;
+    if (!spool_write(s, g, "opens")) { // it reserves the numbers of its sessions
+        start_again(s, g);
+        return;
+    }
     if (g->renew) spool_renew(s, g);
     g->renew = g->stopped = false;
     g->process = (struct process){.alive = true, .life = g->process.life + 1};
@@ -355,7 +311,7 @@ void gateway_start(struct simulation *s, size_t process) {
         batching_cut(g->batching);
         g->head.birth = true;
         g->head.departed = false;
-        commit(s, g);
+        (void)commit(s, g);
     }
     const struct world_pace *pace = s->world->pace;
     struct session_limits session_limits = {.answer_timeout_ms = pace->answer_timeout_ms,
@@ -391,7 +347,7 @@ void gateway_connected(struct simulation *s, size_t process, bool up) {
     struct gateway *g = &s->gateways[process];
     taking = (struct taking){s, g};
     g->endpoint_since_ms = s->now_ms;
-    if (g->stopped) return;
+    if (g->stopped || g->failed) return;
     feed(s, g,
          (struct session_input){.kind = up ? SESSION_INPUT_CONNECTED : SESSION_INPUT_DISCONNECTED});
 }
@@ -403,7 +359,8 @@ void gateway_frame(struct simulation *s, size_t process, struct bytes frame) {
     struct message message;
     struct problem problem;
     enum err err;
-    while (!g->stopped && (err = message_decode(&reader, &message, &problem)) != ERR_END) {
+    while (!g->stopped && !g->failed &&
+           (err = message_decode(&reader, &message, &problem)) != ERR_END) {
         if (err)
             wrong(s, "gateway %u does not understand: %s", g->identity, problem.text);
         else if (message.type == MESSAGE_ANSWER)
@@ -425,6 +382,7 @@ static void fail_over(struct simulation *s, struct gateway *g, struct link *link
 uint64_t gateway_deadline_ms(const struct simulation *s, size_t process) {
     const struct gateway *g = &s->gateways[process];
     if (g->stopped) return UINT64_MAX;
+    if (g->failed) return s->now_ms; // it ends
     uint64_t at[] = {session_deadline_ms(&g->session),
                      batching_deadline_ms(g->batching),
                      g->commit_at_ms,
@@ -440,25 +398,35 @@ uint64_t gateway_deadline_ms(const struct simulation *s, size_t process) {
     return least;
 }
 
-void gateway_turn(struct simulation *s, size_t process) {
-    struct gateway *g = &s->gateways[process];
-    if (g->stopped) return;
+/// Read, write what is due, go on with the session: until the spool fails.
+static void take_turn(struct simulation *s, struct gateway *g) {
     taking = (struct taking){s, g};
     batching_now(g->batching, s->now_ms);
     read_sensors(s, g);
     if (s->plant == PLANT_SEND_BEFORE_COMMIT && g->head.last > g->session.last) announce(s, g);
     if (s->now_ms >= batching_deadline_ms(g->batching)) batching_cut(g->batching);
-    if (s->now_ms >= g->commit_at_ms) commit(s, g);
+    if (s->now_ms >= g->commit_at_ms) (void)commit(s, g);
     if (s->now_ms >= g->idle_at_ms) {
         batching_cut_watermark(g->batching);
-        commit(s, g);
+        (void)commit(s, g);
         g->idle_at_ms = s->now_ms + s->world->pace->idle_batch_ms;
     }
-    say_goodbye(s, g);
-    if (g->announce) announce(s, g);
-    if (!g->stopped && s->now_ms >= session_deadline_ms(&g->session))
+    if (!g->failed) say_goodbye(s, g);
+    if (!g->failed && g->announce) announce(s, g);
+    bool due = s->now_ms >= session_deadline_ms(&g->session);
+    if (!g->stopped && !g->failed && due)
         feed(s, g, (struct session_input){.kind = SESSION_INPUT_TICK});
-    if (!g->stopped) fail_over(s, g, network_link(s, END_GATEWAY, process, 0));
+    if (!g->stopped && !g->failed)
+        fail_over(s, g, network_link(s, END_GATEWAY, (size_t)(g - s->gateways), 0));
+}
+
+void gateway_turn(struct simulation *s, size_t process) {
+    struct gateway *g = &s->gateways[process];
+    if (g->stopped) return;
+    if (!g->failed) take_turn(s, g);
+    if (!g->failed) return;
+    gateway_kill(s, process);
+    start_again(s, g);
 }
 
 bool gateway_done(const struct simulation *s, size_t process) {

@@ -32,6 +32,8 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_NOT_RESERVED] = "not-reserved",
     [PLANT_CLOCK_BACK] = "clock-back",
     [PLANT_NO_SIZE] = "no-size",
+    [PLANT_DEAF_DISK] = "deaf-disk",
+    [PLANT_CURSOR_ALONE] = "cursor-alone",
 };
 
 const char *plant_name(enum plant plant) {

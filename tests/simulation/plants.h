@@ -25,6 +25,8 @@ enum plant {
     PLANT_NOT_RESERVED,  // worker: does not say that other brokers share it
     PLANT_CLOCK_BACK,    // store: what a clock that was ahead has put off waits until then
     PLANT_NO_SIZE,       // broker: batches are held as if they had no bytes
+    PLANT_DEAF_DISK,     // gateway: what the disk refused is taken for written
+    PLANT_CURSOR_ALONE,  // gateway: the cursor is kept, though what was read up to it was refused
     PLANT_COUNT
 };
 

@@ -2,7 +2,8 @@
 // The whole delivery path in one process and in virtual time: the real cores of gateway, broker and
 // worker between a spool, a network and a store that are simulated. Only tests/simulation reads it.
 //
-//   gateway.c  session and batching, with a spool     network.c  links, frames, the queue of events
+//   gateway.c  session and batching                   network.c  links, frames, the queue of events
+//   spool.c    ... what they read and write on disk
 //   broker.c   dispatch                               redis.c    the store model, calls and replies
 //   worker.c   pipeline                               faults.c   what breaks, and when
 //   oracle.c   what must hold                         run.c      one run from its seed to its end
@@ -55,6 +56,7 @@ enum fault {
     FAULT_REBUILD,  // an operator empties a branch: its gateways bring all again
     FAULT_SEAL,     // ... or seals a day
     FAULT_PUT_BACK, // as FAULT_OLD_SPOOL, while a worker still has what was sent since
+    FAULT_DISK,     // under a spool: a write fails, or all do for a while
     FAULT_COUNT
 };
 const char *fault_name(enum fault fault);
@@ -138,10 +140,17 @@ struct spool {
     struct row rows[ROWS];          // number - 1
 };
 
+/// What becomes of what a spool writes.
+struct disk {
+    bool fails_next;        // one write fails
+    uint64_t full_until_ms; // ... or all of them
+};
+
 struct gateway {
     struct process process;
-    uint8_t identity; // place in the world's gateways
-    bool clone, stopped;
+    uint8_t identity;            // place in the world's gateways
+    bool clone, stopped, failed; // failed: a write of its spool did, so it ends
+    struct disk disk;
     enum session_stop stop;
     struct spool spool, copy; // copy: for FAULT_OLD_SPOOL
     bool has_copy;
@@ -324,8 +333,16 @@ void gateway_frame(struct simulation *s, size_t process, struct bytes frame);
 uint64_t gateway_deadline_ms(const struct simulation *s, size_t process);
 void gateway_turn(struct simulation *s, size_t process);
 bool gateway_done(const struct simulation *s, size_t process);
-void spool_copy(struct spool *to, const struct spool *from);
+
+// spool.c
 void spool_make(struct simulation *s, struct gateway *g); // an empty one with a new id
+void spool_copy(struct spool *to, const struct spool *from);
+void spool_renew(struct simulation *s, struct gateway *g);
+// false: the disk refuses, and the gateway has failed.
+bool spool_write(struct simulation *s, struct gateway *g, const char *what);
+bool spool_append(struct simulation *s, struct gateway *g, struct bytes body, size_t to,
+                  bool poison);
+bool spool_commit(struct simulation *s, struct gateway *g);
 
 // broker.c
 void broker_start(struct simulation *s, size_t broker);

@@ -369,7 +369,7 @@ void worker_start(struct simulation *s, size_t number) {
     limits.take_max = 1 + chance_below(&s->chance, 4);
     limits.retry_most_ms = s->world->pace->retry_most_ms;
     limits.refuse_ms = s->world->pace->refuse_ms;
-    limits.drain_ms = 1000;
+    limits.drain_ms = 3000;
     limits.reserve_ms = 2 * s->world->pace->heartbeat_ms;
     limits.evidence_max = 1 << 12;
     limits.ingest = (struct ingest_limits){.observations = 4096,
