@@ -40,6 +40,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_SEAL] = "seal",
     [FAULT_PUT_BACK] = "put_back",
     [FAULT_DISK] = "disk",
+    [FAULT_DEADLY] = "deadly",
 };
 
 const char *fault_name(enum fault fault) {
@@ -381,11 +382,6 @@ void fault_happen(struct simulation *s, enum fault fault) {
     s->faults[fault]++;
     switch (fault) {
     case FAULT_WORKER_CRASH:
-        if (redis_last_try(
-                s)) { // three deaths are an encounter's end, by design: who can tell why?
-            s->faults[fault]--;
-            break;
-        }
         trace(s, "worker %zu dies", worker);
         worker_kill(s, worker);
         start_again(s, EVENT_START_WORKER, worker);

@@ -34,6 +34,9 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_NO_SIZE] = "no-size",
     [PLANT_DEAF_DISK] = "deaf-disk",
     [PLANT_CURSOR_ALONE] = "cursor-alone",
+    [PLANT_UNCOUNTED] = "uncounted",
+    [PLANT_COMPANY] = "company",
+    [PLANT_DEAF_RETURN] = "deaf-return",
 };
 
 const char *plant_name(enum plant plant) {
@@ -111,7 +114,7 @@ static double core_ms(void) {
 }
 
 struct tally {
-    uint64_t seeds, failed, simulated_ms, steps, hash, encounters, batches;
+    uint64_t seeds, failed, blamed, simulated_ms, steps, hash, encounters, batches;
     double core_ms, slowest_ms; // slowest_ms: of one seed
     uint64_t slowest_seed;
     uint64_t faults[FAULT_COUNT];
@@ -120,12 +123,13 @@ struct tally {
 static void print_tally(const struct tally *tally) {
     double hours = (double)tally->simulated_ms / HOUR_MS;
     double hours_a_minute = tally->core_ms > 0 ? hours * MINUTE_MS / tally->core_ms : 0;
-    printf(
-        "simulate: seeds=%" PRIu64 " failed=%" PRIu64
-        " simulated_hours=%.1f hours_a_minute=%.0f encounters=%" PRIu64 " batches=%" PRIu64
-        " steps=%" PRIu64 " core_s=%.1f slowest_ms=%.0f slowest_seed=%" PRIu64 " hash=%016" PRIx64,
-        tally->seeds, tally->failed, hours, hours_a_minute, tally->encounters, tally->batches,
-        tally->steps, tally->core_ms / 1000, tally->slowest_ms, tally->slowest_seed, tally->hash);
+    printf("simulate: seeds=%" PRIu64 " failed=%" PRIu64 " blamed=%" PRIu64
+           " simulated_hours=%.1f hours_a_minute=%.0f encounters=%" PRIu64 " batches=%" PRIu64
+           " steps=%" PRIu64 " core_s=%.1f slowest_ms=%.0f slowest_seed=%" PRIu64
+           " hash=%016" PRIx64,
+           tally->seeds, tally->failed, tally->blamed, hours, hours_a_minute, tally->encounters,
+           tally->batches, tally->steps, tally->core_ms / 1000, tally->slowest_ms,
+           tally->slowest_seed, tally->hash);
     for (size_t i = 0; i < FAULT_COUNT; i++)
         printf(" %s=%" PRIu64, fault_name((enum fault)i), tally->faults[i]);
     printf("\n");
@@ -165,6 +169,7 @@ static bool try_seed(struct stage *stage, uint64_t seed, const struct options *o
         tally->slowest_seed = seed;
     }
     tally->seeds++;
+    tally->blamed += outcome.blamed;
     tally->encounters += outcome.encounters;
     tally->batches += outcome.batches;
     tally->simulated_ms += outcome.simulated_ms;

@@ -301,7 +301,7 @@ static void check_expected(struct simulation *s, size_t branch) {
         s->become->counts[branch] = model->cell_count;
         return;
     }
-    if (s->lossy || model->counts.no_room) return;
+    if (s->lossy || model->counts.no_room || s->blamed[branch]) return;
     if (!model_cells_equal(s->expected->cells[branch], s->expected->counts[branch], model->cells,
                            model->cell_count))
         wrong(s, "branch %zu: the cells differ from those of the run without faults", branch);
@@ -309,6 +309,8 @@ static void check_expected(struct simulation *s, size_t branch) {
 
 void oracle_end(struct simulation *s) {
     check_positions(s);
-    for (size_t i = 0; i < s->world->branch_count; i++)
+    for (size_t i = 0; i < s->world->branch_count; i++) {
+        leases_end(s, i);
         check_expected(s, i);
+    }
 }

@@ -27,6 +27,9 @@ enum plant {
     PLANT_NO_SIZE,       // broker: batches are held as if they had no bytes
     PLANT_DEAF_DISK,     // gateway: what the disk refused is taken for written
     PLANT_CURSOR_ALONE,  // gateway: the cursor is kept, though what was read up to it was refused
+    PLANT_UNCOUNTED,     // store: who takes an encounter and dies does not count
+    PLANT_COMPANY,       // store: what is taken again is taken with others
+    PLANT_DEAF_RETURN,   // store: a lease that is given back counts as a death
     PLANT_COUNT
 };
 

@@ -85,6 +85,7 @@ static void carry_out(struct simulation *s, struct store_call *call) {
         buffer_bytes(call->stage == STAGE_CONFIGURE ? &configure : &call->argument);
     buffer_clear(&s->reply);
     oracle_before(s, call);
+    leases_before(s, call);
     const char *error = model_call(model, what, argument, redis_utc_ms(s), &s->reply);
     assert(!s->reply.failed);
     shadow(s, call, what, argument, error);
@@ -94,19 +95,9 @@ static void carry_out(struct simulation *s, struct store_call *call) {
         wrong(s, "the store refuses %s of branch %zu: %s", names[what], call->branch, error);
     else
         oracle_after(s, call, buffer_bytes(&s->reply));
+    if (!error) leases_after(s, call, buffer_bytes(&s->reply));
     reply(s, call, buffer_bytes(&s->reply), error != NULL);
     buffer_fini(&configure);
-}
-
-bool redis_last_try(const struct simulation *s) {
-    for (size_t i = 0; i < s->world->branch_count; i++) {
-        const struct model *model = &s->redis.branches[i];
-        for (size_t k = 0; k < model->encounter_count; k++)
-            if (!model->encounters[k].deleted &&
-                model->encounters[k].tries + 1u >= s->world->policy.tries_max)
-                return true;
-    }
-    return false;
 }
 
 bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms) {

@@ -68,15 +68,22 @@ static void sum_up_plan(struct simulation *s) {
             plan(s, recording->items[k].kind);
         }
     }
+    bool deadly = false;
+    for (size_t i = 0; i < s->world->branch_count; i++) {
+        if (s->world->deadly[i]) plan(s, s->world->deadly[i]);
+        deadly = deadly || s->world->deadly[i];
+    }
     for (size_t i = 0; i < s->event_count; i++) {
         const struct event *event = &s->events[i];
         bool end = event->kind == EVENT_FAULT && event->subject == FAULT_COUNT; // grows with time
         plan(s, event->at_ms);
         plan(s, (uint64_t)event->kind << 32 | (end ? UINT32_MAX : event->subject));
     }
-    trace(s, "%zu branches, %zu gateways, %zu brokers, %zu workers; window %u, %u jobs a worker%s",
+    trace(s,
+          "%zu branches, %zu gateways, %zu brokers, %zu workers; window %u, %u jobs a worker%s%s",
           s->world->branch_count, s->world->gateway_count, s->broker_count, s->worker_count,
-          s->window, s->jobs_max, s->world->poisoned ? "; some batch kills" : "");
+          s->window, s->jobs_max, s->world->poisoned ? "; some batch kills" : "",
+          deadly ? "; some encounter kills" : "");
     for (size_t i = 0; i < FAULT_COUNT; i++) {
         size_t times = 0;
         for (size_t k = 0; k < s->event_count; k++)
@@ -353,6 +360,16 @@ static void step(struct simulation *s) {
     if (++s->steps > STEPS_MAX) wrong(s, "does not come to rest");
 }
 
+/// Until all must be settled once nothing breaks any more. What kills does so until it is given up:
+/// when it is first judged, and once more when it becomes final.
+static uint64_t drain_ms(const struct world *world) {
+    uint64_t deadly = 0;
+    for (size_t i = 0; i < world->branch_count; i++)
+        deadly += (uint64_t)__builtin_popcount(world->deadly[i]);
+    return world->pace->drain_ms +
+           deadly * 2 * world->policy.tries_max * 2 * world->policy.lease_ms;
+}
+
 static void go(struct simulation *s) {
     char why[256] = "";
     look_at_timers(s, NOBODY);
@@ -363,7 +380,7 @@ static void go(struct simulation *s) {
             oracle_end(s);
             return;
         }
-        if (s->now_ms > s->healed_ms + s->world->pace->drain_ms) wrong(s, "not drained: %s", why);
+        if (s->now_ms > s->healed_ms + drain_ms(s->world)) wrong(s, "not drained: %s", why);
     }
 }
 
@@ -389,8 +406,10 @@ struct finding simulate_run(const struct run *run) {
                               .hash = s->hash,
                               .plan = s->plan,
                               .most_bytes = s->most_bytes};
-    for (size_t i = 0; i < s->world->branch_count; i++)
+    for (size_t i = 0; i < s->world->branch_count; i++) {
         outcome.encounters += s->world->encounters[i];
+        outcome.blamed = outcome.blamed || s->blamed[i];
+    }
     for (size_t i = 0; i < s->world->gateway_count; i++)
         outcome.batches += s->gateways[i].head.last;
     memcpy(outcome.failure, s->failure, sizeof outcome.failure);

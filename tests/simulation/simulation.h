@@ -7,7 +7,7 @@
 //   broker.c   dispatch                               redis.c    the store model, calls and replies
 //   worker.c   pipeline                               faults.c   what breaks, and when
 //   oracle.c   what must hold                         run.c      one run from its seed to its end
-//   trace.c    what is told of it
+//   leases.c   ... of who died of an encounter        trace.c    what is told of it
 
 #include "common/base/chance.h"
 #include "sensors-gw/core/batching.h"
@@ -57,6 +57,7 @@ enum fault {
     FAULT_SEAL,     // ... or seals a day
     FAULT_PUT_BACK, // as FAULT_OLD_SPOOL, while a worker still has what was sent since
     FAULT_DISK,     // under a spool: a write fails, or all do for a while
+    FAULT_DEADLY,   // an encounter that kills who judges it
     FAULT_COUNT
 };
 const char *fault_name(enum fault fault);
@@ -307,8 +308,9 @@ struct simulation {
     size_t truth_count[GATEWAYS];
     const struct expectation *expected; // NULL: this is the run without faults
     struct expectation *become;
-    uint64_t hash, plan; // of all that happened, and of all that was planned
-    uint64_t most_bytes; // that any branch ever took
+    bool blamed[WORLD_BRANCHES]; // for what they did not do: some of its encounters
+    uint64_t hash, plan;         // of all that happened, and of all that was planned
+    uint64_t most_bytes;         // that any branch ever took
     char failure[512], last_lines[TRACE_LINES][TRACE_LINE];
     size_t line_count;
 };
@@ -379,8 +381,6 @@ void redis_empty(struct simulation *s);
 /// What an operator asks of it: MODEL_SEAL or MODEL_REBUILD of the day that begins at from_ms.
 /// false: not now.
 bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms);
-/// Some encounter has been taken so often that it is in error if its next judge dies as well.
-bool redis_last_try(const struct simulation *s);
 void call_free(struct store_call *call);
 
 // faults.c
@@ -406,11 +406,20 @@ bool oracle_decided(const struct simulation *s, size_t branch, int64_t over_ms);
 bool oracle_drained(struct simulation *s, char *why, size_t size);
 void oracle_end(struct simulation *s);
 
+// leases.c
+void leases_before(struct simulation *s, const struct store_call *call);
+void leases_after(struct simulation *s, const struct store_call *call, struct bytes reply);
+/// Whoever settles this would have died while it judged it.
+bool leases_kills(const struct simulation *s, size_t branch, const struct settle_call *settle);
+void leases_killed(struct simulation *s, size_t branch, const struct settle_call *settle);
+void leases_end(struct simulation *s, size_t branch);
+
 // run.c
 struct finding {
     bool clean;
     char failure[512];
     uint64_t simulated_ms, steps, hash, plan, most_bytes, encounters, batches;
+    bool blamed; // some encounter, for deaths of another cause
     uint64_t faults[FAULT_COUNT];
 };
 /// What is not needed is NULL or 0.

@@ -34,6 +34,15 @@ struct model_text {
     char text[MODEL_TEXT];
 };
 
+/// A worker that took an encounter.
+struct model_holder {
+    uint32_t worker, life, connection;
+    uint64_t fallbacks; // of the store before it
+    uint8_t lease[8];
+    bool first; // since it was settled: perhaps with others, and cannot be given back
+};
+enum { MODEL_HOLDERS = 16 };
+
 struct model_encounter {
     struct model_text id, counter, gateway, offering, employee, language;
     enum model_state state;
@@ -54,6 +63,11 @@ struct model_encounter {
     bool loaded, changed, paused;
     enum { PLACE_SAME, PLACE_NONE, PLACE_SET, PLACE_KEPT } new_due, new_wait;
     int64_t due_at, wait_at;
+    // The oracle's (leases.c): who took it since it was settled last, but for those that gave it
+    // back.
+    struct model_holder holders[MODEL_HOLDERS];
+    size_t holder_count;
+    bool blamed; // an error, though it kills nobody: whoever took it died of something else
 };
 
 /// The newest of its encounter, standard and kind; perhaps its encounter is not known yet.

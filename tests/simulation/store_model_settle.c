@@ -42,7 +42,7 @@ static struct model_encounter *take_back(struct model *m, const uint8_t lease[8]
     model_forget_lease(m, lease);
     if (!e) return NULL;
     e->changed = true;
-    if (e->tries > 1) e->tries--;
+    if (e->tries > 1 && m->plant != PLANT_DEAF_RETURN) e->tries--;
     if (memcmp(e->lease, lease, sizeof e->lease)) return e;
     memset(e->lease, 0, sizeof e->lease);
     e->new_due = PLACE_SET;
@@ -188,7 +188,7 @@ static void lease_out(struct model *m, struct model_encounter *e, const uint8_t 
     e->due_at = now + (int64_t)m->lease_ms;
     if (e->tries > 0) e->due_at += (int64_t)((lease[0] + 256u * lease[1]) * m->lease_ms / 65536);
     memcpy(e->lease, lease, sizeof e->lease);
-    if (e->tries < 255) e->tries++;
+    if (e->tries < 255 && m->plant != PLANT_UNCOUNTED) e->tries++;
 }
 
 const char *model_take(struct model *m, struct reader *in, int64_t now, struct buffer *out) {
@@ -215,8 +215,9 @@ const char *model_take(struct model *m, struct reader *in, int64_t now, struct b
             e->new_due = PLACE_NONE;
             continue;
         }
-        if (e->tries > 0 && count > 0) continue; // it is taken alone
-        alone = e->tries > 0;
+        bool again = e->tries > 0 && m->plant != PLANT_COMPANY;
+        if (again && count > 0) continue; // it is taken alone
+        alone = again;
         if (alone) take_alone(m, e, lease);
         lease_out(m, e, lease, now, &taken);
         count++;

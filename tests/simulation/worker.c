@@ -189,6 +189,22 @@ static void say_goodbye(struct simulation *s, struct worker *worker) {
     worker->goodbye = true;
 }
 
+static void die(struct simulation *s, size_t number) {
+    worker_kill(s, number);
+    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
+                                 .kind = EVENT_START_WORKER,
+                                 .subject = (uint32_t)number});
+}
+
+static void die_of_encounter(struct simulation *s, struct worker *worker,
+                             const struct pipeline_action *action) {
+    trace(s, "worker %zu dies of encounter %s", number_of(s, worker),
+          action->settle.encounter.text);
+    s->faults[FAULT_DEADLY]++;
+    leases_killed(s, action->branch, &action->settle);
+    die(s, number_of(s, worker));
+}
+
 static void carry_out(struct simulation *s, struct worker *worker, struct pipeline_action *action) {
     switch (action->kind) {
     case ACTION_INGEST:
@@ -203,8 +219,11 @@ static void carry_out(struct simulation *s, struct worker *worker, struct pipeli
     case ACTION_GIVE_BACK:
         start_call(s, worker, action, CALL_GIVE_BACK);
         break;
-    case ACTION_SETTLE:
-        start_call(s, worker, action, CALL_SETTLE);
+    case ACTION_SETTLE: // it has just been judged; nothing came between
+        if (leases_kills(s, action->branch, &action->settle))
+            die_of_encounter(s, worker, action);
+        else
+            start_call(s, worker, action, CALL_SETTLE);
         break;
     case ACTION_DONE:
         gather(worker, action->broker, &action->done);
@@ -227,7 +246,7 @@ static void carry_out(struct simulation *s, struct worker *worker, struct pipeli
 
 static void carry_out_all(struct simulation *s, struct worker *worker) {
     struct pipeline_action action;
-    while (!worker->goodbye && pipeline_next(worker->pipeline, &action))
+    while (worker->process.alive && !worker->goodbye && pipeline_next(worker->pipeline, &action))
         carry_out(s, worker, &action);
 }
 
@@ -246,13 +265,10 @@ static bool kills(const struct message *job) {
            memmem(job->body.data, job->body.size, WORLD_POISON, strlen(WORLD_POISON));
 }
 
-static void die(struct simulation *s, size_t number) {
+static void die_of_batch(struct simulation *s, size_t number) {
     trace(s, "worker %zu dies of a batch", number);
     s->faults[FAULT_POISON]++;
-    worker_kill(s, number);
-    event_push(s, (struct event){.at_ms = s->now_ms + RESTART_MS,
-                                 .kind = EVENT_START_WORKER,
-                                 .subject = (uint32_t)number});
+    die(s, number);
 }
 
 void worker_frame(struct simulation *s, size_t number, size_t broker, struct bytes bytes) {
@@ -299,7 +315,7 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
         }
     }
     frame_let_go(worker, frame);
-    if (killed) die(s, number);
+    if (killed) die_of_batch(s, number);
 }
 
 void worker_connected(struct simulation *s, size_t number, size_t broker, bool up) {
@@ -437,10 +453,11 @@ void worker_turn(struct simulation *s, size_t number) {
     if (s->now_ms >= pipeline_deadline_ms(worker->pipeline))
         input(s, worker, (struct pipeline_input){.kind = PIPELINE_TICK});
     if (worker->killer && !worker->draining && pipeline_waiting(worker->pipeline) == 0) {
-        die(s, number);
+        die_of_batch(s, number);
         return;
     }
     carry_out_all(s, worker);
+    if (!worker->process.alive) return;
     if (!worker->goodbye && s->now_ms >= worker->heartbeat_at_ms) send_ready(s, worker);
     flush(s, worker);
     if (!worker->goodbye) return;

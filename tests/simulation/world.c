@@ -317,6 +317,22 @@ static void make_recording(struct world *world, size_t g, struct chance *chance)
     }
 }
 
+/// With chances of its own, so that all else of a world stays what it was.
+static void choose_deadly(struct world *world, uint64_t seed) {
+    struct chance chance = chance_of(seed, 11);
+    if (!chance_permille(&chance, 200)) return;
+    for (uint32_t i = chance_range(&chance, 1, 3); i > 0; i--) {
+        size_t b = chance_below(&chance, (uint32_t)world->branch_count);
+        if (world->encounters[b] == 0) continue;
+        world->deadly[b] |= 1u << chance_below(&chance, (uint32_t)world->encounters[b]);
+    }
+}
+
+bool world_deadly(const struct world *world, size_t branch, const char *encounter) {
+    const char *number = strrchr(encounter, '-');
+    return number && (world->deadly[branch] >> (atoi(number + 1) - 1) & 1);
+}
+
 void world_make(struct world *world, uint64_t seed) {
     struct chance chance = chance_of(seed, 1);
     memset(world, 0, offsetof(struct world, gateways));
@@ -339,4 +355,5 @@ void world_make(struct world *world, uint64_t seed) {
             make_recording(world, world->gateway_count++, &chance);
         }
     }
+    choose_deadly(world, seed);
 }

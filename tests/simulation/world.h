@@ -68,7 +68,8 @@ struct world {
     struct branch branches[WORLD_BRANCHES];
     size_t encounters[WORLD_BRANCHES]; // of each branch
     struct store_policy policy;
-    bool poisoned; // some batch kills workers
+    bool poisoned;                   // some batch kills workers
+    uint32_t deadly[WORLD_BRANCHES]; // bit N - 1: encounter e-COUNTER-N kills who judges it
     // Memory of the branches.
     struct id counters[WORLD_BRANCHES][WORLD_COUNTERS];
     struct branch_gateway registered[WORLD_BRANCHES][WORLD_GATEWAYS];
@@ -84,6 +85,7 @@ struct world {
 #define WORLD_POISON "poison" // reason of the gap that kills workers
 
 void world_make(struct world *world, uint64_t seed);
+bool world_deadly(const struct world *world, size_t branch, const char *encounter);
 const struct measures *world_measures(void);
 const struct standard_set *world_standards(const struct world *world);
 /// The same, for ever.
