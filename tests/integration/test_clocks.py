@@ -34,8 +34,7 @@ class Clocks(FaultedDay):
         def fault(cluster):
             for jump_s in JUMPS_S:
                 cluster.clock.write_text(str(jump_s))
-                at = self.position(cluster)
-                until(lambda: self.position(cluster) >= min(at + 20, self.total), "it goes on")
+                self.goes_on(cluster, self.position(cluster), batches=20)
             cluster.clock.write_text(str(10 * YEAR_S))
             cluster.wait(BRANCH)
             self.assertTrue(self.same(cluster))

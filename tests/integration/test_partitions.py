@@ -6,7 +6,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PATIENCE, main, sample, until  # noqa: E402
+from cluster import PATIENCE, main, sample  # noqa: E402
 from faulted_day import FaultedDay  # noqa: E402
 from proxy import DOWN, UP, Proxy  # noqa: E402
 
@@ -39,9 +39,7 @@ class Partitions(FaultedDay):
             proxy.hold(*WAYS[way])
             time.sleep(seconds * PATIENCE)
             proxy.heal(keep)
-            before = self.position(cluster)
-            until(lambda: self.position(cluster) in range(before + 1, self.total + 1)
-                  or before == self.total, "work goes on", seconds=5 * PATIENCE)
+            self.goes_on(cluster, self.position(cluster), seconds=5 * PATIENCE)
         for proxy in self.play(fault, behind_proxies).proxies.values():
             proxy.close()
 
@@ -61,8 +59,8 @@ class Partitions(FaultedDay):
         def fault(cluster):
             link = cluster.proxies["workers-redis"]
             link.slow(MEGABIT)
-            before, began = self.position(cluster), time.monotonic()
-            until(lambda: self.position(cluster) >= min(before + SLOWLY, self.total), "work goes on")
+            began = time.monotonic()
+            self.goes_on(cluster, self.position(cluster), batches=SLOWLY)
             print(f"{SLOWLY} batches in {time.monotonic() - began:.1f} s", file=sys.stderr)
             link.slow()
             for name in ("w1", "w2"):

@@ -3,7 +3,9 @@ many. A disk without room: the gateway ends and says so; when there is room agai
 lost."""
 
 import contextlib
+import gzip
 import pathlib
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +19,7 @@ FULL = ("batch_observations=8", "held_max=1000000", "batch_linger_ms=50", "spool
 
 EX_IOERR = 74
 NUMBER_MAX = 2**53 - 1
+FRAME_SIZE = 30  # of a Hi-Link LD2450
 
 
 class SpoolFull(FaultedDay):
@@ -27,13 +30,24 @@ class SpoolFull(FaultedDay):
         cluster.only_gateways(BRANCH, GATEWAYS)
         cluster.start_redis()
         cluster.start_broker()
+        cluster.day = shutil.copytree(self.day, cluster.folder / "day")
         for gateway in GATEWAYS:
             self.start_full(cluster, gateway, policy, *settings)
         return cluster
 
-    def start_full(self, cluster, gateway, policy, *settings):
-        cluster.start_shipped_gateway(BRANCH, gateway, self.day, DAY, *FULL,
+    @staticmethod
+    def start_full(cluster, gateway, policy, *settings):
+        cluster.start_shipped_gateway(BRANCH, gateway, cluster.day, DAY, *FULL,
                                       f"spool_when_full={policy}", *settings)
+
+    @staticmethod
+    def record_more(cluster):
+        """The radar goes on: its last frame, some more times."""
+        path = cluster.day / "radar.bin.gz"
+        with gzip.open(path) as frames:
+            last = frames.read()[-FRAME_SIZE:]
+        with gzip.open(path, "ab") as frames:
+            frames.write(20 * last)
 
     @staticmethod
     def report(cluster):
@@ -100,7 +114,8 @@ class SpoolFull(FaultedDay):
             return False
         until(some_are_gone, "some have outlived the retention", every=0.5)
         cluster.redis("FLUSHALL")
-        self.start_full(cluster, "floor", *how)  # says so, in a batch that tells of the gap
+        self.record_more(cluster)  # perhaps all are: the gap is told with the next batch
+        self.start_full(cluster, "floor", *how)
         one = self.balance(cluster)
         self.assertGreater(one["expired"], 0)
         self.assertEqual(one["lost"], one["expired"] + one["dropped"] - one["left_out"])

@@ -140,8 +140,7 @@ class StoreTrouble(FaultedDay):
                 cluster.redis("BGREWRITEAOF")
                 until(lambda: "aof_rewrite_in_progress:0" in cluster.redis("INFO", "persistence"),
                       "it is rewritten")
-                until(lambda at=at: self.position(cluster) > at or at == self.total, "work goes on",
-                      seconds=5 * PATIENCE)
+                self.goes_on(cluster, at, seconds=5 * PATIENCE)
             self.assertIn("aof_last_bgrewrite_status:ok", cluster.redis("INFO", "persistence"))
         self.play(fault)
 

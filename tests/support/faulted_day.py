@@ -6,7 +6,7 @@ import pathlib
 import shutil
 import tempfile
 
-from cluster import Case, Cluster, made_up_day, until
+from cluster import DEADLINE_S, Case, Cluster, made_up_day, until
 
 BRANCH, DAY = "musterstadt", "2024-11-25"
 GATEWAYS = ("desk", "floor")
@@ -60,6 +60,15 @@ class FaultedDay(Case):
     def position(self, cluster):
         entry = cluster.gateway_status(BRANCH, "floor")
         return entry["position"] if entry else 0
+
+    def goes_on(self, cluster, before, batches=1, seconds=DEADLINE_S):
+        """Wait until so many more are acknowledged, or all there are: how many it makes of the same day
+        depends on its pace."""
+        def further():
+            entry = cluster.gateway_status(BRANCH, "floor")
+            report = entry["report"] or {"ended": False}
+            return entry["position"] >= before + batches or report["ended"] and report["held"] == 0
+        until(further, "work goes on", seconds=seconds)
 
     @staticmethod
     def stored(cluster):
