@@ -24,6 +24,13 @@ static void ask_or_batch(struct broker *broker, uint32_t number, const struct me
     if (message->type == MESSAGE_ASK) {
         gateway->report = *message;
         gateway->reported = true;
+        snprintf(gateway->trouble, sizeof gateway->trouble, "%.*s", (int)message->reason.size,
+                 (const char *)message->reason.data);
+        if (message->reason.size) { // nobody waits for an answer
+            log_warning("gateway_failed", "branch=%s gateway=%s reason=%s",
+                        gateway->branch->id.text, gateway->registered->id.text, gateway->trouble);
+            return;
+        }
     }
     if (!bodies_keep(&broker->bodies, message, &in.slot)) {
         broker->out_of_memory++; // the gateway asks again when no answer comes

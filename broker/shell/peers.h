@@ -19,6 +19,7 @@ struct gateway {
     struct rewind rewind;
     bool reported;
     struct message report; // the last ask; its views mean nothing
+    char trouble[REASON_MAX + 1]; // its last words; empty: it lives
 };
 
 struct worker {

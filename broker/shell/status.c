@@ -96,6 +96,8 @@ static json_t *gateway_json(const struct broker *broker, uint32_t number, uint64
     put_number(map, "outstanding", view.queued + view.assigned);
     put_number(map, "repeated", view.repeated);
     put_number(map, "suspect_through", view.suspect_through);
+    json_object_set_new(map, "trouble",
+                        gateway->trouble[0] ? json_string(gateway->trouble) : json_null());
     json_object_set_new(map, "report",
                         gateway->reported ? report_json(&gateway->report) : json_null());
     return map;

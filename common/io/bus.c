@@ -269,6 +269,11 @@ void bus_close(struct bus_socket *socket) {
     free(socket);
 }
 
+void bus_linger(struct bus_socket *socket, uint32_t linger_ms) {
+    int linger = (int)linger_ms;
+    zmq_setsockopt(socket->zmq, ZMQ_LINGER, &linger, sizeof linger);
+}
+
 struct bus_counts bus_socket_counts(const struct bus_socket *socket) {
     return socket->counts;
 }

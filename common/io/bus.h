@@ -88,6 +88,8 @@ MUST_CHECK enum err bus_connect(struct bus *bus, const char *endpoint,
                                 const struct bus_handlers *handlers, struct bus_socket **socket,
                                 struct problem *problem);
 void bus_close(struct bus_socket *socket); // accepts NULL
+/// From now on frames outlive the socket for so long; whoever frees the bus then waits for them.
+void bus_linger(struct bus_socket *socket, uint32_t linger_ms);
 
 /// Hand a frame to ZeroMQ; never waits. Success means nothing about its arrival.
 /// The frame is copied: giving memory away costs more in growing the next buffer.

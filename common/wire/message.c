@@ -158,7 +158,8 @@ struct shape {
 static const struct shape shapes[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_ASK] = {K(SESSION) | K(SPOOL) | K(EPOCH), K(AS) | K(HELD) | K(SPOOLED) | K(DROPPED) |
                                                            K(LEFT_OUT) | K(OLDEST_MS) |
-                                                           K(READ_PERMILLE) | K(ENDED)},
+                                                           K(READ_PERMILLE) | K(ENDED) |
+                                                           K(REASON)},
     [MESSAGE_BATCH] = {K(SESSION) | POSITION | K(BODY), K(AS) | K(LOST)},
     [MESSAGE_ANSWER] = {K(SESSION) | POSITION | K(STATUS) | K(WINDOW), K(REASON) | K(WAIT_MS)},
     [MESSAGE_REFUSED] = {K(REASON), 0},

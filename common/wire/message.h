@@ -61,7 +61,7 @@ struct message {
     struct bytes body;         // batch, job; status: JSON
     struct bytes as;           // "gateway.BRANCH.NAME" or "worker.NAME": only on plain sockets
     enum answer_status status; // answer, done
-    struct bytes reason;       // answer, done, refused, ready; at most REASON_MAX
+    struct bytes reason;       // ask, answer, done, refused, ready; at most REASON_MAX
     uint32_t window;           // answer: batches the gateway may have unanswered
     uint32_t wait_ms;          // answer, done: for ANSWER_LATER
     struct id branch, gateway, worker; // job; job; ready, goodbye, drain

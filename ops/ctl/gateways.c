@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TROUBLE_SIZE = 160 };
+enum { TROUBLE_SIZE = 240 };
 
 /// What everything is looked up in.
 struct survey {
@@ -205,9 +205,12 @@ static json_t *troubles_of(const json_t *object) {
     static const char *const counts[] = {"out_of_range", "future", "undeclared", "bad_fact",
                                          "no_room",      "dead",   "lost"};
     json_t *troubles = json_array();
+    const char *last_words = json_string_value(json_object_get(object, "trouble"));
     const json_t *report = json_object_get(object, "report");
     bool ended = is(object, "departed") || is(report, "ended");
-    if (number(object, "epoch") == 0 && json_is_null(json_object_get(object, "heard_ms")))
+    if (last_words)
+        trouble(troubles, "failed: %s", last_words);
+    else if (number(object, "epoch") == 0 && json_is_null(json_object_get(object, "heard_ms")))
         trouble(troubles, "missing");
     else if (!is(object, "connected") && !ended)
         trouble(troubles, "silent");

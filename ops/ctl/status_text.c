@@ -99,6 +99,8 @@ static void print_gateways(const json_t *gateways) {
                    (double)number(report, "read_permille") / 10,
                    json_is_true(json_object_get(report, "ended")) ? " ended" : "");
         putchar('\n');
+        const char *trouble = json_string_value(json_object_get(gateway, "trouble"));
+        if (trouble) printf("%-32s failed: %s\n", "", trouble);
     }
 }
 

@@ -45,6 +45,7 @@ struct gateway {
     uint64_t housekeep_at_ms, status_at_ms;
     bool stopping;
     int exit_status;
+    struct problem failure; // of the spool
 };
 
 // ------------------------------------------------------------------ giving up
@@ -55,10 +56,14 @@ static void stop(struct gateway *g, int exit_status) {
     loop_stop(g->loop);
 }
 
-/// The spool failed: what the disk refused must not be tried again.
+/// The spool failed: what the disk refused must not be tried again, and what a failed sync left is
+/// not known before it is read anew. So this process ends, and says why.
 static bool spooled(struct gateway *g, enum err err, const struct problem *problem) {
     if (!err) return true;
-    if (!g->exit_status) log_error("spool_failed", "reason=%s", problem->text);
+    if (!g->exit_status) {
+        log_error("spool_failed", "reason=%s", problem->text);
+        g->failure = *problem;
+    }
     stop(g, err == ERR_FORMAT ? GATEWAY_EXIT_CONFIG : GATEWAY_EXIT_IO);
     return false;
 }
@@ -297,6 +302,7 @@ int gateway_run(struct gateway *g) {
     loop_handle(g->loop, &(struct loop_handlers){.context = g, .stop = on_stop, .turn = on_turn});
     loop_run(g->loop);
     if (!g->exit_status) (void)commit(g, clock_monotonic_ms());
+    if (g->failure.text[0]) uplink_last_words(g->uplink, g->failure.text);
     report(g);
     return g->exit_status;
 }

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_SOON_MS = 1000 }; // having become idle, ask once so soon
+enum {
+    IDLE_SOON_MS = 1000, // having become idle, ask once so soon
+    LAST_WORDS_MS = 500, // for them to leave
+};
 
 struct uplink {
     const struct gateway_settings *settings;
@@ -45,11 +48,11 @@ static struct bytes as_of(const struct uplink *u) {
     return u->plain ? bytes_of_text(u->as) : (struct bytes){0};
 }
 
-static void send_ask(struct uplink *u, const struct session_action *action) {
+/// How the gateway is, by what it remembers of its spool.
+static struct message ask_of(const struct uplink *u, uint64_t session) {
     const struct spool_state *state = spool_state(u->spool);
-    struct problem problem = {0};
     struct message message = {.type = MESSAGE_ASK,
-                              .session = action->session,
+                              .session = session,
                               .position = {.epoch = state->epoch},
                               .spool = state->id,
                               .has_spool = true,
@@ -57,15 +60,26 @@ static void send_ask(struct uplink *u, const struct session_action *action) {
                               .held = spool_unapplied(u->spool),
                               .spooled = state->last + state->left_out,
                               .dropped = state->dropped + state->left_out,
-                              .left_out = state->left_out};
+                              .left_out = state->left_out,
+                              .oldest_ms = TIME_NONE};
     u->handlers.reading(u->handlers.context, &message.read_permille, &message.ended);
-    if (!spooled(u, spool_oldest_ms(u->spool, &message.oldest_ms, &problem), &problem)) return;
+    return message;
+}
+
+/// Unsent or lost is one to the session: it asks again when no answer comes.
+static void send_message(struct uplink *u, const struct message *message) {
     buffer_clear(&u->frame);
-    enum err err = message_encode(&message, &u->frame);
+    enum err err = message_encode(message, &u->frame);
     assert(!err || err == ERR_NOMEM);
-    // Unsent or lost is one to the session: it asks again when no answer comes.
     if (!err) err = bus_send(u->socket, BUS_BROKER, buffer_bytes(&u->frame));
     if (err) log_debug("ask_unsent", "reason=%s", err_name(err));
+}
+
+static void send_ask(struct uplink *u, const struct session_action *action) {
+    struct problem problem = {0};
+    struct message message = ask_of(u, action->session);
+    if (!spooled(u, spool_oldest_ms(u->spool, &message.oldest_ms, &problem), &problem)) return;
+    send_message(u, &message);
 }
 
 /// Batches on their way into frames; a frame holds as many as fit.
@@ -327,6 +341,13 @@ uint64_t uplink_deadline_ms(const struct uplink *u) {
     bool elsewhere =
         u->settings->brokers.count > 1 && session_state(&u->session) == SESSION_CONNECTING;
     return elsewhere && u->connect_until_ms < at_ms ? u->connect_until_ms : at_ms;
+}
+
+void uplink_last_words(struct uplink *u, const char *reason) {
+    struct message message = ask_of(u, 0); // no session: there will be no answer
+    message.reason = bytes_of_text(reason);
+    send_message(u, &message);
+    bus_linger(u->socket, LAST_WORDS_MS);
 }
 
 enum session_state uplink_state(const struct uplink *u) {

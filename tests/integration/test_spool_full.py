@@ -1,6 +1,6 @@
 """A spool without room while nothing is applied: it waits, or drops the oldest or the newest and says how
-many. A disk without room: the gateway ends and says so; when there is room again, nothing it had reported is
-lost."""
+many. A disk without room, or that fails: the gateway ends and says so; when it is well again, nothing it had
+reported is lost."""
 
 import contextlib
 import gzip
@@ -9,9 +9,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import PATIENCE, Failure, main, until  # noqa: E402
+from cluster import BUILD, PATIENCE, Failure, main, until  # noqa: E402
 from faulted_day import BRANCH, DAY, GATEWAYS, FaultedDay  # noqa: E402
 
 # Small batches take more room than large ones: more than the spool has.
@@ -176,6 +177,45 @@ class SpoolFull(FaultedDay):
         cluster.wait(BRANCH)
         self.assertEqual(self.read_results(cluster), self.results)
         self.assertEqual(self.balance(cluster)["dropped"], 0)
+
+    def test_a_disk_that_fails_is_seen_at_the_broker_within_a_second(self):
+        for call in ("write", "sync"):
+            with self.subTest(call):
+                self.play(lambda cluster, call=call: self.disk_fails(cluster, call),
+                          environment=lambda cluster: {
+                              "LD_PRELOAD": str(BUILD / "tests" / "disk_error.so"),
+                              "DISK_ERROR": str(cluster.folder / "disk_error"),
+                              "ASAN_OPTIONS": "verify_asan_link_order=0"})
+
+    def disk_fails(self, cluster, call):
+        floor = cluster.processes[f"gateway.{BRANCH}.floor"]
+        refusing = cluster.folder / "disk_error"
+        new = cluster.folder / "disk_error.new"
+        new.write_text(call)
+        new.rename(refusing)
+        until(lambda: not floor.running(), f"a {call} has failed")
+        ended = time.monotonic()
+        self.assertEqual(floor.popen.returncode, EX_IOERR)
+        self.assertRegex(floor.text(), "event=spool_failed reason=.*floor.spool")
+        until(lambda: (cluster.gateway_status(BRANCH, "floor") or {}).get("trouble"),
+              "the broker knows", every=0)
+        self.assertLess(time.monotonic() - ended, 1 * PATIENCE)
+        troubles = next(one["troubles"] for one in cluster.json("gateways", BRANCH)
+                        if one["gateway"] == "floor")
+        self.assertRegex(troubles[0], "^failed: .*floor.spool")
+        self.assertRegex(cluster.ctl("status"), "(?m)^ +failed: .*floor.spool")
+
+        # Its supervisor starts it again while the disk still fails, and once it is well.
+        new.write_text("read")
+        new.rename(refusing)
+        self.start_gateway(cluster, "floor")
+        floor = cluster.processes[f"gateway.{BRANCH}.floor"]
+        self.assertEqual(floor.popen.wait(10 * PATIENCE), EX_IOERR)
+        self.assertRegex(floor.text(), "event=not_started reason=.*floor.spool")
+        refusing.unlink()
+        self.start_gateway(cluster, "floor")
+        until(lambda: cluster.gateway_status(BRANCH, "floor")["trouble"] is None,
+              "it is well again")
 
 
 if __name__ == "__main__":

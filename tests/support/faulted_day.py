@@ -82,8 +82,11 @@ class FaultedDay(Case):
                    and self.position(cluster), "the play is in its middle", every=0)
         self.assertLess(at * 100, 90 * self.total, "too late for the middle")
 
-    def play(self, fault, start_redis=Cluster.start_redis, **worker_settings):
+    def play(self, fault, start_redis=Cluster.start_redis, environment=None, **worker_settings):
+        """environment: of a cluster, that of its programs."""
         with Cluster() as cluster:
+            if environment:
+                cluster.environment = environment(cluster)
             cluster.worker_settings.update(worker_settings)
             self.bring_key(cluster)
             self.start(cluster, start_redis)
