@@ -298,8 +298,14 @@ static void on_stop(void *context, int signal) {
     stop(g, GATEWAY_EXIT_OK);
 }
 
+static void on_reload(void *context) {
+    struct gateway *g = context;
+    uplink_take_up_keys(g->uplink);
+}
+
 int gateway_run(struct gateway *g) {
-    loop_handle(g->loop, &(struct loop_handlers){.context = g, .stop = on_stop, .turn = on_turn});
+    loop_handle(g->loop, &(struct loop_handlers){
+                             .context = g, .stop = on_stop, .reload = on_reload, .turn = on_turn});
     loop_run(g->loop);
     if (!g->exit_status) (void)commit(g, clock_monotonic_ms());
     if (g->failure.text[0]) uplink_last_words(g->uplink, g->failure.text);

@@ -18,7 +18,8 @@ const struct setting gateway_settings[] = {
         "Endpoints of the brokers, e.g. [\"tcp://broker:7400\"]; the next one is tried when one "
         "cannot be reached for as long as answer_timeout_ms."),
     ROW(PATH, keys_dir, "keys",
-        "Folder of gateway.BRANCH.NAME.key and broker.pub; not read when insecure."),
+        "Folder of gateway.BRANCH.NAME.key and broker.pub, which are looked at again at SIGHUP and "
+        "when a broker refuses them; not read when insecure."),
     ROW(BOOL, insecure, false,
         "Speak without CURVE: anybody may pretend to be this gateway. For trials on one machine."),
     ROW(PATH, spool, "gateway.spool", "The file of the spool; made when it is not there."),

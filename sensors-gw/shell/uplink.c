@@ -16,6 +16,11 @@ enum {
     LAST_WORDS_MS = 500, // for them to leave
 };
 
+/// Public halves: the gateway's own, and the broker's.
+struct keys_used {
+    char own[KEY_TEXT_SIZE], broker[KEY_TEXT_SIZE];
+};
+
 struct uplink {
     const struct gateway_settings *settings;
     struct uplink_handlers handlers;
@@ -27,6 +32,7 @@ struct uplink {
     uint64_t connect_until_ms; // then the next one
     char as[KEY_NAME_SIZE];    // the gateway's name
     bool plain;                // the socket does not know it: say it in each message
+    struct keys_used keys;     // that the socket was made with
     struct buffer frame;
     bool over; // the gateway gave up
 };
@@ -235,8 +241,8 @@ static void on_disconnected(void *context) {
 }
 
 static void on_refused(void *context, const struct bus_refusal *refusal) {
-    (void)context;
     log_warning("handshake_refused", "broker=%s reason=%s", refusal->address, refusal->reason);
+    uplink_take_up_keys(context); // it may be the broker that has another one
 }
 
 static void on_answer(struct uplink *u, const struct message *message) {
@@ -275,15 +281,16 @@ static void on_message(void *context, struct bus_peer peer, const char *user, st
 }
 
 static enum err security_of(const struct uplink *u, struct bus_security *security,
-                            struct problem *problem) {
+                            struct keys_used *keys, struct problem *problem) {
     *security = (struct bus_security){.insecure = u->settings->insecure};
+    *keys = (struct keys_used){"", ""};
     if (u->plain) return ERR_NONE;
-    char secret[KEY_TEXT_SIZE], own[KEY_TEXT_SIZE], broker[KEY_TEXT_SIZE];
-    enum err err = key_read_secret(u->settings->keys_dir, u->as, secret, own, problem);
-    if (!err) err = key_read_public(u->settings->keys_dir, "broker", broker, problem);
+    char secret[KEY_TEXT_SIZE];
+    enum err err = key_read_secret(u->settings->keys_dir, u->as, secret, keys->own, problem);
+    if (!err) err = key_read_public(u->settings->keys_dir, "broker", keys->broker, problem);
     if (err) return err;
     bool set = curve_key_set(&security->secret_key, secret, strlen(secret)) &&
-               curve_key_set(&security->server_key, broker, strlen(broker));
+               curve_key_set(&security->server_key, keys->broker, strlen(keys->broker));
     explicit_bzero(secret, sizeof secret);
     return set ? ERR_NONE : problem_set(problem, ERR_FORMAT, "%s: not a key", u->as);
 }
@@ -293,7 +300,7 @@ static enum err connect_broker(struct uplink *u, struct problem *problem) {
     u->plain = u->settings->insecure || !strncmp(endpoint, "ipc://", 6);
     struct bus_settings settings = bus_settings_default();
     struct bus_security security;
-    enum err err = security_of(u, &security, problem);
+    enum err err = security_of(u, &security, &u->keys, problem);
     if (err) return err;
     const struct bus_handlers handlers = {.context = u,
                                           .message = on_message,
@@ -306,20 +313,40 @@ static enum err connect_broker(struct uplink *u, struct problem *problem) {
     return err;
 }
 
+static void connect_anew(struct uplink *u) {
+    struct problem problem = {0};
+    bus_close(u->socket);
+    u->socket = NULL;
+    if (connect_broker(u, &problem)) {
+        log_error("connect_failed", "reason=%s", problem.text);
+        stop(u, GATEWAY_EXIT_CONFIG);
+    }
+}
+
 /// A broker that cannot be reached: try the next one.
 static void fail_over(struct uplink *u, uint64_t now_ms) {
     if (session_state(&u->session) != SESSION_CONNECTING || u->settings->brokers.count < 2 ||
         now_ms < u->connect_until_ms)
         return;
-    struct problem problem = {0};
-    bus_close(u->socket);
-    u->socket = NULL;
     u->endpoint = (u->endpoint + 1) % u->settings->brokers.count;
     log_info("next_broker", "broker=%s", u->settings->brokers.items[u->endpoint]);
-    if (connect_broker(u, &problem)) {
-        log_error("connect_failed", "reason=%s", problem.text);
-        stop(u, GATEWAY_EXIT_CONFIG);
+    connect_anew(u);
+}
+
+void uplink_take_up_keys(struct uplink *u) {
+    struct bus_security security;
+    struct keys_used keys;
+    struct problem problem = {0};
+    enum err err = security_of(u, &security, &keys, &problem);
+    explicit_bzero(&security, sizeof security);
+    if (err) {
+        log_error("keys_not_changed", "reason=%s", problem.text); // those before still hold
+        return;
     }
+    if (!strcmp(keys.own, u->keys.own) && !strcmp(keys.broker, u->keys.broker)) return;
+    log_info("keys_changed", "own=%s broker=%s", keys.own, keys.broker);
+    feed(u, (struct session_input){.kind = SESSION_INPUT_DISCONNECTED});
+    if (!u->over) connect_anew(u);
 }
 
 // ------------------------------------------------------------------ what the gateway calls

@@ -32,6 +32,8 @@ void uplink_spool_grew(struct uplink *uplink);
 /// Do what is due: the session's deadline, the next broker.
 void uplink_tick(struct uplink *uplink, uint64_t now_ms);
 uint64_t uplink_deadline_ms(const struct uplink *uplink);
+/// Look at the key files, and connect anew if one has changed.
+void uplink_take_up_keys(struct uplink *uplink);
 /// The gateway ends because of its spool, which is not asked any more: tell the broker, if it can be
 /// reached, so that somebody sees it there.
 void uplink_last_words(struct uplink *uplink, const char *reason);

@@ -9,6 +9,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from cluster import LONG, PATIENCE, main, sample, until  # noqa: E402
 from faulted_day import BRANCH, GATEWAYS, FaultedDay  # noqa: E402
 
+KEY_S = 3 * PATIENCE  # without an answer, at most, when keys change
+
 
 def new_key(cluster, name):
     """Another pair in its place; the former public one."""
@@ -108,17 +110,40 @@ class Faults(FaultedDay):
             self.assertNotEqual((cluster.keys / f"{name}.pub").read_text(), former)
         self.play(fault)
 
-    def test_the_broker_gets_another_key(self):
+    def test_a_gateway_takes_up_another_key_while_it_runs(self):
         def fault(cluster):
-            for process in cluster.processes.values():
-                if not process.name.startswith("redis"):
-                    process.stop()
-            new_key(cluster, "broker")
+            name, broker = f"gateway.{BRANCH}.floor", cluster.processes["broker"]
+            before = broker.text().count("event=keys ")
+            former = new_key(cluster, name)
+            until(lambda: broker.text().count("event=keys ") > before
+                  and cluster._known_keys(broker) == len(list(cluster.keys.glob("*.*.pub"))),
+                  "the broker knows the other key")
+            at = self.position(cluster)
+            cluster.processes[name].popen.send_signal(signal.SIGHUP)
+            until(lambda: self.position(cluster) > at, "it goes on with the other key",
+                  seconds=KEY_S)
+            public = (cluster.keys / f"{name}.pub").read_text()
+            self.assertNotEqual(public, former)
+            self.assertIn(f"event=keys_changed own={public.strip()}",
+                          cluster.processes[name].text().replace('"', ""))
+        self.play(fault)
+
+    def test_the_broker_gets_another_key_while_gateways_run(self):
+        """They have it before, and take it up when theirs is refused."""
+        def fault(cluster):
+            former, at = new_key(cluster, "broker"), self.position(cluster)
+            for name in ("worker-w1", "worker-w2", "broker"):
+                cluster.processes[name].stop()
+            stopped = time.monotonic()
             cluster.start_broker(window=4)
             for name in ("w1", "w2"):
-                cluster.start_worker(name)
+                cluster.start_worker(name, wait=False)
+            until(lambda: self.position(cluster) > at, "gateways go on with the other key")
+            self.assertLess(time.monotonic() - stopped, KEY_S)
+            self.assertNotEqual((cluster.keys / "broker.pub").read_text(), former)
             for gateway in GATEWAYS:
-                self.start_gateway(cluster, gateway)
+                self.assertIn("event=keys_changed",
+                              cluster.processes[f"gateway.{BRANCH}.{gateway}"].text())
         self.play(fault)
 
     def test_redis_is_killed_and_comes_back_from_its_log(self):
