@@ -35,6 +35,15 @@ static enum err bytes_of(struct spool *s, uint64_t from, uint64_t to, uint64_t *
     return err;
 }
 
+/// A damaged page may show other rows each time it is asked.
+static enum err figures_check(const struct spool *s, struct problem *problem) {
+    if (s->state.held_bytes <= s->state.bytes && s->state.bytes <= INT64_MAX) return ERR_NONE;
+    return problem_set(problem, ERR_FORMAT,
+                       "spool %s: the sizes of its batches do not add up, the file is damaged; "
+                       "start once with --new-spool to keep what is intact",
+                       s->database.path);
+}
+
 /// Delete first..to; figures follow.
 static enum err trim(struct spool *s, uint64_t to, struct problem *problem) {
     if (to < s->state.first) return ERR_NONE;
@@ -53,7 +62,7 @@ static enum err trim(struct spool *s, uint64_t to, struct problem *problem) {
     s->state.first = to + 1;
     s->state.bytes -= bytes;
     s->state.held_bytes -= held;
-    return ERR_NONE;
+    return figures_check(s, problem);
 }
 
 /// What has been applied for longer than the retention goes, a bounded part at a time.
@@ -195,10 +204,11 @@ enum err spool_set_applied(struct spool *s, uint64_t number, uint64_t now_ms,
     s->state.applied = number;
     if (number > before) {
         s->state.held_bytes -= bytes;
-        return ERR_NONE;
+        return figures_check(s, problem);
     }
     s->state.held_bytes += bytes; // to be applied again: their retention has not begun
-    err = database_begin(&s->database, problem);
+    err = figures_check(s, problem);
+    if (!err) err = database_begin(&s->database, problem);
     if (err) return err;
     err = rows_forget_marks_above(&s->database, number, problem);
     return err ? database_fail(&s->database, err) : ERR_NONE;
@@ -294,7 +304,8 @@ static enum err figures_load(struct spool *s, struct problem *problem) {
                            s->database.path, (unsigned long long)s->state.last,
                            (unsigned long long)all.count, (long long)all.least,
                            (long long)all.most);
-    return bytes_of(s, s->state.applied + 1, INT64_MAX, &s->state.held_bytes, problem);
+    err = bytes_of(s, s->state.applied + 1, INT64_MAX, &s->state.held_bytes, problem);
+    return err ? err : figures_check(s, problem);
 }
 
 static enum err renew_spool(struct spool *s, uint64_t *damaged, struct problem *problem) {

@@ -187,30 +187,42 @@ static enum err keep(struct database *d, sqlite3_stmt *into, const struct spool_
     return err;
 }
 
+/// A damaged row's number is believed if it lies near; with torn pages the rows may come in any
+/// order, or again and again.
+static bool moves_on(uint64_t number, uint64_t behind) {
+    return number > behind && number - behind <= MISSED_MOST;
+}
+
 /// Where pages are torn, look for the next one behind them.
 static enum err keep_batches(struct database *d, sqlite3_stmt *from, sqlite3_stmt *into,
                              struct rows_kept *kept, struct problem *problem) {
     enum err err = ERR_NONE;
-    uint64_t behind = 0, missed = 0;
+    uint64_t newest = 0, behind = 0, missed = 0; // newest: the last intact one
     int code;
     sqlite3_bind_int(from, 1, BATCH_BODY_MAX);
     bind_u64(from, 2, behind);
-    while (!err && (code = sqlite3_step(from)) != SQLITE_DONE) {
+    while (!err && missed < MISSED_MOST && (code = sqlite3_step(from)) != SQLITE_DONE) {
         if (code == SQLITE_ROW) {
             struct spool_batch batch;
-            bool intact = row_batch(from, &batch);
-            behind = batch.number;
-            missed = 0;
-            if (intact) {
+            bool intact = row_batch(from, &batch), near = moves_on(batch.number, behind);
+            bool next = intact && batch.number > newest;
+            kept->damaged += !intact || (!next && !missed); // or seen before: one place
+            if (next) {
+                newest = behind = batch.number;
+                missed = 0;
                 batch.number = ++kept->last;
                 batch.tag = kept->tag = tag_behind(batch.tag, kept->tag);
                 err = keep(d, into, &batch, problem);
-            } else
-                kept->damaged++;
+            } else if (!intact && near) {
+                behind = batch.number;
+                missed = 0;
+            } else {
+                kept->torn = kept->torn || batch.number <= behind;
+                missed++;
+            }
         } else if ((code & 0xff) == SQLITE_CORRUPT) {
             kept->torn = true;
-            kept->damaged += !missed;
-            if (++missed == MISSED_MOST) break;
+            kept->damaged += !missed++;
             sqlite3_reset(from);
             bind_u64(from, 2, ++behind);
         } else
