@@ -28,7 +28,10 @@ redisReply *store_try(struct store_link *link, size_t count, const struct bytes 
 redisReply *store_ask(struct store_link *link, size_t count, const struct bytes *arguments) {
     redisReply *reply = store_try(link, count, arguments);
     if (reply && reply->type == REDIS_REPLY_ERROR) {
-        ctl_fail("Redis: %s", reply->str);
+        ctl_fail("Redis: %s%s", reply->str,
+                 strstr(reply->str, "Function not found")
+                     ? ": start a worker of this version, or a newer one, which brings it"
+                     : "");
         freeReplyObject(reply);
         return NULL;
     }

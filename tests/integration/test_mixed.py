@@ -17,6 +17,7 @@ OWN = marked_library.shipped_revision()
 NEXT = OWN + 1  # of tests/tresen-worker-next
 NEXT_WORKER = "tests/tresen-worker-next"
 WORKERS = ("w1", "w2")  # of the shipped revision
+DEAD_LETTER = bytes.fromhex("0000000000000000aabb00000506070804746f726e010000003f")  # as in KEYS.md
 
 
 def put(cluster, revision):
@@ -70,6 +71,21 @@ class Mixed(FaultedDay):
 
     def workers(self, cluster):
         return {one["worker"]: one for one in cluster.status()["workers"] if one["ready"]}
+
+    def test_tresenctl_says_who_brings_what_the_library_lacks(self):
+        def fault(cluster):
+            for worker in WORKERS:
+                cluster.processes[f"worker-{worker}"].stop()
+            cluster.redis("FUNCTION", "FLUSH")
+            dead = "t:{%s}:dead" % BRANCH
+            cluster.redis("HSET", dead, "desk:9:9", DEAD_LETTER)
+            told = cluster.ctl_run("dead", "drop", BRANCH, "desk:9:9")
+            cluster.redis("HDEL", dead, "desk:9:9")
+            self.assertEqual(told.returncode, 1)
+            self.assertIn("Function not found: start a worker of this version", told.stderr)
+            for worker in WORKERS:
+                cluster.start_worker(worker)
+        self.play(fault)
 
     def test_two_newer_workers_arrive_at_once(self):
         self.at_the_end = self.judge_again

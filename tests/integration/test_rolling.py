@@ -1,6 +1,7 @@
 """Every worker is restarted in turn under load: no branch waits, whatever versions serve at once."""
 
 import pathlib
+import re
 import shutil
 import sys
 import threading
@@ -57,7 +58,7 @@ class Rolling(Case):
         for name in WORKERS:
             self.cluster.start_worker(name)
 
-    def restart_in_turn(self, stop):
+    def restart_in_turn(self, stop, program="tresen-worker"):
         """Under load; then what was acknowledged must be what is applied."""
         load = Load(self.cluster, self.gateways)
         load.start()
@@ -67,7 +68,7 @@ class Rolling(Case):
             worker = self.cluster.processes[f"worker-{name}"]
             stop(name, worker)
             self.assertEqual(worker.popen.wait(5 * PATIENCE), 0, name)
-            self.cluster.start_worker(name)
+            self.cluster.start_worker(name, program=program)
             here = load.applied()
             until(lambda: load.applied() > here + 100 * BRANCHES, "the load goes on")
         ended, applied = time.monotonic(), load.applied() - before
@@ -94,6 +95,17 @@ class Rolling(Case):
 
     def test_by_drain(self):
         self.restart_in_turn(lambda name, worker: self.cluster.ctl("drain", name))
+
+    def test_each_is_updated_to_one_with_a_newer_function_library(self):
+        before = self.cluster.redis("FCALL", "tresen_v1_revision", 0)
+        self.restart_in_turn(lambda name, worker: worker.popen.terminate(),
+                             "tests/tresen-worker-next")
+        loads = [found for name in WORKERS for found in re.findall(
+            r"event=library_loaded (.*)", self.cluster.processes[f"worker-{name}"].text())]
+        self.assertEqual(sorted(loads), [f"from=0 to={before}", f"from={before} to={before + 1}"])
+        self.assertEqual(self.cluster.redis("FCALL", "tresen_v1_revision", 0), before + 1)
+        for one in self.cluster.status()["workers"]:
+            self.assertEqual((one["library"], one["library_run"]), (before + 1, before + 1))
 
     def test_workers_of_several_versions_serve_at_once(self):
         """The next one has other standards; one speaks a protocol that nobody here knows."""

@@ -342,16 +342,16 @@ static void checked(void *context, enum redis_class class, const char *reason) {
 // Whatever came of it: an older library may do, and a call that misses something looks again.
 static void library_came(struct library_wait *wait, enum redis_class class, const char *reason) {
     struct store *store = (struct store *)((char *)wait - offsetof(struct store, coming_up));
-    if (class == REDIS_CLASS_WRONG_NODE)
-        redis_reconnect(store->redis, reason);
-    else if (class != REDIS_CLASS_UNKNOWN) // down follows, or has come already
+    (void)reason;
+    if (class != REDIS_CLASS_UNKNOWN) // down follows, or has come already
         confirmer_check(&store->confirmer, checked, store);
 }
 
 /// A replica is left at once; whatever else refuses will say so again.
 static void writable(void *context, enum redis_class class, const redisReply *reply) {
     struct store *store = context;
-    if (class == REDIS_CLASS_WRONG_NODE) redis_reconnect(store->redis, reason_of(reply));
+    bool replica = class == REDIS_CLASS_WRONG_NODE && !strncmp(reply->str, "READONLY", 8);
+    if (replica) redis_reconnect(store->redis, reply->str);
 }
 
 static void redis_came_up(void *context) {

@@ -39,8 +39,11 @@ static void up(void *context) {
     (void)context;
     loop_stop(loop);
 }
+static enum redis_class went_down;
 static void down(void *context, enum redis_class class, const char *reason) {
-    (void)context, (void)class, (void)reason;
+    (void)context, (void)reason;
+    went_down = class;
+    if (class == REDIS_CLASS_WRONG_NODE) loop_stop(loop);
 }
 static void library(void *context, const struct library_state *state, int64_t found) {
     (void)context, (void)state, (void)found;
@@ -113,6 +116,21 @@ Test(store, a_library_that_was_lost_is_loaded_again_by_the_call) {
     cr_assert(eq(int, ask().head.status, STORE_OK));
     command("FLUSHALL");
     command("FUNCTION FLUSH");
+    cr_assert(eq(int, ask().head.status, STORE_OK));
+}
+
+// It has the library and answers calls that only read: it is left all the same, until it is one.
+Test(store, a_replica_is_left_before_a_call_is_taken) {
+    ask();
+    command("REPLICAOF 127.0.0.1 1");
+    command("CLIENT KILL TYPE normal");
+    loop_run(loop);
+    cr_assert(eq(int, went_down, REDIS_CLASS_WRONG_NODE));
+    cr_assert_not(store_is_up(store));
+    cr_assert(eq(i64, store_library_run(store), LIBRARY_UNKNOWN));
+    command("REPLICAOF NO ONE");
+    while (!store_is_up(store))
+        loop_run(loop);
     cr_assert(eq(int, ask().head.status, STORE_OK));
 }
 
