@@ -33,6 +33,8 @@ static void see_promises(json_t *checks, const json_t *workers, struct promised 
         if (!json_is_true(json_object_get(worker, "ready"))) continue;
         promised->fsync |= strcmp(level, "fsync") == 0;
         promised->replicated |= strcmp(level, "replicated") == 0;
+        int64_t library = json_integer_value(json_object_get(worker, "library"));
+        if (library > promised->library) promised->library = library;
         differ |= first && strcmp(first, level) != 0;
         first = first ? first : level;
     }

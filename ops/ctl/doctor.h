@@ -3,9 +3,11 @@
 
 #include "ops/ctl/ctl.h"
 
-/// How safe the workers say that a batch is when its gateway is told.
+/// What the workers say: how safe a batch is when its gateway is told, and which function library
+/// the newest of them brings.
 struct promised {
     bool fsync, replicated;
+    int64_t library; // its revision; 0: none says
 };
 
 /// One more line of it; problem NULL: all is well there. way_out: what to do about the problem.

@@ -3,6 +3,7 @@
 #include "ops/ctl/doctor.h"
 #include "ops/ctl/store_link.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,17 +175,40 @@ static void see_protection(struct patient *patient) {
                  "set it to no, or local, in redis.conf and restart Redis");
 }
 
-static void see_library(const struct patient *patient) {
+/// Of the library that Redis runs; one that does not tell is of before there were revisions.
+static int64_t revision_of(const struct patient *patient) {
+    const struct bytes words[] = {bytes_of_text("FCALL"), bytes_of_text("tresen_v1_revision"),
+                                  bytes_of_text("0")};
+    redisReply *reply = store_try(patient->link, 3, words);
+    int64_t revision = reply && reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    if (reply) freeReplyObject(reply);
+    return revision;
+}
+
+static void see_revision(const struct patient *patient, const struct promised *promised) {
+    int64_t runs = revision_of(patient);
+    char value[64], problem[128];
+    snprintf(value, sizeof value, "tresen_v1, revision %" PRId64, runs);
+    snprintf(problem, sizeof problem, "a worker brings revision %" PRId64 ", and has not loaded it",
+             promised->library);
+    note(patient, "function library", value, runs < promised->library ? problem : NULL,
+         "its log (library_not_loaded) says why, and who may let it; or start a worker of its "
+         "version that may load it (ops/redis/README.md: tresen-loader)");
+}
+
+static void see_library(const struct patient *patient, const struct promised *promised) {
     const struct bytes words[] = {bytes_of_text("FUNCTION"), bytes_of_text("LIST"),
                                   bytes_of_text("LIBRARYNAME"), bytes_of_text("tresen_v1")};
     redisReply *reply = store_try(patient->link, 4, words);
     if (!reply || reply->type == REDIS_REPLY_ERROR)
         note(patient, "function library", reply ? reply->str : "",
              "whether tresen_v1 is loaded cannot be seen", AS_OPERATOR);
-    else
-        note(patient, "function library", reply->elements ? "tresen_v1" : "none",
-             reply->elements ? NULL : "Redis does not have tresen_v1, so nothing can be applied",
+    else if (!reply->elements)
+        note(patient, "function library", "none",
+             "Redis does not have tresen_v1, so nothing can be applied",
              "start a worker that may load it (ops/redis/README.md: tresen-loader)");
+    else
+        see_revision(patient, promised);
     if (reply) freeReplyObject(reply);
 }
 
@@ -209,7 +233,7 @@ void doctor_redis(const struct ctl *ctl, json_t *checks, const struct promised *
         see_disk(&patient);
         see_replicas(&patient, promised);
         see_protection(&patient);
-        see_library(&patient);
+        see_library(&patient, promised);
     }
     if (reply) freeReplyObject(reply);
     store_link_close(patient.link);

@@ -6,6 +6,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import marked_library  # noqa: E402
 from cluster import Case, main, until  # noqa: E402
 
 # What is set, to what, and what then is named; the second value is the one that is right.
@@ -53,7 +54,8 @@ class Doctor(Case):
         self.assertEqual(checks["maxmemory-policy"], "noeviction")
         self.assertEqual(checks["appendonly"], "yes")
         self.assertEqual(checks["acknowledge"], "applied")
-        self.assertEqual(checks["function library"], "tresen_v1")
+        self.assertEqual(checks["function library"],
+                         f"tresen_v1, revision {marked_library.shipped_revision()}")
         self.assertEqual(checks["protected-mode"], "yes")
 
     def test_each_wrong_setting_is_named_with_the_way_out(self):
@@ -121,6 +123,19 @@ class Doctor(Case):
         self.only("workers ready", "function library")
         self.cluster.start_worker("w1")
         until(lambda: "function library" not in self.problems_of(), "it is brought")
+
+    def test_a_library_older_than_a_worker_brings(self):
+        self.cluster.redis_at_once([
+            ("FUNCTION", "LOAD", "REPLACE", marked_library.marked(0)),
+            ("ACL", "SETUSER", "default", "-function|load")])
+        self.only("worker", "function library")
+        found = self.problems_of()["function library"]
+        self.assertEqual(found["value"], "tresen_v1, revision 0")
+        self.assertIn(f"revision {marked_library.shipped_revision()}", found["problem"])
+        self.cluster.redis("ACL", "SETUSER", "default", "+function|load")
+        self.cluster.start_worker("w2")
+        self.only()
+        self.assertEqual(self.cluster.processes["worker-w2"].stop(), 0)
 
     def test_who_may_not_look_is_told_so(self):
         self.cluster.redis("ACL", "SETUSER", "default", "-config")
