@@ -159,6 +159,7 @@ uint32_t minutes_add(struct minutes_builder *builder, const struct batch_series 
                      int64_t latest_ms) {
     const struct columns *columns = &series->columns;
     struct span watched = series->watched;
+    if (watched.from_ms > latest_ms) return (uint32_t)columns->count; // all of it
     if (watched.to_ms > latest_ms + 1) watched.to_ms = latest_ms + 1;
     size_t index = 0;
     for (int64_t minute = watched.from_ms / MINUTE_MS; minute * MINUTE_MS < watched.to_ms;

@@ -153,6 +153,20 @@ Test(minutes, what_lies_in_the_future_is_left_out_and_counted) {
     logs_fini(&logs);
 }
 
+// A clock that is some seconds ahead: the minute has begun, but nothing of it is to be kept.
+Test(minutes, what_begins_in_the_future_leaves_no_minute_behind) {
+    struct logs logs;
+    const struct series *series;
+    int32_t t[] = {0, 1000}, value[] = {1, 2};
+    uint8_t confidence[] = {1, 2};
+    logs_init(&logs);
+    cr_assert(
+        eq(u32, see(distance, 1, 20000, 30000, 2, t, value, confidence, START_MS + 10000), 2));
+    store(&logs);
+    cr_assert(eq(sz, read_logs(&logs, (struct span){START_MS, START_MS + MINUTE_MS}, &series), 0));
+    logs_fini(&logs);
+}
+
 Test(minutes, of_equal_members_the_most_confident_stays_then_the_smallest) {
     struct logs logs;
     const struct series *series;
