@@ -41,6 +41,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_PUT_BACK] = "put_back",
     [FAULT_DISK] = "disk",
     [FAULT_DEADLY] = "deadly",
+    [FAULT_CLOCK] = "clock",
 };
 
 const char *fault_name(enum fault fault) {
@@ -108,6 +109,7 @@ void faults_plan(struct simulation *s) {
     else
         plan_put_back(s);
     plan_more(s, FAULT_DISK, 16, 200);
+    plan_more(s, FAULT_CLOCK, 18, 200);
     s->last_fault_ms = s->world->pace->length_ms + FAULTS_LATE_MS;
     s->spool_rows_max = ROWS;
     if (on[FAULT_SMALL_SPOOL] && chance_permille(&chance, 300)) {
@@ -362,6 +364,16 @@ static void redis_trouble(struct simulation *s, enum fault fault) {
     if (until_ms > s->redis.trouble_ms) s->redis.trouble_ms = until_ms;
 }
 
+/// An hour ahead or behind, as after a battery that is empty, or right.
+static void clock_jumps(struct simulation *s) {
+    size_t at = chance_below(&s->chance, (uint32_t)s->world->gateway_count);
+    const int64_t ahead_ms[] = {HOUR_MS, -HOUR_MS, -s->world->begin_ms, 0};
+    s->gateways[at].clock_ahead_ms = ahead_ms[chance_below(&s->chance, 4)];
+    if (s->gateways[at].clock_ahead_ms) s->skewed[at] = true;
+    trace(s, "the clock of gateway %zu is %.3f s ahead", at,
+          (double)s->gateways[at].clock_ahead_ms / 1000);
+}
+
 /// tresenctl rebuild, tresenctl seal: of some branch, the first day or the one after it.
 static void operate(struct simulation *s, enum fault fault) {
     size_t branch = chance_below(&s->chance, (uint32_t)s->world->branch_count);
@@ -416,6 +428,9 @@ void fault_happen(struct simulation *s, enum fault fault) {
         break;
     case FAULT_PUT_BACK:
         begin_put_back(s);
+        break;
+    case FAULT_CLOCK:
+        clock_jumps(s);
         break;
     case FAULT_DISK:
         s->faults[fault]--; // writes that fail count

@@ -32,10 +32,12 @@ static const struct branch_gateway *registered(const struct simulation *s,
 static void feed(struct simulation *s, struct gateway *g, struct session_input in);
 
 static void announce(struct simulation *s, struct gateway *g) {
+    bool early = s->plant == PLANT_SEND_BEFORE_COMMIT;
     g->announce = false;
     feed(s, g,
-         (struct session_input){
-             .kind = SESSION_INPUT_SPOOL, .first = g->head.first, .last = g->head.last});
+         (struct session_input){.kind = SESSION_INPUT_SPOOL,
+                                .first = early ? g->head.first : g->first_written,
+                                .last = early ? g->head.last : g->last_written});
 }
 
 /// false: the disk refused it, and the gateway goes no further.
@@ -74,7 +76,21 @@ static void take_batch(void *context, const struct batch *batch) {
     enum err err = body_encode(batch, g->head.last % 2, body);
     assert(!err);
     if (spool_append(s, g, buffer_bytes(body), g->head.cursor, is_poison(batch)))
-        g->head.watermark_ms = batch->watermark_ms;
+        g->spool.rows[g->head.last - 1].watermark_ms = g->head.watermark_ms = batch->watermark_ms;
+}
+
+/// The item as the gateway's clock stamps it. What a person decided has no stamp of it.
+static struct item stamped(const struct item *item, int64_t ahead_ms) {
+    struct item own = *item;
+    int64_t *times[] = {&own.at_ms,
+                        &own.watermark_ms,
+                        &own.encounter.issued_ms,
+                        &own.encounter.called_ms,
+                        &own.encounter.started_ms,
+                        &own.encounter.ended_ms};
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+        if (*times[i] != TIME_NONE) *times[i] += ahead_ms;
+    return own;
 }
 
 static void read_item(struct gateway *g, const struct simulation *s, const struct item *item) {
@@ -114,7 +130,8 @@ static void read_sensors(struct simulation *s, struct gateway *g) {
         if (item->seen_ms > s->now_ms) break;
         if (item->kind == ITEM_POISON) batching_cut(g->batching);
         // A batch that gets full is handed out before the reading that did not fit.
-        read_item(g, s, item);
+        struct item own = stamped(item, g->clock_ahead_ms);
+        read_item(g, s, &own);
         g->head.cursor++;
         if (item->kind == ITEM_POISON) batching_cut(g->batching);
         if (g->commit_at_ms == UINT64_MAX) g->commit_at_ms = s->now_ms + s->commit_linger_ms;
@@ -281,10 +298,12 @@ void gateway_start(struct simulation *s, size_t process) {
         return;
     }
     if (g->renew) spool_renew(s, g);
-    g->renew = g->stopped = false;
+    g->renew = g->stopped = g->announce = false;
     g->process = (struct process){.alive = true, .life = g->process.life + 1};
     g->spool.disk.session += SESSIONS_A_RUN;
     g->head = g->spool.disk;
+    g->first_written = g->head.first;
+    g->last_written = g->head.last;
     if (s->plant == PLANT_DRIVER_RESTART) g->head.cursor = 0;
     g->items_cut = g->head.cursor;
     const struct branch_gateway *own = registered(s, g);

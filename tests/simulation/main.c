@@ -37,6 +37,8 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_UNCOUNTED] = "uncounted",
     [PLANT_COMPANY] = "company",
     [PLANT_DEAF_RETURN] = "deaf-return",
+    [PLANT_OWN_CLOCK] = "own-clock",
+    [PLANT_SILENT_FUTURE] = "silent-future",
 };
 
 const char *plant_name(enum plant plant) {

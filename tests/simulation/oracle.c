@@ -89,12 +89,32 @@ void oracle_before(struct simulation *s, const struct store_call *call) {
     memcpy(before.lease, encounter->lease, sizeof before.lease);
 }
 
+static size_t gateway_at(const struct simulation *s, size_t branch, uint8_t place) {
+    size_t at = 0;
+    while (s->world->gateways[at].branch != branch || s->world->gateways[at].place != place)
+        at++;
+    return at;
+}
+
+/// How many of these batches promise something that lies in the future, whatever the clock.
+static uint64_t future_rows(const struct simulation *s, size_t branch, uint8_t place,
+                            uint64_t epoch, uint64_t first, uint64_t last) {
+    size_t at = gateway_at(s, branch, place);
+    const struct spool *spool = &s->gateways[at].spool;
+    uint64_t count = 0;
+    if (s->tampered[at] || s->world->poisoned || spool->disk.epoch != epoch) return 0;
+    for (uint64_t n = first; n <= last && n <= spool->disk.last; n++)
+        count += spool->rows[n - 1].watermark_ms > s->redis.latest_ms + FUTURE_MS;
+    return count;
+}
+
 /// A position moves by exactly what was applied, and only in its own epoch.
 static void check_ingest(struct simulation *s, const struct store_call *call,
                          const struct model *model) {
     struct reader in = reader_of(buffer_bytes(&call->argument));
     reader_u64(&in);
     size_t count = reader_u8(&in);
+    uint64_t future = 0;
     for (size_t i = 0; i < count; i++) {
         uint8_t place = reader_u8(&in);
         reader_take(&in, 1 + 4);
@@ -116,10 +136,28 @@ static void check_ingest(struct simulation *s, const struct store_call *call,
         if (memcmp(behind.data, was->tag + TAG_MARK, TAG_MARK) != 0)
             wrong(s, "branch %zu gateway %u: batch %llu follows another one than the store's",
                   call->branch, place, (unsigned long long)first);
+        if (is->watermark > was->watermark && is->watermark > s->redis.latest_ms + FUTURE_MS)
+            wrong(s, "branch %zu gateway %u: its watermark is %.3f s ahead of the store's time",
+                  call->branch, place, (double)(is->watermark - s->redis.latest_ms) / 1000);
+        if (!lost) future += future_rows(s, call->branch, place, epoch, first, last);
         if (lost && !s->lossy)
             wrong(s, "branch %zu gateway %u: %llu batches are called lost, but nobody dropped any",
                   call->branch, place, (unsigned long long)lost);
     }
+    if (model->counts.left_out[FOLD_FUTURE] < before.counts.left_out[FOLD_FUTURE] + future)
+        wrong(s, "branch %zu: %llu batches promise what lies in the future, %llu are counted",
+              call->branch, (unsigned long long)future,
+              (unsigned long long)(model->counts.left_out[FOLD_FUTURE] -
+                                   before.counts.left_out[FOLD_FUTURE]));
+}
+
+/// Whether some gateway's clock was wrong: of one that opens encounters, or of any.
+static bool branch_skewed(const struct simulation *s, size_t branch, bool opens) {
+    for (size_t i = 0; i < s->world->gateway_count; i++)
+        if (s->world->gateways[i].branch == branch && s->skewed[i] &&
+            (!opens || s->world->branches[branch].gateways[s->world->gateways[i].place].opens))
+            return true;
+    return false;
 }
 
 static bool branch_tampered(const struct simulation *s, size_t branch) {
@@ -133,6 +171,7 @@ static void check_counts(struct simulation *s, const struct store_call *call,
     const struct model_counts *is = &model->counts;
     // What is sent twice may be too late.
     if (s->lossy || branch_tampered(s, call->branch) || s->rebuilt[call->branch]) return;
+    if (branch_skewed(s, call->branch, false)) return;
     if (is->too_late_observations || is->too_late_facts || is->orphan_facts || is->timeouts)
         wrong(s, "branch %zu: %llu readings and %llu facts too late, %llu orphans, %llu timeouts",
               call->branch, (unsigned long long)is->too_late_observations,
@@ -229,7 +268,8 @@ bool oracle_decided(const struct simulation *s, size_t branch, int64_t over_ms) 
 static bool branch_settled(const struct simulation *s, size_t branch, char *why, size_t size) {
     const struct model *model = &s->redis.branches[branch];
     size_t known = model->encounter_count + model->sealed_encounters;
-    if (!s->lossy && known < s->world->encounters[branch]) {
+    bool moved = branch_skewed(s, branch, true); // some are left out, some told at two times
+    if (!s->lossy && !moved && known < s->world->encounters[branch]) {
         snprintf(why, size, "branch %zu knows %zu of %zu encounters", branch, known,
                  s->world->encounters[branch]);
         return false;
@@ -239,6 +279,7 @@ static bool branch_settled(const struct simulation *s, size_t branch, char *why,
         // One whose end was lost with a dropped batch stays open until encounter_max.
         bool decided = e->state == MODEL_FINAL && !e->has_due;
         if (decided || (s->lossy && e->state == MODEL_OPEN)) continue;
+        if (moved && e->state != MODEL_FINAL) continue;
         snprintf(why, size, "branch %zu: encounter %s is in state %d", branch, e->id.text,
                  (int)e->state);
         return false;
@@ -301,7 +342,8 @@ static void check_expected(struct simulation *s, size_t branch) {
         s->become->counts[branch] = model->cell_count;
         return;
     }
-    if (s->lossy || model->counts.no_room || s->blamed[branch]) return;
+    bool other = s->lossy || model->counts.no_room || s->blamed[branch];
+    if (other || branch_skewed(s, branch, false)) return;
     if (!model_cells_equal(s->expected->cells[branch], s->expected->counts[branch], model->cells,
                            model->cell_count))
         wrong(s, "branch %zu: the cells differ from those of the run without faults", branch);

@@ -30,6 +30,8 @@ enum plant {
     PLANT_UNCOUNTED,     // store: who takes an encounter and dies does not count
     PLANT_COMPANY,       // store: what is taken again is taken with others
     PLANT_DEAF_RETURN,   // store: a lease that is given back counts as a death
+    PLANT_OWN_CLOCK,     // worker: what lies in the future is told by a clock that is ahead
+    PLANT_SILENT_FUTURE, // worker: what lies in the future is left out, and nobody counts it
     PLANT_COUNT
 };
 

@@ -19,8 +19,10 @@ void redis_start(struct simulation *s) {
         model_empty(&s->redis.branches[i], s->plant);
 }
 
-int64_t redis_utc_ms(const struct simulation *s) {
-    return s->world->begin_ms + (int64_t)s->now_ms + s->redis.clock_ahead_ms;
+int64_t redis_utc_ms(struct simulation *s) {
+    int64_t utc_ms = s->world->begin_ms + (int64_t)s->now_ms + s->redis.clock_ahead_ms;
+    if (utc_ms > s->redis.latest_ms) s->redis.latest_ms = utc_ms;
+    return utc_ms;
 }
 
 // Calls and replies of one connection stay in order

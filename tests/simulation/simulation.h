@@ -58,6 +58,7 @@ enum fault {
     FAULT_PUT_BACK, // as FAULT_OLD_SPOOL, while a worker still has what was sent since
     FAULT_DISK,     // under a spool: a write fails, or all do for a while
     FAULT_DEADLY,   // an encounter that kills who judges it
+    FAULT_CLOCK,    // of a gateway: an hour ahead or behind, at the start of time, right again
     FAULT_COUNT
 };
 const char *fault_name(enum fault fault);
@@ -121,6 +122,7 @@ struct row {
     const uint8_t *body;
     size_t size;
     size_t from, to; // items of the recording in it
+    int64_t watermark_ms;
     bool poison;
 };
 
@@ -157,11 +159,13 @@ struct gateway {
     bool has_copy;
     struct event old;       // FAULT_PUT_BACK: what a worker still has of it, until it sends again
     struct spool_head head; // with what is not committed yet
+    uint64_t first_written, last_written; // since it started, as far as it knows
     struct session session;
     uint64_t session_since_ms; // when the current session number began
     uint64_t session_seen;
     struct batching *batching;
-    size_t items_cut; // items in batches so far
+    size_t items_cut;       // items in batches so far
+    int64_t clock_ahead_ms; // it stamps what it reads
     uint64_t commit_at_ms, idle_at_ms;
     uint8_t endpoint; // which broker
     uint64_t endpoint_since_ms;
@@ -241,7 +245,7 @@ struct redis {
     bool away, functions;
     uint64_t answered_ms[WORKERS];
     uint64_t away_until_ms, slow_until_ms, later_until_ms, error_until_ms, trouble_ms;
-    int64_t clock_ahead_ms;
+    int64_t clock_ahead_ms, latest_ms;     // latest_ms: that its clock ever showed
     struct model *branches;                // of now
     struct model *snapshots;               // SNAPSHOTS rounds of branches
     size_t snapshot_first, snapshot_count; // a ring
@@ -300,6 +304,7 @@ struct simulation {
     uint32_t delay_permille, loss_permille, duplicate_permille;
     bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted
     bool rebuilt[WORLD_BRANCHES]; // from a later day: what comes again of earlier ones is too late
+    bool skewed[GATEWAYS];        // its clock was wrong at some time
     size_t spool_rows_max;
     uint64_t last_fault_ms, healed_ms; // when the last fault begins, when all are over
     uint64_t faults[FAULT_COUNT];
@@ -373,7 +378,7 @@ void redis_call(struct simulation *s, struct store_call *call);
 void redis_arrived(struct simulation *s, struct store_call *call);
 void redis_replied(struct simulation *s, struct store_call *call, struct bytes reply, bool failed);
 void redis_start(struct simulation *s);
-int64_t redis_utc_ms(const struct simulation *s); // its wall clock
+int64_t redis_utc_ms(struct simulation *s); // its wall clock
 void redis_go_away(struct simulation *s, uint64_t until_ms);
 void redis_snapshot(struct simulation *s);
 void redis_fall_back(struct simulation *s);

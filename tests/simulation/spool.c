@@ -92,6 +92,7 @@ static void make_room(struct simulation *s, struct gateway *g) {
 
 /// Each batch goes on where the one before it ended; those on disk were looked at when they came.
 static void check_rows(struct simulation *s, const struct gateway *g) {
+    if (s->skewed[g->identity]) return; // what it stamps behind its own promise is in no batch
     uint64_t n = g->spool.disk.last > g->head.first ? g->spool.disk.last : g->head.first;
     for (; n < g->head.last; n++)
         if (g->spool.rows[n].from != g->spool.rows[n - 1].to)
@@ -103,8 +104,12 @@ static void check_rows(struct simulation *s, const struct gateway *g) {
 bool spool_commit(struct simulation *s, struct gateway *g) {
     make_room(s, g);
     check_rows(s, g);
-    if (!written(s, g)) return !g->failed;
-    g->spool.disk = g->head;
-    if (chance_permille(&s->chance, 700)) g->spool.synced = g->head;
-    return !g->failed;
+    if (written(s, g)) {
+        g->spool.disk = g->head;
+        if (chance_permille(&s->chance, 700)) g->spool.synced = g->head;
+    }
+    if (g->failed) return false;
+    g->first_written = g->head.first;
+    g->last_written = g->head.last;
+    return true;
 }

@@ -80,6 +80,7 @@ static struct frame *frame_keep(struct worker *worker, size_t broker, struct byt
 static void input(struct simulation *s, struct worker *worker, struct pipeline_input in) {
     in.now_ms = s->now_ms;
     in.utc_ms = redis_utc_ms(s); // as store_clock.c has it
+    if (s->plant == PLANT_OWN_CLOCK) in.utc_ms += HOUR_MS;
     pipeline_input(worker->pipeline, &in);
 }
 
@@ -116,6 +117,15 @@ static void answer_at_once(struct simulation *s, struct worker *worker,
     buffer_fini(&reply);
 }
 
+static void forget_future(struct fold *fold) {
+    static struct fold_gateway gateways[WORLD_GATEWAYS];
+    for (size_t i = 0; i < fold->gateway_count; i++) {
+        gateways[i] = fold->gateways[i];
+        gateways[i].left_out[FOLD_FUTURE] = 0;
+    }
+    fold->gateways = gateways;
+}
+
 static void start_call(struct simulation *s, struct worker *worker, struct pipeline_action *action,
                        enum pipeline_call kind) {
     struct store_call *call = calloc(1, sizeof *call);
@@ -131,6 +141,7 @@ static void start_call(struct simulation *s, struct worker *worker, struct pipel
     case CALL_INGEST:
         call->goal = MODEL_INGEST;
         if (s->plant == PLANT_SILENT_GAP) action->fold.gap_count = 0;
+        if (s->plant == PLANT_SILENT_FUTURE) forget_future(&action->fold);
         call_ingest(&action->fold, &call->argument);
         break;
     case CALL_ASK:
