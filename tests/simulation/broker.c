@@ -123,7 +123,7 @@ static void worker_lost(struct simulation *s, const struct dispatch_action *acti
           dispatch_reason_name(action->reason), action->jobs);
     // A job that comes twice, or credit that comes late, may make a worker drop another job that it
     // has no room for.
-    bool explained = s->faults[FAULT_LOSS] || s->faults[FAULT_PARTITION] ||
+    bool explained = s->faults[FAULT_LOSS] || s->faults[FAULT_PARTITION] || s->faults[FAULT_CUT] ||
                      s->faults[FAULT_DUPLICATE] || s->faults[FAULT_REORDER] ||
                      s->faults[FAULT_PUT_BACK] || s->faults[FAULT_FREEZE] ||
                      s->now_ms < s->redis.trouble_ms + s->world->pace->job_ms;
@@ -218,16 +218,19 @@ static void ask_or_batch(struct simulation *s, struct broker *broker, uint32_t g
     if (in.kind == INPUT_BATCH) check_bounds(s, broker, gateway);
 }
 
+static void refuse(struct simulation *s, uint32_t peer, const char *why) {
+    const struct message refused = {.type = MESSAGE_REFUSED, .reason = bytes_of_text(why)};
+    buffer_clear(&s->argument);
+    enum err err = message_encode(&refused, &s->argument);
+    assert(!err);
+    (void)network_send(s, network_peer(s, peer), false, buffer_bytes(&s->argument));
+}
+
 static void from_gateway(struct simulation *s, struct broker *broker, uint32_t gateway,
                          uint32_t peer, const struct message *message) {
     bool news;
     if (!heard(s, &broker->gateways[gateway], peer, &news)) {
-        const struct message refused = {.type = MESSAGE_REFUSED,
-                                        .reason = bytes_of_text("another process speaks for it")};
-        buffer_clear(&s->argument);
-        enum err err = message_encode(&refused, &s->argument);
-        assert(!err);
-        (void)network_send(s, network_peer(s, peer), false, buffer_bytes(&s->argument));
+        refuse(s, peer, "another process speaks for it");
         return;
     }
     if (news) input(s, broker, (struct dispatch_input){.kind = INPUT_GATEWAY, .gateway = gateway});
@@ -257,9 +260,10 @@ void broker_frame(struct simulation *s, size_t number, const struct link *link, 
     struct problem problem;
     enum err err;
     while ((err = message_decode(&reader, &message, &problem)) != ERR_END) {
-        if (err)
-            wrong(s, "the broker does not understand: %s", problem.text);
-        else if (link->end == END_GATEWAY)
+        if (err) {
+            not_understood(s, "broker", number, problem.text);
+            refuse(s, peer, problem.text);
+        } else if (link->end == END_GATEWAY)
             from_gateway(s, broker, s->gateways[link->client].identity, peer, &message);
         else
             from_worker(s, broker, link->client, peer, &message);

@@ -42,6 +42,7 @@ static const char *const names[FAULT_COUNT] = {
     [FAULT_DISK] = "disk",
     [FAULT_DEADLY] = "deadly",
     [FAULT_CLOCK] = "clock",
+    [FAULT_CUT] = "cut",
 };
 
 const char *fault_name(enum fault fault) {
@@ -119,6 +120,8 @@ void faults_plan(struct simulation *s) {
     if (on[FAULT_DELAY]) s->delay_permille = chance_range(&chance, 10, 300);
     if (on[FAULT_LOSS]) s->loss_permille = chance_range(&chance, 5, 200);
     if (on[FAULT_DUPLICATE]) s->duplicate_permille = chance_range(&chance, 5, 200);
+    struct chance cuts = chance_of(s->seed, 29);
+    if (chance_permille(&cuts, 150)) s->cut_permille = chance_range(&cuts, 5, 100);
     s->reorder = on[FAULT_REORDER];
     s->faults[FAULT_DELAY] = on[FAULT_DELAY];
     s->faults[FAULT_REORDER] = on[FAULT_REORDER];
@@ -137,7 +140,7 @@ void faults_plan(struct simulation *s) {
 /// Nothing breaks any more, and messages travel as they should; what is broken heals in its time.
 void faults_end(struct simulation *s) {
     trace(s, "no more faults");
-    s->delay_permille = s->loss_permille = s->duplicate_permille = 0;
+    s->delay_permille = s->loss_permille = s->duplicate_permille = s->cut_permille = 0;
     s->reorder = false;
 }
 

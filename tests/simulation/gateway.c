@@ -148,7 +148,8 @@ static void say_goodbye(struct simulation *s, struct gateway *g) {
 
 // Session ----------------------------------------------------------------------------------------
 
-/// Only what is written is shown to anybody, and whose spool has failed says nothing any more.
+/// Only what is written is shown to anybody, and once the spool has failed nothing is. The last
+/// words of the real gateway, an ask of no session, are left out.
 static void check_written(struct simulation *s, const struct gateway *g, uint64_t to) {
     if (g->failed) wrong(s, "gateway %u sends although its spool has failed", g->identity);
     if (to > g->spool.disk.last || g->head.epoch != g->spool.disk.epoch)
@@ -381,7 +382,7 @@ void gateway_frame(struct simulation *s, size_t process, struct bytes frame) {
     while (!g->stopped && !g->failed &&
            (err = message_decode(&reader, &message, &problem)) != ERR_END) {
         if (err)
-            wrong(s, "gateway %u does not understand: %s", g->identity, problem.text);
+            not_understood(s, "gateway", g->identity, problem.text);
         else if (message.type == MESSAGE_ANSWER)
             answered(s, g, &message);
         else if (message.type == MESSAGE_REFUSED)

@@ -39,6 +39,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_DEAF_RETURN] = "deaf-return",
     [PLANT_OWN_CLOCK] = "own-clock",
     [PLANT_SILENT_FUTURE] = "silent-future",
+    [PLANT_PADDED] = "padded",
 };
 
 const char *plant_name(enum plant plant) {

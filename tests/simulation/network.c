@@ -130,6 +130,17 @@ void network_look(struct simulation *s) {
     }
 }
 
+/// Somewhere behind its first byte.
+static void cut(struct simulation *s, struct event *frame) {
+    size_t size = chance_range(&s->chance, 1, (uint32_t)frame->size - 1);
+    s->faults[FAULT_CUT]++;
+    trace(s, "a frame of %zu bytes is cut to %zu", frame->size, size);
+    if (s->plant == PLANT_PADDED)
+        memset(frame->data + size, 0, frame->size - size);
+    else
+        frame->size = size;
+}
+
 static void deliver(struct simulation *s, struct link *link, bool to_broker, struct bytes frame) {
     uint64_t at_ms = s->now_ms + chance_range(&s->chance, 1, 4);
     if (chance_permille(&s->chance, s->delay_permille))
@@ -148,6 +159,7 @@ static void deliver(struct simulation *s, struct link *link, bool to_broker, str
     };
     assert(event.data);
     memcpy(event.data, frame.data, frame.size);
+    if (s->cut_permille && chance_permille(&s->chance, s->cut_permille)) cut(s, &event);
     event_push(s, event);
 }
 

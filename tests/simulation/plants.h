@@ -32,6 +32,7 @@ enum plant {
     PLANT_DEAF_RETURN,   // store: a lease that is given back counts as a death
     PLANT_OWN_CLOCK,     // worker: what lies in the future is told by a clock that is ahead
     PLANT_SILENT_FUTURE, // worker: what lies in the future is left out, and nobody counts it
+    PLANT_PADDED,        // network: what is cut off arrives as zeroes
     PLANT_COUNT
 };
 

@@ -59,6 +59,7 @@ enum fault {
     FAULT_DISK,     // under a spool: a write fails, or all do for a while
     FAULT_DEADLY,   // an encounter that kills who judges it
     FAULT_CLOCK,    // of a gateway: an hour ahead or behind, at the start of time, right again
+    FAULT_CUT,      // frames arrive without their end
     FAULT_COUNT
 };
 const char *fault_name(enum fault fault);
@@ -301,7 +302,8 @@ struct simulation {
     // Settings of this seed, sometimes as small as they may be.
     uint32_t commit_linger_ms, window, queue_ms, broker_batches, broker_bytes, quantum, jobs_max;
     // The faults of this seed.
-    uint32_t delay_permille, loss_permille, duplicate_permille;
+    uint32_t delay_permille, loss_permille, duplicate_permille, cut_permille;
+    uint64_t refused;                        // frames that were not understood
     bool reorder, tampered[GATEWAYS], lossy; // lossy: some data is gone for good, and counted
     bool rebuilt[WORLD_BRANCHES]; // from a later day: what comes again of earlier ones is too late
     bool skewed[GATEWAYS];        // its clock was wrong at some time
@@ -397,6 +399,8 @@ void put_back_over(struct simulation *s, struct gateway *g);
 
 // trace.c
 void trace(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);
+/// Whoever it came to says no more of it than that: the rest of the frame is gone.
+void not_understood(struct simulation *s, const char *whom, size_t number, const char *why);
 /// The first one is the run's failure.
 void wrong(struct simulation *s, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -26,6 +26,12 @@ static void tell_last(const struct simulation *s) {
         printf("    %s\n", s->last_lines[i % TRACE_LINES]);
 }
 
+void not_understood(struct simulation *s, const char *whom, size_t number, const char *why) {
+    trace(s, "%s %zu does not understand: %s", whom, number, why);
+    if (++s->refused > s->faults[FAULT_CUT])
+        wrong(s, "%s %zu does not understand: %s", whom, number, why);
+}
+
 void wrong(struct simulation *s, const char *format, ...) {
     if (s->failure[0]) return;
     va_list arguments;

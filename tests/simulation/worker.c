@@ -292,7 +292,7 @@ void worker_frame(struct simulation *s, size_t number, size_t broker, struct byt
     bool killed = false;
     while (!killed && (err = message_decode(&reader, &message, &problem)) != ERR_END) {
         if (err) {
-            wrong(s, "worker %zu does not understand: %s", number, problem.text);
+            not_understood(s, "worker", number, problem.text);
         } else if (message.type == MESSAGE_DRAIN) {
             worker_drain(s, number);
         } else if (message.type == MESSAGE_RESERVE) {
