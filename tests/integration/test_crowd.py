@@ -17,6 +17,7 @@ BACKLOG, WINDOW = 600 if LONG else 30, 8
 CREDIT = 1024  # jobs_max of a worker
 SERVED_S = 5 * PATIENCE
 MEMORY_MB = 100
+READY_S = 3 * PATIENCE
 
 
 @unittest.skipIf(zmq is None, "python3-zmq and python3-msgpack are not installed")
@@ -86,6 +87,8 @@ class Crowd(Case):
             one.socket.close()
         until(lambda: len(os.listdir("/proc/self/fd")) < 512, "the sockets are closed")
         self.start_broker()
+        until(lambda: sum(one["ready"] for one in self.cluster.status()["workers"]) == len(WORKERS),
+              "all workers have found it", seconds=READY_S)
         again_s = self.come(2)
         until(self.all_workers_serve, "all workers are ready, with all their credit and no job")
         again_mb = self.memory_mb()

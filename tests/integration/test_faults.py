@@ -60,6 +60,9 @@ class Faults(FaultedDay):
                     time.sleep(seconds)
                 finally:
                     process.send_signal(signal.SIGCONT)
+                at = self.position(cluster)
+                until(lambda: self.position(cluster) > at or at == self.total, "work goes on",
+                      seconds=8 * PATIENCE)
             with self.subTest(program=name, seconds=seconds):
                 self.play(fault)
 

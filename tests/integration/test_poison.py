@@ -3,10 +3,13 @@ kills every worker that judges it becomes an error; everything else is as if the
 
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cluster import main  # noqa: E402
+from cluster import PATIENCE, main  # noqa: E402
 from poisoned import POISON_BODY, POISON_ENCOUNTER, Branch, Poisoned, encounter  # noqa: E402
+
+GOES_ON_S = 15 * PATIENCE
 
 
 class Poison(Poisoned):
@@ -23,6 +26,7 @@ class Poison(Poisoned):
                 branch.write(encounter(f"before-{number}", number))
         self.until(lambda: sick.knows("before-2") and sound.knows("before-2"), "all is applied")
 
+        began = time.monotonic()
         sick.write(encounter(POISON_BODY, 3))
         self.until(lambda: self.deaths, "a worker dies of it")
         sound.write(encounter("meanwhile", 3))
@@ -33,6 +37,8 @@ class Poison(Poisoned):
         self.assertIn(self.deaths, (3, 4))
 
         sick.write(encounter("after", 4))
+        self.until(lambda: sick.knows("after"), "its branch goes on")
+        self.assertLess(time.monotonic() - began, GOES_ON_S)
         for branch in (sick, sound):
             branch.pipe.close()
         self.wait("sick", "sound")
