@@ -13,6 +13,11 @@ static size_t text_room(const struct setting *row) {
     return row->size - 1;
 }
 
+static void add_text(struct setting_texts *texts, const char *text) {
+    assert(strlen(text) < SETTING_TEXT_SIZE);
+    memcpy(texts->items[texts->count++], text, strlen(text) + 1);
+}
+
 /// Write the default. A required one leaves an empty member and is reported by the caller.
 static void set_default(const struct setting *row, void *at) {
     memset(at, 0, row->size);
@@ -39,6 +44,9 @@ static void set_default(const struct setting *row, void *at) {
             assert(strlen(row->preset.text) <= text_room(row));
             memcpy(at, row->preset.text, strlen(row->preset.text));
         }
+        break;
+    case SETTING_KIND_ONE_OR_MORE:
+        add_text(at, row->preset.text);
         break;
     case SETTING_KIND_TEXTS:
     case SETTING_KIND_TREE:
@@ -71,14 +79,29 @@ static void read_text(const struct setting *row, const struct node *node, char *
     memcpy(at, text, strlen(text));
 }
 
+static void read_entries(const struct node *list, struct setting_texts *at,
+                         struct problems *problems) {
+    for (const struct node *entry = list->first; entry; entry = entry->next) {
+        const char *text = NULL;
+        if (node_text(entry, 1, SETTING_TEXT_SIZE - 1, &text, problems)) add_text(at, text);
+    }
+}
+
 static void read_texts(const struct setting *row, const struct node *node, struct setting_texts *at,
                        struct problems *problems) {
-    if (!node_list(node, row->preset.required ? 1 : 0, SETTING_TEXTS_MAX, problems)) return;
-    for (const struct node *entry = node->first; entry; entry = entry->next) {
-        const char *text = NULL;
-        if (node_text(entry, 1, SETTING_TEXT_SIZE - 1, &text, problems))
-            memcpy(at->items[at->count++], text, strlen(text) + 1);
-    }
+    if (node_list(node, row->preset.required ? 1 : 0, SETTING_TEXTS_MAX, problems))
+        read_entries(node, at, problems);
+}
+
+static void read_one_or_more(const struct node *node, struct setting_texts *at,
+                             struct problems *problems) {
+    const char *text = NULL;
+    bool list = node->kind == NODE_LIST;
+    if (list && !node_list(node, 1, SETTING_TEXTS_MAX, problems)) return;
+    if (!list && !node_text(node, 1, SETTING_TEXT_SIZE - 1, &text, problems)) return;
+    at->count = 0;
+    if (text) add_text(at, text);
+    if (list) read_entries(node, at, problems);
 }
 
 /// The unit for the sentences about a range, from the key itself: "silence_ms", "spool_bytes_max".
@@ -126,6 +149,9 @@ static void set_from_node(const struct setting *row, const struct node *node, vo
         break;
     case SETTING_KIND_TEXTS:
         read_texts(row, node, at, problems);
+        break;
+    case SETTING_KIND_ONE_OR_MORE:
+        read_one_or_more(node, at, problems);
         break;
     case SETTING_KIND_TREE:
         *(const struct node **)at = node;
@@ -231,6 +257,7 @@ static void print_default(const struct setting *row, FILE *out) {
     case SETTING_KIND_TEXT:
     case SETTING_KIND_PATH:
     case SETTING_KIND_ID:
+    case SETTING_KIND_ONE_OR_MORE:
         print_quoted(row->preset.text ? row->preset.text : "", out);
         break;
     case SETTING_KIND_TEXTS:
@@ -276,6 +303,9 @@ static void print_domain(const struct setting *row, FILE *out) {
         break;
     case SETTING_KIND_TEXTS:
         fprintf(out, "list of at most %d texts", SETTING_TEXTS_MAX);
+        break;
+    case SETTING_KIND_ONE_OR_MORE:
+        fprintf(out, "text, or list of at most %d", SETTING_TEXTS_MAX);
         break;
     case SETTING_KIND_TREE:
         fputs("list or map", out);

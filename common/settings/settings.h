@@ -25,6 +25,7 @@ enum setting_kind {
     SETTING_KIND_ID,
     SETTING_KIND_CHOICE,
     SETTING_KIND_TEXTS,
+    SETTING_KIND_ONE_OR_MORE,
     SETTING_KIND_TREE,
 };
 
@@ -107,6 +108,10 @@ struct setting {
 #define SETTING_TEXTS(type, member, must, words)                                                   \
     SETTING_ROW(type, member, struct setting_texts, SETTING_KIND_TEXTS, .preset.required = must,   \
                 .consequence = words)
+/// struct setting_texts: a list, or a text, which is a list of one.
+#define SETTING_ONE_OR_MORE(type, member, standard, words)                                         \
+    SETTING_ROW(type, member, struct setting_texts, SETTING_KIND_ONE_OR_MORE,                      \
+                .preset.text = standard, .consequence = words)
 /// const struct node *: a list or map that the program reads itself; NULL when absent. Lives as
 /// long as the document.
 #define SETTING_TREE(type, member, must, words)                                                    \

@@ -51,15 +51,10 @@ static long long number(const json_t *object, const char *key) {
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
+/// What a broker that does not answer may know better is as if it had not been reported.
 static const json_t *report_of(const json_t *status, const char *branch, const char *gateway) {
-    const json_t *item;
-    size_t i;
-    json_array_foreach(json_object_get(status, "gateways"), i, item) {
-        if (strcmp(standard_text(item, "branch"), branch) == 0 &&
-            strcmp(standard_text(item, "gateway"), gateway) == 0)
-            return json_object_get(item, "report");
-    }
-    return NULL;
+    const json_t *item = brokers_gateway(status, branch, gateway);
+    return brokers_know(status, item) ? json_object_get(item, "report") : NULL;
 }
 
 static json_t *balances(struct store_link *link, const char *branch, const json_t *status) {
@@ -115,13 +110,15 @@ static void print_branch(const json_t *branch) {
     }
 }
 
-static int report(struct ctl *ctl, json_t *branches) {
+/// balanced: all brokers have told of their gateways.
+static int report(struct ctl *ctl, json_t *branches, bool balanced) {
     const json_t *branch;
-    bool fine = true;
+    bool fine = balanced;
     size_t i;
     json_array_foreach(branches, i, branch) fine = fine && is_fine(branch);
     if (ctl->json) {
-        ctl_print_json(json_pack("{s:b, s:o}", "fine", (int)fine, "branches", branches));
+        ctl_print_json(json_pack("{s:b, s:b, s:o}", "fine", (int)fine, "brokers_answer",
+                                 (int)balanced, "branches", branches));
     } else {
         json_array_foreach(branches, i, branch) print_branch(branch);
         json_decref(branches);
@@ -165,11 +162,12 @@ static bool audit_all(struct ctl *ctl, struct store_link *link, const json_t *st
 int ctl_audit(struct ctl *ctl) {
     struct store_link *link = store_link_open(ctl);
     if (!link) return CTL_FAILED;
-    json_t *status = broker_status(ctl); // without it the balances lack the gateways' side
+    json_t *status = brokers_status(ctl); // without it the balances lack the gateways' side
+    bool balanced = brokers_tell(status);
     json_t *branches = json_array();
     int result = CTL_FAILED;
     if (audit_all(ctl, link, status, branches))
-        result = report(ctl, branches);
+        result = report(ctl, branches, balanced);
     else
         json_decref(branches);
     json_decref(status);

@@ -1,9 +1,12 @@
 #pragma once
-// One question to the broker's control endpoint, one answer.
+// One question to the control endpoints of all brokers, at the same time; one answer of each.
 
+#include "ops/ctl/brokers.h"
 #include "ops/ctl/ctl.h"
 
-/// The broker's status. NULL: said on stderr why not.
-json_t *broker_status(const struct ctl *ctl);
-/// Ask it to drain a worker. CTL_OK or CTL_FAILED (said why).
-int broker_drain(const struct ctl *ctl, const char *worker);
+/// Their status, put together. NULL: none answers, said on stderr.
+json_t *brokers_status(const struct ctl *ctl);
+/// Name on stderr who did not answer; whether all did.
+bool brokers_tell(const json_t *status);
+/// Ask all to drain a worker. CTL_OK: one of them does. CTL_FAILED: said why not.
+int brokers_drain(const struct ctl *ctl, const char *worker);

@@ -9,7 +9,7 @@
 
 struct ctl_settings {
     char config_dir[PATH_SIZE], keys_dir[PATH_SIZE];
-    char control_endpoint[256];
+    struct setting_texts control_endpoint;
     char decisions_dir[PATH_SIZE];
     char redis_path[PATH_SIZE], redis_host[256], redis_user[64], redis_password_file[PATH_SIZE];
     uint64_t redis_port, answer_ms, retention_days, spool_days;

@@ -8,8 +8,10 @@ const struct setting ctl_settings[] = {
     SETTING_PATH(struct ctl_settings, decisions_dir, "decisions",
                  "Folder of the decisions of people, a file a branch; the office gateways read "
                  "there. Keep it: it is the only copy beside their spools."),
-    SETTING_TEXT(struct ctl_settings, control_endpoint, "ipc:///run/tresen/control",
-                 "The broker's control endpoint, on the same machine."),
+    SETTING_ONE_OR_MORE(struct ctl_settings, control_endpoint, "ipc:///run/tresen/control",
+                        "The broker's control endpoint; of several brokers a list with that of "
+                        "each, so that status, gateways, wait, rebuild and audit know of all "
+                        "gateways."),
     SETTING_PATH(struct ctl_settings, redis_path, "",
                  "Unix socket of Redis; empty: redis_host and redis_port."),
     SETTING_TEXT(struct ctl_settings, redis_host, "127.0.0.1",

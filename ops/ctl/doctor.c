@@ -45,10 +45,15 @@ static void see_promises(json_t *checks, const json_t *workers, struct promised 
 }
 
 static void see_broker(const struct ctl *ctl, json_t *checks, struct promised *promised) {
-    json_t *status = broker_status(ctl);
-    const char *endpoint = ctl->settings.control_endpoint;
-    doctor_note(checks, "broker", endpoint, status ? NULL : "the broker does not answer there",
-                "start it on this machine, or set control_endpoint to that of its settings");
+    json_t *status = brokers_status(ctl);
+    const struct setting_texts *endpoints = &ctl->settings.control_endpoint;
+    for (size_t k = 0; k < endpoints->count; k++) {
+        const json_t *broker = json_array_get(json_object_get(status, "brokers"), k);
+        bool answers = json_is_true(json_object_get(broker, "answers"));
+        doctor_note(checks, "broker", endpoints->items[k],
+                    answers ? NULL : "the broker does not answer there",
+                    "start it on this machine, or set control_endpoint to that of its settings");
+    }
     if (!status) return;
     const json_t *workers = json_object_get(status, "workers"), *worker, *one;
     size_t i, ready = 0;

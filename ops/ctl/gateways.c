@@ -20,7 +20,7 @@ struct survey {
     struct store_link *link;
     struct measure_catalogue measures;
     struct branches branches;
-    json_t *status; // the broker's
+    json_t *status; // the brokers'
     bool closely;   // one branch alone: its series, too
 };
 
@@ -201,7 +201,8 @@ static void series_troubles(const json_t *object, json_t *troubles) {
     }
 }
 
-static json_t *troubles_of(const json_t *object) {
+/// known: no broker that does not answer could have it.
+static json_t *troubles_of(const json_t *object, bool known) {
     static const char *const counts[] = {"out_of_range", "future", "undeclared", "bad_fact",
                                          "no_room",      "dead",   "lost"};
     json_t *troubles = json_array();
@@ -210,6 +211,8 @@ static json_t *troubles_of(const json_t *object) {
     bool ended = is(object, "departed") || is(report, "ended");
     if (last_words)
         trouble(troubles, "failed: %s", last_words);
+    else if (!known)
+        trouble(troubles, "unknown while a broker does not answer");
     else if (number(object, "epoch") == 0 && json_is_null(json_object_get(object, "heard_ms")))
         trouble(troubles, "missing");
     else if (!is(object, "connected") && !ended)
@@ -228,13 +231,8 @@ static json_t *troubles_of(const json_t *object) {
 /// What the broker says of it: a new object; of one it does not tell of, the names alone.
 static json_t *heard_of(const struct survey *survey, const struct id *branch,
                         const struct id *gateway) {
-    const json_t *item;
-    size_t i;
-    json_array_foreach(json_object_get(survey->status, "gateways"), i, item) {
-        if (strcmp(standard_text(item, "branch"), branch->text) == 0 &&
-            strcmp(standard_text(item, "gateway"), gateway->text) == 0)
-            return json_copy((json_t *)item);
-    }
+    const json_t *item = brokers_gateway(survey->status, branch->text, gateway->text);
+    if (item) return json_copy((json_t *)item);
     return json_pack("{s:s, s:s, s:n, s:n}", "branch", branch->text, "gateway", gateway->text,
                      "connected", "heard_ms");
 }
@@ -254,7 +252,8 @@ static bool add_branch(const struct survey *survey, const struct branch *branch,
         put_birth(object, &stored, &gateway->id);
         put_figures(object, &stored, &gateway->id);
         put_series(object, &stored, branch, gateway);
-        json_object_set_new(object, "troubles", troubles_of(object));
+        json_object_set_new(object, "troubles",
+                            troubles_of(object, brokers_know(survey->status, object)));
         json_array_append_new(all, object);
     }
     stored_free(&stored);
@@ -336,9 +335,10 @@ int ctl_gateways(struct ctl *ctl) {
     const char *only = ctl->count ? ctl->arguments[0] : NULL;
     struct survey survey = {.ctl = ctl, .closely = only != NULL};
     int status = CTL_FAILED;
-    if (registry_load(&survey) && (survey.status = broker_status(ctl)) &&
+    if (registry_load(&survey) && (survey.status = brokers_status(ctl)) &&
         (survey.link = store_link_open(ctl)))
         status = survey_print(&survey, only);
+    if (survey.status && !brokers_tell(survey.status)) status = CTL_FAILED;
     store_link_close(survey.link);
     json_decref(survey.status);
     branches_free(&survey.branches);

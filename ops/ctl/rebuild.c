@@ -35,31 +35,21 @@ static bool begin_of(const struct ctl *ctl, const struct branch *branch, struct 
     return false;
 }
 
-static bool is_connected(const json_t *status, const char *branch, const char *gateway) {
-    const json_t *item;
-    size_t i;
-    json_array_foreach(json_object_get(status, "gateways"), i, item) {
-        const char *of = json_string_value(json_object_get(item, "branch"));
-        const char *name = json_string_value(json_object_get(item, "gateway"));
-        if (of && name && strcmp(of, branch) == 0 && strcmp(name, gateway) == 0)
-            return json_is_true(json_object_get(item, "connected"));
-    }
-    return false;
-}
-
 /// What a gateway that is gone has brought would be lost. false: said why not.
 static bool all_are_here(const struct ctl *ctl, const struct store_state *state) {
-    json_t *status = broker_status(ctl);
+    const char *branch = ctl->arguments[0];
+    json_t *status = brokers_status(ctl);
     bool here = status != NULL;
     for (size_t i = 0; here && i < state->gateway_count; i++) {
         const struct store_gateway *gateway = &state->gateways[i];
         bool brought = gateway->registered && gateway->position.number > 0;
-        if (!brought || is_connected(status, ctl->arguments[0], gateway->id.text)) continue;
+        const json_t *heard = brokers_gateway(status, branch, gateway->id.text);
+        if (!brought || json_is_true(json_object_get(heard, "connected"))) continue;
+        if (here) brokers_tell(status);
         here = false;
-        ctl_fail(
-            "gateway %s/%s is not connected to the broker at %s and could not bring its spool: "
-            "start it first, or ask the broker that it is connected to (control_endpoint)",
-            ctl->arguments[0], gateway->id.text, ctl->settings.control_endpoint);
+        ctl_fail("gateway %s/%s is connected to no broker that control_endpoint names and answers, "
+                 "and could not bring its spool: start it first, or name its broker, too",
+                 branch, gateway->id.text);
     }
     json_decref(status);
     return here;

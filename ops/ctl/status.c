@@ -29,14 +29,15 @@ static bool library_older(const json_t *workers) {
 }
 
 int ctl_status(struct ctl *ctl) {
-    json_t *status = broker_status(ctl);
+    json_t *status = brokers_status(ctl);
     if (!status) return CTL_FAILED;
     bool differ = standards_differ(json_object_get(status, "workers"));
     json_object_set_new(status, "standards_differ", json_boolean(differ));
     bool older = library_older(json_object_get(status, "workers"));
     json_object_set_new(status, "library_older", json_boolean(older));
-    if (ctl->json) return ctl_print_json(status);
+    int result = brokers_tell(status) ? CTL_OK : CTL_FAILED;
+    if (ctl->json) return ctl_print_json(status) == CTL_OK ? result : CTL_FAILED;
     status_print(status);
     json_decref(status);
-    return CTL_OK;
+    return result;
 }

@@ -43,9 +43,39 @@ static void print_older_library(const json_t *workers) {
     }
 }
 
-static void print_workers(const json_t *workers) {
+/// " at ENDPOINT" where there are several brokers.
+static const char *at(const json_t *entry, bool several, char text[160]) {
+    text[0] = '\0';
+    if (several) snprintf(text, 160, " at %s", standard_text(entry, "broker"));
+    return text;
+}
+
+static void print_broker(const json_t *broker, bool several) {
+    const json_t *oldest = json_object_get(broker, "oldest_unfinished_ms");
+    char where[160];
+    printf("broker %s%s, up %.0f s", standard_text(broker, "version"), at(broker, several, where),
+           (double)number(broker, "uptime_ms") / 1000);
+    if (json_is_integer(oldest))
+        printf(", oldest unfinished batch %.1f s\n", (double)json_integer_value(oldest) / 1000);
+    else
+        printf(", no unfinished batch\n");
+}
+
+/// One that does not answer says nothing of its gateways.
+static void print_brokers(const json_t *brokers) {
+    const json_t *broker;
+    size_t i;
+    json_array_foreach(brokers, i, broker) {
+        if (json_is_true(json_object_get(broker, "answers")))
+            print_broker(broker, true);
+        else
+            printf("broker at %s: not answering\n", standard_text(broker, "broker"));
+    }
+}
+
+static void print_workers(const json_t *workers, bool several) {
     const json_t *worker;
-    char text[32], revision[24];
+    char text[32], where[160], revision[24];
     size_t i;
     printf("\n%-20s %8s %8s  %-12s %-8s %-7s %-18s %-11s %s\n", "worker", "credit", "assigned",
            "heard", "version", "library", "standards", "acknowledge", "state");
@@ -53,11 +83,12 @@ static void print_workers(const json_t *workers) {
         const char *state = json_is_true(json_object_get(worker, "draining")) ? "draining"
                             : json_is_true(json_object_get(worker, "ready"))  ? "ready"
                                                                               : "silent or gone";
-        printf("%-20s %8lld %8lld  %-12s %-8s %-7s %-18s %-11s %s\n",
+        printf("%-20s %8lld %8lld  %-12s %-8s %-7s %-18s %-11s %s%s\n",
                standard_text(worker, "worker"), number(worker, "credit"),
                number(worker, "assigned"), ago(worker, "heard_ms", text),
                standard_text(worker, "version"), library(worker, revision),
-               standard_text(worker, "set"), standard_text(worker, "acknowledge"), state);
+               standard_text(worker, "set"), standard_text(worker, "acknowledge"), state,
+               at(worker, several, where));
         const char *trouble = json_string_value(json_object_get(worker, "trouble"));
         if (trouble) printf("%-20s %s\n", "", trouble);
     }
@@ -137,15 +168,13 @@ static void print_refused(const json_t *refused) {
 }
 
 void status_print(const json_t *status) {
-    const json_t *oldest = json_object_get(status, "oldest_unfinished_ms");
-    printf("broker %s, up %.0f s", standard_text(status, "version"),
-           (double)number(status, "uptime_ms") / 1000);
-    if (json_is_integer(oldest))
-        printf(", oldest unfinished batch %.1f s", (double)json_integer_value(oldest) / 1000);
+    const json_t *brokers = json_object_get(status, "brokers");
+    bool several = json_array_size(brokers) > 1;
+    if (several)
+        print_brokers(brokers);
     else
-        printf(", no unfinished batch");
-    putchar('\n');
-    print_workers(json_object_get(status, "workers"));
+        print_broker(status, false);
+    print_workers(json_object_get(status, "workers"), several);
     if (json_is_true(json_object_get(status, "standards_differ")))
         printf("the workers judge by different standards: see tresenctl standards published\n");
     print_older_library(json_object_get(status, "workers"));

@@ -30,12 +30,14 @@ static bool named(const struct ctl *ctl, const json_t *object) {
     return false;
 }
 
-static void add_gateways(const struct ctl *ctl, const json_t *status, struct progress *progress) {
+/// false: of one of them a broker may know more that does not answer.
+static bool add_gateways(const struct ctl *ctl, const json_t *status, struct progress *progress) {
     const json_t *item;
     size_t i;
     json_array_foreach(json_object_get(status, "gateways"), i, item) {
         // The office plays no recording: people decide at any time.
         if (!named(ctl, item) || json_is_true(json_object_get(item, "office"))) continue;
+        if (!brokers_know(status, item)) return false;
         const json_t *report = json_object_get(item, "report");
         progress->gateways++;
         progress->ended += json_is_true(json_object_get(report, "ended"));
@@ -46,6 +48,7 @@ static void add_gateways(const struct ctl *ctl, const json_t *status, struct pro
     json_array_foreach(json_object_get(status, "branches"), i, item) {
         if (named(ctl, item)) progress->queued += number(item, "queued") + number(item, "assigned");
     }
+    return true;
 }
 
 /// Encounters of the branch that are not final yet; -1: said why not.
@@ -71,10 +74,11 @@ static long long pending(struct store_link *link, const char *branch) {
 
 static bool look(struct ctl *ctl, struct store_link *link, struct progress *progress) {
     *progress = (struct progress){0};
-    json_t *status = broker_status(ctl);
-    if (!status) return false;
-    add_gateways(ctl, status, progress);
+    json_t *status = brokers_status(ctl);
+    bool known = status && add_gateways(ctl, status, progress);
+    if (status && !known) brokers_tell(status);
     json_decref(status);
+    if (!known) return false;
     for (int i = 0; i < ctl->count; i++) {
         long long count = pending(link, ctl->arguments[i]);
         if (count < 0) return false;

@@ -3,6 +3,7 @@ aside after three deaths while alone, and nothing of either broker goes with it.
 
 import collections
 import itertools
+import json
 import pathlib
 import random
 import sys
@@ -65,11 +66,10 @@ class TwoBrokers(Poisoned):
 
     def results(self):
         """What is known of all branches, once all of it is final."""
-        for broker in BROKERS:
-            self.wait(self.sick[broker].name, self.sound[broker].name, broker=broker)
+        self.wait(*(branch.name for branch in self.branches), broker=BROKERS)
         for branch in self.branches:
             gateway, = self.cluster.json("audit", branch.name,
-                                         broker=branch.brokers[0])["branches"][0]["gateways"]
+                                         broker=BROKERS)["branches"][0]["gateways"]
             killers = branch.spooled(POISON_BODY)
             letters = self.cluster.json("dead", "list", branch.name)
             self.assertEqual(sorted(letter["entry"] for letter in letters),
@@ -231,6 +231,98 @@ class OneWorker(Poisoned):
         return 0
 
 
+class Together(Poisoned):
+    """tresenctl that is told of both brokers."""
+
+    def setUp(self):
+        self.new_cluster()
+        self.first, self.second, self.moving = self.branches = (
+            Branch(self.cluster, "at-first", FIRST), Branch(self.cluster, "at-second", SECOND),
+            Branch(self.cluster, "moving", FIRST, SECOND))
+        self.start_all(self.branches)
+        for branch in self.branches:
+            self.apply(branch, "before")
+
+    def apply(self, branch, name):
+        branch.add(name)
+        until(lambda: branch.knows(name), f"{name} of {branch.name} is applied")
+
+    def run_all(self, *words, answer_ms=1000 * PATIENCE):
+        return self.cluster.ctl_run("--set", f"answer_ms={answer_ms}", *words, broker=BROKERS)
+
+    def balances(self, audit):
+        return {one["branch"]: one["gateways"][0] for one in audit["branches"]}
+
+    def moved(self):
+        """Its gateway, once it is at the second broker."""
+        ours = [one for one in self.cluster.json("status", broker=BROKERS)["gateways"]
+                if one["branch"] == self.moving.name]
+        self.assertEqual(len(ours), 1, "it counts once")
+        return ours[0] if ours[0]["broker"] == self.cluster.control_endpoint_of(SECOND) else None
+
+    def check_without_the_first(self):
+        lacking = f"no broker answers at {self.cluster.control_endpoint_of(FIRST)} "
+        done = self.run_all("--json", "status")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(lacking, done.stderr)
+        self.assertEqual([one["answers"] for one in json.loads(done.stdout)["brokers"]],
+                         [False, True])
+        self.assertIn(f"broker at {self.cluster.control_endpoint_of(FIRST)}: not answering\n",
+                      self.run_all("status").stdout)
+
+        done = self.run_all("--json", "gateways", self.first.name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(lacking, done.stderr)
+        self.assertEqual(json.loads(done.stdout)[0]["troubles"],
+                         ["unknown while a broker does not answer"])
+
+        done = self.run_all("--json", "audit", *(branch.name for branch in self.branches))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(lacking, done.stderr)
+        audit = json.loads(done.stdout)
+        self.assertEqual((audit["fine"], audit["brokers_answer"]), (False, False))
+        balances = self.balances(audit)
+        self.assertNotIn("difference", balances[self.first.name])
+        self.assertIn("difference", balances[self.second.name])
+
+        done = self.run_all("rebuild", self.first.name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(lacking, done.stderr)
+        self.assertIn(f"gateway {self.first.name}/{GATEWAY} is connected to no broker", done.stderr)
+
+        done = self.run_all("wait", self.first.name, answer_ms=100)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(lacking, done.stderr)
+
+    def test_all_brokers_are_asked_and_one_that_is_away_is_named(self):
+        with self.frozen(FIRST):
+            self.apply(self.moving, "moved")
+            self.check_without_the_first()
+        moved = until(self.moved, "it is at the second broker")
+        self.assertEqual((moved["connected"], moved["rewind"]), (True, None))
+        for branch in self.branches:
+            branch.pipe.close()
+        names = [branch.name for branch in self.branches]
+        self.cluster.wait(*names, broker=BROKERS)
+        for branch in self.branches:
+            gateway, = self.cluster.json("gateways", branch.name, broker=BROKERS)
+            self.assertEqual((gateway["connected"], gateway["report"]["held"]), (True, 0), gateway)
+        audit = until(self.settled, "nothing is in flight")
+        self.assertEqual((audit["fine"], audit["brokers_answer"]), (True, True))
+        # Who asks one broker knows the gateways of that one.
+        done = self.cluster.ctl_run("rebuild", self.second.name, broker=FIRST)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("is connected to no broker", done.stderr)
+        for name in names:
+            self.cluster.ctl("rebuild", name, broker=BROKERS)
+
+    def settled(self):
+        """The audit of all branches, if every balance comes to nothing."""
+        audit = self.cluster.json("audit", *(one.name for one in self.branches), broker=BROKERS)
+        balances = self.balances(audit).values()
+        return audit if all(one.get("difference") == 0 for one in balances) else None
+
+
 class InReserve(Poisoned):
     def test_a_gateway_goes_to_the_other_broker_and_back(self):
         self.new_cluster()
@@ -244,10 +336,13 @@ class InReserve(Poisoned):
             if broker == SECOND:
                 self.cluster.start_broker(FIRST)
         branch.pipe.close()
-        self.cluster.wait(branch.name)
+        self.cluster.wait(branch.name, broker=BROKERS)  # it is there, so nobody else knows better
         self.assertEqual(set(branch.judged()), set(branch.written))
+        self.assertNotEqual(self.cluster.ctl_run("audit", branch.name, broker=BROKERS).returncode, 0,
+                            "one broker is not there")
         gateway, = self.cluster.json("audit", branch.name)["branches"][0]["gateways"]
         self.assertEqual((gateway["dead"], gateway["difference"]), (0, 0), gateway)
+        self.cluster.ctl("rebuild", branch.name, broker=BROKERS)
         done = self.cluster.ctl_run("rebuild", branch.name, broker=SECOND)
         self.assertNotEqual(done.returncode, 0, "that broker is not there")
 

@@ -432,9 +432,12 @@ class Cluster:
     # ------------------------------------------------------------------ tresenctl
 
     def ctl_run(self, *words, seconds=None, broker="broker"):
+        """broker: the name of one, or several names: all of them are asked."""
         path = self.folder / "tresenctl.yaml"
+        endpoints = (self.control_endpoint_of(broker) if isinstance(broker, str)
+                     else [self.control_endpoint_of(name) for name in broker])
         write_yaml(path, {"config_dir": str(self.config), "keys_dir": str(self.keys),
-                          "control_endpoint": self.control_endpoint_of(broker),
+                          "control_endpoint": endpoints,
                           "decisions_dir": str(self.folder / "decisions"),
                           "redis_path": str(self.redis_path), **self.ctl_settings})
         return subprocess.run(

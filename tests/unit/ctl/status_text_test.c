@@ -66,6 +66,30 @@ Test(status_text, a_rewind_is_whole_only_when_it_is_over) {
         "\nno peer was refused\n");
 }
 
+Test(status_text, of_several_brokers_each_is_named_and_who_does_not_answer) {
+    json_t *status =
+        json_pack("{s:[{s:s, s:b, s:s, s:I}, {s:s, s:b}], s:[{s:s, s:b, s:s}], s:[], s:[]}",
+                  "brokers", "broker", "ipc://a", "answers", 1, "version", "1", "uptime_ms",
+                  (json_int_t)5000, "broker", "ipc://b", "answers", 0, "workers", "worker", "w1",
+                  "ready", 1, "broker", "ipc://a", "gateways", "refused");
+    cr_assert_not_null(status);
+    status_print(status);
+    fflush(stdout);
+    json_decref(status);
+    cr_assert_stdout_eq_str(
+        "broker 1 at ipc://a, up 5 s, no unfinished batch\n"
+        "broker at ipc://b: not answering\n"
+        "\nworker                 credit assigned  heard        version  library standards         "
+        " "
+        "acknowledge state\n"
+        "w1                          0        0  never                 -                          "
+        "            ready at ipc://a\n"
+        "\ngateway                          connected  heard         epoch   position    spooled   "
+        "  "
+        "held  dropped   read\n"
+        "\nno peer was refused\n");
+}
+
 static json_t *worker(const char *name, bool ready, long long brokers) {
     return json_pack("{s:s, s:b, s:I}", "worker", name, "ready", (int)ready, "brokers",
                      (json_int_t)brokers);

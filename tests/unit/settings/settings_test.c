@@ -18,7 +18,7 @@ struct sample {
     char config_dir[PATH_SIZE];
     struct id gateway;
     int order;
-    struct setting_texts brokers;
+    struct setting_texts brokers, control;
     const struct node *drivers;
 };
 
@@ -34,6 +34,7 @@ static const struct setting sample_rows[] = {
     SETTING_ID(struct sample, gateway, NULL, "The gateway's name."),
     SETTING_CHOICE(struct sample, order, ORDER_DESCENDING, orders, "The order."),
     SETTING_TEXTS(struct sample, brokers, false, "Endpoints."),
+    SETTING_ONE_OR_MORE(struct sample, control, "ipc://c", "One or more."),
     SETTING_TREE(struct sample, drivers, false, "The drivers."),
     SETTINGS_END,
 };
@@ -77,7 +78,33 @@ Test(settings, what_a_file_leaves_out_has_its_default) {
     cr_assert(eq(int, sample.order, ORDER_DESCENDING));
     cr_assert(eq(sz, sample.brokers.count, 0));
     cr_assert(eq(ptr, (void *)sample.drivers, NULL));
+    cr_assert(eq(sz, sample.control.count, 1));
+    cr_assert(eq(str, sample.control.items[0], "ipc://c"));
     document_free(document);
+}
+
+// Who had one goes on as before.
+Test(settings, one_text_is_a_list_of_one) {
+    struct sample sample;
+    struct document *document = read_yaml("gateway: desk\ncontrol: ipc://a\n", &sample);
+    cr_assert(eq(sz, problems.count, 0), "%s", problems.items[0].text);
+    cr_assert(eq(sz, sample.control.count, 1));
+    cr_assert(eq(str, sample.control.items[0], "ipc://a"));
+    document_free(document);
+    document = read_yaml("gateway: desk\ncontrol: [ipc://a, ipc://b]\n", &sample);
+    cr_assert(eq(sz, problems.count, 0), "%s", problems.items[0].text);
+    cr_assert(eq(sz, sample.control.count, 2));
+    cr_assert(eq(str, sample.control.items[1], "ipc://b"));
+    document_free(document);
+    static const char *const wrong[] = {"gateway: desk\ncontrol: []\n",
+                                        "gateway: desk\ncontrol: {a: b}\n",
+                                        "gateway: desk\ncontrol: ''\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        document = read_yaml(wrong[i], &sample);
+        cr_assert(eq(sz, problems.count, 1), "%s", wrong[i]);
+        cr_assert(eq(str, sample.control.items[0], "ipc://c"));
+        document_free(document);
+    }
 }
 
 Test(settings, a_file_sets_every_kind) {
