@@ -21,7 +21,7 @@ struct site {
     uint64_t configuration;
     struct stream streams[BRANCH_GATEWAYS_MAX];
     struct envelope envelopes[BRANCH_GATEWAYS_MAX];
-    bool due;
+    bool due, published;
 };
 
 struct direct {
@@ -30,7 +30,8 @@ struct direct {
     struct store_policy policy;
     struct ingest *ingest;
     struct buffer argument, contribution, verdicts;
-    struct settle_call judged; // of the one encounter that was
+    struct settle_call judged;      // of the one encounter that was
+    const struct standard_set *set; // by which
     size_t site_count;
     struct site *sites;
     size_t waiting[AHEAD]; // sites whose ingest has no reply yet, a ring
@@ -88,8 +89,21 @@ static void judge(struct direct *direct, struct taken *taken) {
     if (settle_write(taken, &direct->site->branch->zone, set, judgements, &scores,
                      &direct->contribution, &direct->verdicts, &direct->judged))
         give_up("a settlement is too long");
+    direct->set = set;
     free(judgements);
     minutes_reader_free(reader);
+}
+
+/// What readers need of the set, before the first settlement.
+static void publish(struct direct *direct, struct site *site) {
+    call_publish(&direct->judged.set,
+                 (struct bytes){(const uint8_t *)direct->set->json, direct->set->json_size},
+                 &direct->argument);
+    send_call(direct, site, "tresen_v1_publish");
+    redisReply *reply = pipe_reply(&direct->pipe);
+    (void)reply_head(reply);
+    freeReplyObject(reply);
+    site->published = true;
 }
 
 static void settle_due(struct direct *direct, struct site *site) {
@@ -106,6 +120,7 @@ static void settle_due(struct direct *direct, struct site *site) {
     direct->site = site;
     while (take_reply_next(&taken_all, &taken) == ERR_NONE) {
         if (!direct->judged.contribution.size) judge(direct, &taken);
+        if (!site->published) publish(direct, site);
         struct settle_call settle = direct->judged;
         settle.configuration = site->configuration;
         settle.lease = take.lease;

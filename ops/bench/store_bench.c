@@ -15,6 +15,8 @@
 extern const uint8_t store_functions[];
 extern const size_t store_functions_size;
 
+#define SET "0123456789abcdef"
+
 enum {
     GATEWAYS = 4,
     FOLDS = 2000,
@@ -170,6 +172,8 @@ static void setup(struct bench *bench) {
     bench->watermark_ms = BEGIN_MS - HOUR_MS;
     call_configure(&bench->branch, &bench->policy, &argument);
     freeReplyObject(call(bench, "tresen_v1_configure", &argument));
+    call_publish(&(struct name){SET}, bytes_of_text("{}"), &argument);
+    freeReplyObject(call(bench, "tresen_v1_publish", &argument));
     for (uint8_t i = 0; i < GATEWAYS; i++) {
         struct ask_call ask = {.configuration = bench->configuration, .gateway = i};
         struct ask_reply answer;
@@ -364,7 +368,7 @@ static double settle_all(struct bench *bench, size_t turn) {
         struct settle_call settle = {.configuration = bench->configuration,
                                      .lease = {{1}},
                                      .encounter = encounter_of(i).id,
-                                     .set = {"0123456789abcdef"},
+                                     .set = {SET},
                                      .day = "2023-11-15",
                                      .verdicts = bytes_of_text("verdicts")};
         snprintf(settle.hour, sizeof settle.hour, "2023-11-15T%02zu", i * 24 / ENCOUNTERS);

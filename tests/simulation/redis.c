@@ -74,17 +74,25 @@ static void shadow(struct simulation *s, const struct store_call *call, enum mod
               differs);
 }
 
+static void write_set(const struct simulation *s, struct buffer *argument) {
+    struct name set;
+    memcpy(set.text, world_standards(s->world)->hash_text, sizeof set.text);
+    call_publish(&set, bytes_of_text(world_standards(s->world)->json), argument);
+}
+
 static void carry_out(struct simulation *s, struct store_call *call) {
     static const char *const names[] = {"configure", "ask",     "ingest",   "take",
                                         "settle",    "publish", "give_back"};
     struct model *model = &s->redis.branches[call->branch];
-    enum model_call what = call->stage == STAGE_CONFIGURE ? MODEL_CONFIGURE : call->goal;
-    struct buffer configure;
-    buffer_init(&configure, 4096);
-    if (call->stage == STAGE_CONFIGURE)
-        call_configure(&s->world->branches[call->branch], &s->world->policy, &configure);
-    struct bytes argument =
-        buffer_bytes(call->stage == STAGE_CONFIGURE ? &configure : &call->argument);
+    enum model_call what = call->stage == STAGE_CONFIGURE ? MODEL_CONFIGURE
+                           : call->stage == STAGE_PUBLISH ? MODEL_PUBLISH
+                                                          : call->goal;
+    struct buffer brought;
+    buffer_init(&brought, 4096);
+    if (what == MODEL_CONFIGURE)
+        call_configure(&s->world->branches[call->branch], &s->world->policy, &brought);
+    if (what == MODEL_PUBLISH) write_set(s, &brought);
+    struct bytes argument = buffer_bytes(what == call->goal ? &call->argument : &brought);
     buffer_clear(&s->reply);
     oracle_before(s, call);
     leases_before(s, call);
@@ -99,7 +107,7 @@ static void carry_out(struct simulation *s, struct store_call *call) {
         oracle_after(s, call, buffer_bytes(&s->reply));
     if (!error) leases_after(s, call, buffer_bytes(&s->reply));
     reply(s, call, buffer_bytes(&s->reply), error != NULL);
-    buffer_fini(&configure);
+    buffer_fini(&brought);
 }
 
 bool redis_operate(struct simulation *s, size_t branch, enum model_call what, int64_t from_ms) {
@@ -152,22 +160,8 @@ void redis_arrived(struct simulation *s, struct store_call *call) {
     carry_out(s, call);
 }
 
-// What came back: as worker/store/store.c, missing functions and configurations are brought
+// What came back: as worker/store/store.c, missing functions, configurations and sets are brought
 // --------
-
-static void publish(struct simulation *s, const struct store_call *settled) {
-    struct store_call *call = calloc(1, sizeof *call);
-    assert(call);
-    *call = *settled;
-    call->next = NULL;
-    call->goal = MODEL_PUBLISH;
-    call->abandoned = true;
-    buffer_init(&call->argument, 4096);
-    struct name set;
-    memcpy(set.text, world_standards(s->world)->hash_text, sizeof set.text);
-    call_publish(&set, bytes_of_text(world_standards(s->world)->json), &call->argument);
-    redis_call(s, call);
-}
 
 static enum call_class class_of(const struct simulation *s, bool failed) {
     if (!failed) return CALL_OK;
@@ -176,14 +170,17 @@ static enum call_class class_of(const struct simulation *s, bool failed) {
 
 void redis_replied(struct simulation *s, struct store_call *call, struct bytes bytes, bool failed) {
     struct worker *worker = &s->workers[call->worker];
-    if (call->goal == MODEL_PUBLISH || !worker->process.alive ||
-        worker->process.life != call->life || worker->redis_connection != call->connection) {
+    if (!worker->process.alive || worker->process.life != call->life ||
+        worker->redis_connection != call->connection) {
         call_free(call);
         return;
     }
     bool missing = failed && !s->redis.functions;
     bool unconfigured =
         !failed && call->stage == STAGE_GOAL && bytes.size && bytes.data[0] == STORE_UNCONFIGURED;
+    struct settle_reply settled;
+    bool set_missing = !failed && call->stage == STAGE_GOAL && call->goal == MODEL_SETTLE &&
+                       !settle_reply_read(bytes, &settled) && settled.set_missing;
     if (missing && !call->loaded) {
         call->loaded = true;
         call->stage = STAGE_LOAD;
@@ -192,15 +189,15 @@ void redis_replied(struct simulation *s, struct store_call *call, struct bytes b
         call->configured = true;
         call->stage = STAGE_CONFIGURE;
         redis_call(s, call);
+    } else if (set_missing && !call->published) {
+        call->published = true;
+        call->stage = STAGE_PUBLISH;
+        redis_call(s, call);
     } else if (!failed && call->stage != STAGE_GOAL) {
         call->stage = STAGE_GOAL;
         redis_call(s, call);
     } else {
-        struct settle_reply settled;
-        if (!failed && call->goal == MODEL_SETTLE && !settle_reply_read(bytes, &settled) &&
-            settled.set_missing)
-            publish(s, call);
-        worker_reply(s, call, bytes, class_of(s, failed));
+        worker_reply(s, call, bytes, class_of(s, failed || set_missing));
         call_free(call);
     }
 }

@@ -228,8 +228,8 @@ struct store_call {
     size_t branch;
     enum pipeline_call kind;
     enum model_call goal;
-    enum { STAGE_GOAL, STAGE_LOAD, STAGE_CONFIGURE } stage;
-    bool configured, loaded;
+    enum { STAGE_GOAL, STAGE_LOAD, STAGE_CONFIGURE, STAGE_PUBLISH } stage;
+    bool configured, loaded, published;
     uint64_t sent_ms;
     struct buffer argument;
     bool abandoned; // nobody waits for it

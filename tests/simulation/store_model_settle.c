@@ -359,6 +359,12 @@ const char *model_settle(struct model *m, struct reader *in, int64_t now, struct
         return NULL;
     }
     if (e->withdrawn != (contribution.size == 0)) return "only a withdrawn one contributes nothing";
+    if (!m->set_known) {
+        model_put_head(m, OK, now, out);
+        buffer_put_u8(out, 0);
+        buffer_put_u8(out, 1);
+        return NULL;
+    }
 
     bool final =
         e->state == MODEL_FINAL || e->withdrawn ||
@@ -386,11 +392,10 @@ const char *model_settle(struct model *m, struct reader *in, int64_t now, struct
     e->new_due = PLACE_NONE;
     e->new_wait = final ? PLACE_NONE : PLACE_SET;
     e->wait_at = e->times[3] + (int64_t)m->grace;
-    bool missing = !m->set_known;
     model_write_branch(m);
     if (final && m->plant == PLANT_DELETE_CONTRIBUTION) e->deleted = true;
     model_put_head(m, OK, now, out);
     buffer_put_u8(out, final);
-    buffer_put_u8(out, missing);
+    buffer_put_u8(out, 0);
     return NULL;
 }

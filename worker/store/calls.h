@@ -223,7 +223,7 @@ struct settle_call {
 struct settle_reply {
     struct reply head;
     bool final;       // else provisional: it becomes due again
-    bool set_missing; // the store has no text of this set: publish it
+    bool set_missing; // the store has no text of this set: publish it, and settle again
 };
 void call_settle(const struct settle_call *call, struct buffer *out);
 MUST_CHECK enum err settle_reply_read(struct bytes bytes, struct settle_reply *reply);

@@ -308,6 +308,9 @@ local function settle(keys, args)
     return head(b, STALE) .. struct.pack('<BB', 0, 0)
   end
   check((e.withdrawn == 1) == (c.contribution == ''), 'only a withdrawn one contributes nothing')
+  if redis.call('EXISTS', b.prefix .. 'set:' .. where.set) == 0 then -- or readers would not know by what
+    return head(b, OK) .. struct.pack('<BB', 0, 1)
+  end
   local final = e.state == FINAL or e.withdrawn == 1 or e.ended + b.r.grace <= slowest(b, e.place)
   if c.contribution ~= '' then -- its second byte: provisional
     c.contribution = string.sub(c.contribution, 1, 1) .. string.char(final and 0 or 1)
@@ -324,13 +327,12 @@ local function settle(keys, args)
   e.state, e.lease, e.due = final and FINAL or SETTLED, NO_LEASE, false
   e.wait = not final and e.ended + b.r.grace
   e.settled = { contribution = c.contribution, cells = where_pack(where), verdicts = c.verdicts }
-  local set_missing = redis.call('EXISTS', b.prefix .. 'set:' .. where.set) == 0
 
   write_cells(cells)
   write_day(b, e, where.day, old_where and old_where.day)
   redis.call(c.waits == 1 and 'SADD' or 'SREM', b.prefix .. 'undecided', c.id)
   branch_write(b)
-  return head(b, OK) .. struct.pack('<BB', final and 1 or 0, set_missing and 1 or 0)
+  return head(b, OK) .. struct.pack('<BB', final and 1 or 0, 0)
 end
 
 -- seal: a day's records go, its sums stay --------------------------------------------------------

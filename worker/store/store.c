@@ -38,8 +38,8 @@ struct call {
     struct buffer argument;         // later the reply that waits for its confirmation
     struct confirmation confirmation;
     struct library_wait library;
-    bool loaded, configured; // what has been brought for it
-    bool confirms;           // gateways will hear of its answer
+    bool loaded, configured, published; // what has been brought for it
+    bool confirms;                      // gateways will hear of its answer
     store_callback *callback;
     void *context;
 };
@@ -142,8 +142,20 @@ static void bring_configuration(struct call *call) {
     if (err) call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
 }
 
-static void publish(struct store *store, const struct branch *branch,
-                    const struct standard_set *set);
+static void bring_set(struct call *call) {
+    call->published = true;
+    struct buffer argument;
+    struct name name = {0};
+    memcpy(name.text, call->set->hash_text, sizeof call->set->hash_text);
+    buffer_init(&argument, ARGUMENT_MAX);
+    call_publish(&name, (struct bytes){(const uint8_t *)call->set->json, call->set->json_size},
+                 &argument);
+    enum err err = argument.failed ? ERR_NOMEM
+                                   : fcall(call->store, "tresen_v1_publish", call->branch,
+                                           buffer_bytes(&argument), brought, call);
+    buffer_fini(&argument);
+    if (err) call_fail(call, REDIS_CLASS_LATER, "the connection takes no calls");
+}
 
 static void confirmed(struct confirmation *confirmation, enum redis_class class,
                       const char *reason) {
@@ -192,8 +204,13 @@ static void replied(void *context, enum redis_class class, const redisReply *red
         return;
     }
     struct settle_reply settled;
-    if (call->set && !settle_reply_read(bytes, &settled) && settled.set_missing)
-        publish(call->store, call->branch, call->set);
+    if (call->set && !settle_reply_read(bytes, &settled) && settled.set_missing) {
+        if (call->published)
+            call_fail(call, REDIS_CLASS_LATER, "the store does not keep the text of a set");
+        else
+            bring_set(call);
+        return;
+    }
     if (call->confirms)
         confirm(call, bytes);
     else
@@ -218,18 +235,6 @@ static struct call *call_new(struct store *store, const char *function, const st
     call->context = context;
     buffer_init(&call->argument, ARGUMENT_MAX);
     return call;
-}
-
-// Readers miss nothing if this fails: the next settle says again that the text is missing.
-static void publish(struct store *store, const struct branch *branch,
-                    const struct standard_set *set) {
-    struct call *call = call_new(store, "tresen_v1_publish", branch, NULL, NULL);
-    if (!call) return;
-    struct name name = {0};
-    memcpy(name.text, set->hash_text, sizeof set->hash_text);
-    call_publish(&name, (struct bytes){(const uint8_t *)set->json, set->json_size},
-                 &call->argument);
-    if (call_start(call)) return;
 }
 
 enum err store_ask(struct store *store, const struct branch *branch, const struct ask_call *ask,

@@ -251,8 +251,8 @@ void stage_give_back(struct stage *stage, uint8_t lease) {
     buffer_fini(&argument);
 }
 
-struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
-                                 uint8_t verdict) {
+struct settle_reply stage_settle_once(struct stage *stage, const struct taken *taken, uint8_t lease,
+                                      uint8_t verdict) {
     struct buffer argument, bytes;
     bool outcome = verdict <= VERDICT_NOT_MET || verdict == CONTRIBUTION_UNCONFIRMED;
     int32_t degree = verdict == VERDICT_MET ? MILLION : 0;
@@ -280,6 +280,24 @@ struct settle_reply stage_settle(struct stage *stage, const struct taken *taken,
     buffer_fini(&bytes);
     buffer_fini(&argument);
     return reply;
+}
+
+static void publish_set(struct stage *stage) {
+    struct buffer argument;
+    struct name set;
+    buffer_init(&argument, 1 << 10);
+    snprintf(set.text, sizeof set.text, "%s", stage->set);
+    call_publish(&set, bytes_of_text("{}"), &argument);
+    stage_call(stage, "tresen_v1_publish", &argument);
+    buffer_fini(&argument);
+}
+
+struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
+                                 uint8_t verdict) {
+    struct settle_reply reply = stage_settle_once(stage, taken, lease, verdict);
+    if (reply.head.status != STORE_OK || !reply.set_missing) return reply;
+    publish_set(stage);
+    return stage_settle_once(stage, taken, lease, verdict);
 }
 
 struct encounter stage_encounter(const char *id, int64_t start_ms, int64_t end_ms) {

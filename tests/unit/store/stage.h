@@ -70,6 +70,9 @@ size_t stage_take_up_to(struct stage *stage, uint8_t lease, uint8_t most, struct
 bool stage_take(struct stage *stage, uint8_t lease, struct taken *taken);
 void stage_give_back(struct stage *stage, uint8_t lease);
 /// Settles with one standard of this verdict; withdrawn: nothing.
+struct settle_reply stage_settle_once(struct stage *stage, const struct taken *taken, uint8_t lease,
+                                      uint8_t verdict);
+/// As a worker does: a set that is missing is published, and the same settled again.
 struct settle_reply stage_settle(struct stage *stage, const struct taken *taken, uint8_t lease,
                                  uint8_t verdict);
 
