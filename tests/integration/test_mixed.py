@@ -149,8 +149,9 @@ class Mixed(FaultedDay):
 
         def fault(cluster):
             self.more_runs(cluster, 0)
-            status = cluster.status()
-            self.assertTrue(status["library_older"])
+            status = until(lambda: (told := cluster.status())["library_older"]
+                           and all(one["trouble"] for one in told["workers"]) and told,
+                           "all workers say why")
             for one in status["workers"]:
                 self.assertEqual((one["library"], one["library_run"]), (OWN, 0))
                 self.assertRegex(one["trouble"], f"stays at revision 0, .* brings {OWN}: NOPERM")

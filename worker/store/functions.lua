@@ -9,7 +9,7 @@
 -- Redis. New functions are fine, and new keys; another form of an argument, a reply or a value is a
 -- tresen_v2. Each change, be it of a comment, is a revision more and a line in `revisions`, which a
 -- test keeps.
-local REVISION = 1
+local REVISION = 2
 
 -- An error does not roll back. So each function has two halves: it reads and checks everything
 -- (arguments to their last byte, the type of every key that it will write), then it writes, and
