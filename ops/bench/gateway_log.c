@@ -69,7 +69,7 @@ enum err gateway_log_epoch(struct gateway_log *log, uint64_t epoch, struct probl
 }
 
 enum err gateway_log_applied(struct gateway_log *log, uint64_t number, struct problem *problem) {
-    return log->disk ? spool_set_applied(log->disk, number, clock_monotonic_ms(), problem)
+    return log->disk ? spool_set_applied(log->disk, number, 0, clock_monotonic_ms(), problem)
                      : ERR_NONE;
 }
 

@@ -63,6 +63,12 @@ static void back_off(struct session *s, uint64_t now_ms) {
 
 // ------------------------------------------------------------------ sending
 
+/// Of two that begin at the same number the store may have taken either: the shorter is sure.
+static void tell_lost(struct session *s, uint64_t from, uint64_t to) {
+    s->lost_to = s->lost_from == from ? min_u64(s->lost_to, to) : to;
+    s->lost_from = from;
+}
+
 /// Send what the window has room for; settle into streaming or idle and set the deadline.
 static void proceed(struct session *s, uint64_t now_ms, struct session_actions *out) {
     if (now_ms >= s->send_not_before_ms) s->send_not_before_ms = 0;
@@ -83,6 +89,7 @@ static void proceed(struct session *s, uint64_t now_ms, struct session_actions *
             if (!sent_unanswered(s)) s->deadline_ms = now_ms + s->limits.answer_timeout_ms;
             s->next = send->to + 1;
             s->asked = false;
+            if (lost) tell_lost(s, lost, from - 1);
         }
     }
 
@@ -107,6 +114,12 @@ static enum session_stop position_check(const struct session *s, const struct se
     return STOP_NONE;
 }
 
+/// A position in the middle of what is lost was there before the store was told.
+static uint64_t passed_over(const struct session *s, uint64_t number) {
+    bool all = s->lost_from > s->applied && number > s->lost_to;
+    return all ? s->lost_to - s->lost_from + 1 : 0;
+}
+
 /// Take over the answered position, forward or back.
 static void position_take(struct session *s, const struct session_input *in,
                           struct session_actions *out) {
@@ -115,10 +128,12 @@ static void position_take(struct session *s, const struct session_input *in,
         rewound->from = in->position.number + 1;
         rewound->to = s->applied;
     }
+    struct session_action *stands = act(s, out, SESSION_POSITION);
+    stands->position = in->position;
+    stands->passed_over = passed_over(s, in->position.number);
     s->applied = in->position.number;
     s->tag = in->position.tag;
     s->asked = s->state == SESSION_ASKING;
-    act(s, out, SESSION_POSITION)->position = in->position;
 }
 
 static void window_take(struct session *s, uint32_t window) {

@@ -71,6 +71,7 @@ struct session_action {
     enum session_action_kind kind;
     uint64_t session;
     uint64_t from, to, lost;  // SEND, REWOUND
+    uint64_t passed_over;     // POSITION: how many of those behind it the store was told are lost
     struct position position; // EPOCH, POSITION, SEND
     enum session_stop stop;
 };
@@ -96,6 +97,7 @@ struct session {
     uint32_t window;
     uint32_t tries;              // questions and waits without progress, for the back-off
     uint64_t deadline_ms;        // UINT64_MAX: none
+    uint64_t lost_from, lost_to; // what the store was last told is gone
     uint64_t gap_at;             // position + 1 of the last gap, so that a repeated one backs off
     uint64_t send_not_before_ms; // the socket was full; 0: not
     bool asked_when_idle;

@@ -191,7 +191,16 @@ enum err spool_set_fenced(struct spool *s, struct problem *problem) {
     return write_through(s, problem);
 }
 
-enum err spool_set_applied(struct spool *s, uint64_t number, uint64_t now_ms,
+/// The store has gone on from `before`; what is not held any more was dropped when it was under
+/// way.
+static void count_dropped(struct spool *s, uint64_t before, uint64_t passed_over) {
+    uint64_t end = s->state.applied < s->state.first ? s->state.applied : s->state.first - 1;
+    if (end <= before + passed_over) return;
+    uint64_t applied = end - before - passed_over;
+    s->state.dropped -= applied < s->state.dropped ? applied : s->state.dropped;
+}
+
+enum err spool_set_applied(struct spool *s, uint64_t number, uint64_t passed_over, uint64_t now_ms,
                            struct problem *problem) {
     uint64_t before = s->state.applied, bytes;
     if (number == before) return ERR_NONE;
@@ -203,6 +212,7 @@ enum err spool_set_applied(struct spool *s, uint64_t number, uint64_t now_ms,
     if (err) return err;
     s->state.applied = number;
     if (number > before) {
+        count_dropped(s, before, passed_over);
         s->state.held_bytes -= bytes;
         return figures_check(s, problem);
     }

@@ -80,9 +80,10 @@ MUST_CHECK enum err spool_cursor(struct spool *spool, const char *driver, struct
 
 MUST_CHECK enum err spool_set_epoch(struct spool *spool, uint64_t epoch, struct problem *problem);
 MUST_CHECK enum err spool_set_fenced(struct spool *spool, struct problem *problem);
-/// The store stands at number; forward or back. Written with the next commit.
-MUST_CHECK enum err spool_set_applied(struct spool *spool, uint64_t number, uint64_t now_ms,
-                                      struct problem *problem);
+/// The store stands at number; forward or back. Written with the next commit. What was dropped on
+/// its way and applied all the same is not dropped; passed_over: how many are truly lost on the way.
+MUST_CHECK enum err spool_set_applied(struct spool *spool, uint64_t number, uint64_t passed_over,
+                                      uint64_t now_ms, struct problem *problem);
 
 struct spool_batch {
     uint64_t number;

@@ -204,7 +204,8 @@ static void feed(struct uplink *u, struct session_input in) {
             break;
         case SESSION_POSITION:
             (void)spooled(u,
-                          spool_set_applied(u->spool, action->position.number, in.now_ms, &problem),
+                          spool_set_applied(u->spool, action->position.number, action->passed_over,
+                                            in.now_ms, &problem),
                           &problem);
             break;
         case SESSION_REWOUND:

@@ -110,7 +110,7 @@ static void make_good(void) {
     assert(!err);
     err = spool_commit(s, 1, &problem);
     assert(!err);
-    err = spool_set_applied(s, 4, 2, &problem);
+    err = spool_set_applied(s, 4, 0, 2, &problem);
     assert(!err);
     err = spool_commit(s, 2, &problem);
     assert(!err);
@@ -251,7 +251,7 @@ static uint64_t work(struct spool *s) {
         assert(state->dropped == dropped || !room);
         dropped = state->dropped;
     }
-    if ((err = spool_set_applied(s, last, 7000, &problem)) ||
+    if ((err = spool_set_applied(s, last, 0, 7000, &problem)) ||
         (err = spool_commit(s, 7000, &problem)))
         check_refused(err, &problem);
     else

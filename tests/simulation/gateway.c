@@ -239,7 +239,7 @@ static void act(struct simulation *s, struct gateway *g, const struct session_ac
               (unsigned long long)action->position.number);
         oracle_position_taken(s, g, action->position);
         if (action->position.number < g->head.applied && !spool_write(s, g, "goes back")) break;
-        g->head.applied = action->position.number;
+        spool_applied(s, g, action->position.number, action->passed_over);
         if (s->plant == PLANT_TRIM_ON_ANSWER && g->head.first <= g->head.applied)
             g->head.first = g->head.applied + 1;
         break;

@@ -40,6 +40,7 @@ static const char *const plants[PLANT_COUNT] = {
     [PLANT_OWN_CLOCK] = "own-clock",
     [PLANT_SILENT_FUTURE] = "silent-future",
     [PLANT_PADDED] = "padded",
+    [PLANT_DROPPED_TWICE] = "dropped-twice",
 };
 
 const char *plant_name(enum plant plant) {

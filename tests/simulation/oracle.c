@@ -334,6 +334,9 @@ static void check_positions(struct simulation *s) {
                   (unsigned long long)head->epoch, (unsigned long long)head->last,
                   (unsigned long long)(stands ? stands->epoch : 0),
                   (unsigned long long)(stands ? stands->number : 0));
+        else if (head->dropped > stands->lost)
+            wrong(s, "gateway %zu: %llu batches are called dropped, but only %llu were lost", i,
+                  (unsigned long long)head->dropped, (unsigned long long)stands->lost);
     }
 }
 

@@ -33,6 +33,7 @@ enum plant {
     PLANT_OWN_CLOCK,     // worker: what lies in the future is told by a clock that is ahead
     PLANT_SILENT_FUTURE, // worker: what lies in the future is left out, and nobody counts it
     PLANT_PADDED,        // network: what is cut off arrives as zeroes
+    PLANT_DROPPED_TWICE, // gateway: what was dropped under way and applied all the same is dropped
     PLANT_COUNT
 };
 

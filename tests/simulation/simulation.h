@@ -352,6 +352,8 @@ bool spool_write(struct simulation *s, struct gateway *g, const char *what);
 bool spool_append(struct simulation *s, struct gateway *g, struct bytes body, size_t to,
                   bool poison);
 bool spool_commit(struct simulation *s, struct gateway *g);
+void spool_applied(const struct simulation *s, struct gateway *g, uint64_t number,
+                   uint64_t passed_over);
 
 // broker.c
 void broker_start(struct simulation *s, size_t broker);

@@ -51,7 +51,7 @@ void spool_renew(struct simulation *s, struct gateway *g) {
     memmove(g->spool.rows, g->spool.rows + disk->first - 1, kept * sizeof *g->spool.rows);
     disk->first = 1;
     disk->last = kept;
-    disk->epoch = disk->applied = 0;
+    disk->epoch = disk->applied = disk->dropped = 0; // the store counts anew as well
     disk->fenced = false;
     chance_fill(&s->chance, disk->id.bytes, sizeof disk->id.bytes);
     disk->tag = tag_start(&disk->id);
@@ -88,6 +88,17 @@ static void make_room(struct simulation *s, struct gateway *g) {
         }
         g->head.first++;
     }
+}
+
+/// As the gateway's own: what was dropped under way may have been applied all the same.
+void spool_applied(const struct simulation *s, struct gateway *g, uint64_t number,
+                   uint64_t passed_over) {
+    uint64_t end = number < g->head.first ? number : g->head.first - 1;
+    uint64_t lost = g->head.applied + passed_over;
+    uint64_t applied = end > lost ? end - lost : 0;
+    if (s->plant != PLANT_DROPPED_TWICE)
+        g->head.dropped -= applied < g->head.dropped ? applied : g->head.dropped;
+    g->head.applied = number;
 }
 
 /// Each batch goes on where the one before it ended; those on disk were looked at when they came.

@@ -180,6 +180,9 @@ Test(session, what_was_trimmed_behind_the_position_is_lost) {
     cr_assert(tag_equal(action(SESSION_SEND)->position.tag, tag_of(1)));
     step(answer(ANSWER_APPLIED, 4));
     cr_assert(eq(u64, action(SESSION_SEND)->lost, 0));
+    cr_assert(eq(u64, action(SESSION_POSITION)->passed_over, 2));
+    step(answer(ANSWER_APPLIED, 5));
+    cr_assert(eq(u64, action(SESSION_POSITION)->passed_over, 0));
 }
 
 // A full spool drops its oldest while earlier ones are under way. Behind which of those the gap is,
@@ -194,6 +197,8 @@ Test(session, what_is_dropped_ahead_is_lost_from_the_position_that_an_ask_finds)
     sent(10, 13);
     cr_assert(eq(u64, action(SESSION_SEND)->lost, 5));
     cr_assert(tag_equal(action(SESSION_SEND)->position.tag, tag_of(4)));
+    step(answer(ANSWER_GAP, 6)); // it had more under way, and was not told
+    cr_assert(eq(u64, action(SESSION_POSITION)->passed_over, 0));
 }
 
 // A gap without an ask may speak of another spool that holds the same epoch: the ask would be
