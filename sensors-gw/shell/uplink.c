@@ -372,6 +372,7 @@ uint64_t uplink_deadline_ms(const struct uplink *u) {
 }
 
 void uplink_last_words(struct uplink *u, const char *reason) {
+    if (!u->socket) return;                // it could not be connected anew
     struct message message = ask_of(u, 0); // no session: there will be no answer
     message.reason = bytes_of_text(reason);
     send_message(u, &message);
