@@ -81,7 +81,7 @@ struct message {
     // ask: what the gateway reports of itself, for status and audit
     uint64_t held;          // batches in the spool that are not applied yet; ready: jobs it holds
     uint64_t spooled;       // batches ever written to this spool, and those left out
-    uint64_t dropped;       // batches dropped unsent because the spool was full
+    uint64_t dropped;       // batches dropped because the spool was full, and not applied
     uint64_t left_out;      // of those dropped: never written, so they have no number
     int64_t oldest_ms;      // event time of the oldest batch held; TIME_NONE: none
     uint32_t read_permille; // how far the drivers have read their recording; 0 for live sensors
