@@ -1,12 +1,13 @@
 #pragma once
 // The store: calls of the function library, asynchronously, on one connection to Redis.
 //
-// The library is loaded if Redis does not have it, or an older revision (library.h). A call that is answered "unconfigured" brings
-// the branch's configuration and is then repeated, once; a caller sees STORE_UNCONFIGURED only if
-// another worker with another registry was faster. A set of standards that the store does not know
-// is published behind the settle that used it. Answers that gateways will hear of (ask, ingest)
-// come only when what they say is as safe as asked. A Redis that is only a replica is left for the
-// next connection, which may find another one behind the same name.
+// The library is loaded if Redis does not have it, or an older revision (library.h). A call that is
+// answered "unconfigured" brings the branch's configuration and is then repeated, once; a caller
+// sees STORE_UNCONFIGURED only if another worker with another registry was faster. So is a settle
+// by a set of standards that the store does not know, behind the publication of its text. Answers
+// that gateways will hear of (ask, ingest) come only when what they say is as safe as asked. A
+// Redis that is only a replica is left for the next connection, which may find another one behind
+// the same name.
 
 #include "common/io/redis.h"
 #include "worker/standards/standard.h"

@@ -10,6 +10,9 @@
 #define OTHER_LIBRARY                                                                              \
     "#!lua name=tresen_v1\nredis.register_function('tresen_v1_other', function() end)"
 
+extern const uint8_t store_functions[];
+extern const size_t store_functions_size;
+
 static struct redis_server *server;
 static struct loop *loop;
 static struct store *store;
@@ -245,6 +248,15 @@ static void take(uint8_t lease) {
     loop_run(loop);
 }
 
+/// Whether readers have the text of the set.
+static void is_published(void) {
+    redisContext *redis = redisConnectUnix(redis_server_path(server));
+    redisReply *text = redisCommand(redis, "GET t:{musterstadt}:set:abc");
+    cr_assert(eq(str, text->str, "{}"));
+    freeReplyObject(text);
+    redisFree(redis);
+}
+
 Test(store, a_set_that_the_store_does_not_know_is_published) {
     tell_an_encounter();
     take(1);
@@ -255,11 +267,53 @@ Test(store, a_set_that_the_store_does_not_know_is_published) {
     cr_assert(eq(int, settle_reply_read(buffer_bytes(&told.reply), &reply), ERR_NONE));
     cr_assert(reply.final);
     cr_assert(not(reply.set_missing)); // it was settled behind the publication
+    is_published();
+}
+
+/// Redis' library settles before the text of the set is there, as revision 1 did, and is left.
+static void settle_as_before(void) {
+    static const char *const changes[][2] = {
+        {"local REVISION = ", "local REVISION = 9"},
+        {"== 0 then -- or readers", "== 9 then -- or readers"},
+        {"struct.pack('<BB', final and 1 or 0, 0)",
+         "struct.pack('<BB', final and 1 or 0, "
+         "1 - redis.call('EXISTS', b.prefix .. 'set:' .. where.set))"}};
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
+    const char *from = (const char *)store_functions;
+    size_t left = store_functions_size;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        // The revision stands before the others in the text.
+        const char *at = memmem(from, left, changes[i][0], strlen(changes[i][0]));
+        cr_assert_not_null(at, "%s", changes[i][0]);
+        buffer_put(&text, from, (size_t)(at - from));
+        buffer_put(&text, changes[i][1], strlen(changes[i][1]));
+        left -= (size_t)(at - from) + strlen(changes[i][0]);
+        from = at + strlen(changes[i][0]);
+    }
+    buffer_put(&text, from, left);
     redisContext *redis = redisConnectUnix(redis_server_path(server));
-    redisReply *text = redisCommand(redis, "GET t:{musterstadt}:set:abc");
-    cr_assert(eq(str, text->str, "{}"));
-    freeReplyObject(text);
+    redisReply *reply = redisCommand(redis, "FUNCTION LOAD REPLACE %b", text.data, text.size);
+    cr_assert(eq(int, reply->type, REDIS_REPLY_STRING), "%s", reply->str);
+    freeReplyObject(reply);
     redisFree(redis);
+    buffer_fini(&text);
+}
+
+// Such a one stays where no worker may replace it.
+Test(store, a_library_that_settles_before_it_has_the_text_gets_it_and_settles_once) {
+    settle_as_before();
+    tell_an_encounter();
+    take(1);
+    struct settle_call call = settle_call();
+    struct settle_reply reply;
+    cr_assert(eq(int, store_settle(store, &branch, &call, &set, answer, NULL), ERR_NONE));
+    loop_run(loop);
+    cr_assert(eq(int, told.class, REDIS_CLASS_OK));
+    cr_assert(eq(int, settle_reply_read(buffer_bytes(&told.reply), &reply), ERR_NONE));
+    // It was settled the first time, and has no lease any more.
+    cr_assert(eq(int, reply.head.status, STORE_STALE));
+    is_published();
 }
 
 // A library of before does not know the call: it is replaced by the one that does.
