@@ -184,6 +184,8 @@ static uint64_t send_batches(struct simulation *s, struct gateway *g, struct lin
     if (action->lost && !s->lossy)
         wrong(s, "gateway %u says that %llu..%llu are lost", g->identity,
               (unsigned long long)action->lost, (unsigned long long)action->from - 1);
+    for (uint64_t n = action->lost; n && n < action->from; n++)
+        g->spool.rows[n - 1].told_lost = true;
     buffer_clear(&s->argument);
     for (uint64_t n = action->from; n <= action->to; n++) {
         const struct row *row = &g->spool.rows[n - 1];

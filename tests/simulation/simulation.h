@@ -124,7 +124,7 @@ struct row {
     size_t size;
     size_t from, to; // items of the recording in it
     int64_t watermark_ms;
-    bool poison;
+    bool poison, told_lost; // told_lost: to the store
 };
 
 /// What a commit makes durable.
