@@ -171,6 +171,17 @@ const json_t *brokers_gateway(const json_t *status, const char *branch, const ch
     return NULL;
 }
 
+bool brokers_worker_before(const json_t *workers, size_t entry) {
+    const char *name = standard_text(json_array_get(workers, entry), "worker");
+    for (size_t i = 0; i < entry; i++) {
+        const json_t *earlier = json_array_get(workers, i);
+        if (json_is_true(json_object_get(earlier, "ready")) &&
+            strcmp(standard_text(earlier, "worker"), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool brokers_know(const json_t *status, const json_t *gateway) {
     return json_is_true(json_object_get(gateway, "connected")) || brokers_all_answer(status);
 }

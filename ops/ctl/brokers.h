@@ -21,5 +21,7 @@ json_t *brokers_join(const struct broker_answer *answers, size_t count);
 bool brokers_all_answer(const json_t *status);
 /// What the status says of a gateway; NULL: nothing.
 const json_t *brokers_gateway(const json_t *status, const char *branch, const char *gateway);
+/// Whether an earlier one of these entries is of the same worker, and ready: at another broker.
+bool brokers_worker_before(const json_t *workers, size_t entry);
 /// It can be relied on: the gateway is there, or there is no broker that could know better.
 bool brokers_know(const json_t *status, const json_t *gateway);

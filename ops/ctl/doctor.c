@@ -2,6 +2,7 @@
 
 #include "ops/ctl/doctor.h"
 #include "ops/ctl/broker_link.h"
+#include "ops/ctl/brokers.h"
 #include "ops/ctl/json_text.h"
 
 #include <string.h>
@@ -13,13 +14,30 @@ void doctor_note(json_t *checks, const char *check, const char *value, const cha
                                             problem ? way_out : NULL));
 }
 
-static void see_worker(json_t *checks, const json_t *worker, size_t *ready) {
-    const char *name = standard_text(worker, "worker");
-    if (!json_is_true(json_object_get(worker, "ready"))) return;
-    ++*ready;
-    const char *trouble = json_string_value(json_object_get(worker, "trouble"));
-    if (trouble)
-        doctor_note(checks, "worker", name, trouble, "see the worker's log for what it asks for");
+/// Each once, however many brokers it serves.
+static void see_workers(json_t *checks, const json_t *workers) {
+    const json_t *worker;
+    size_t i;
+    json_array_foreach(workers, i, worker) {
+        const char *trouble = json_string_value(json_object_get(worker, "trouble"));
+        if (trouble && json_is_true(json_object_get(worker, "ready")) &&
+            !brokers_worker_before(workers, i))
+            doctor_note(checks, "worker", standard_text(worker, "worker"), trouble,
+                        "see the worker's log for what it asks for");
+    }
+}
+
+/// Whether anybody works for this broker, which answers.
+static void see_served(json_t *checks, const json_t *workers, const char *broker) {
+    const json_t *worker;
+    size_t i, ready = 0;
+    json_array_foreach(workers, i, worker) ready +=
+        json_is_true(json_object_get(worker, "ready")) &&
+        strcmp(standard_text(worker, "broker"), broker) == 0;
+    char value[SETTING_TEXT_SIZE + 32];
+    snprintf(value, sizeof value, "%zu at %s", ready, broker);
+    doctor_note(checks, "workers ready", value, ready ? NULL : "no worker serves this broker",
+                "start one; its `brokers` and key have to be this broker's");
 }
 
 /// What whoever is told may rely on; of several levels the strictest is needed.
@@ -46,6 +64,7 @@ static void see_promises(json_t *checks, const json_t *workers, struct promised 
 
 static void see_broker(const struct ctl *ctl, json_t *checks, struct promised *promised) {
     json_t *status = brokers_status(ctl);
+    const json_t *workers = json_object_get(status, "workers"), *one;
     const struct setting_texts *endpoints = &ctl->settings.control_endpoint;
     for (size_t k = 0; k < endpoints->count; k++) {
         const json_t *broker = json_array_get(json_object_get(status, "brokers"), k);
@@ -53,16 +72,12 @@ static void see_broker(const struct ctl *ctl, json_t *checks, struct promised *p
         doctor_note(checks, "broker", endpoints->items[k],
                     answers ? NULL : "the broker does not answer there",
                     "start it on this machine, or set control_endpoint to that of its settings");
+        if (answers) see_served(checks, workers, endpoints->items[k]);
     }
     if (!status) return;
-    const json_t *workers = json_object_get(status, "workers"), *worker, *one;
-    size_t i, ready = 0;
-    json_array_foreach(workers, i, worker) see_worker(checks, worker, &ready);
-    char count[24];
-    snprintf(count, sizeof count, "%zu", ready);
-    doctor_note(checks, "workers ready", count, ready ? NULL : "no worker serves this broker",
-                "start one; its `brokers` and key have to be this broker's");
+    see_workers(checks, workers);
     see_promises(checks, workers, promised);
+    size_t i;
     json_array_foreach(json_object_get(status, "refused"), i, one) doctor_note(
         checks, "refused", standard_text(one, "who"), standard_text(one, "reason"),
         "if it is one of yours, put its .pub into the broker's keys_dir, and name it in "

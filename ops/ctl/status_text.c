@@ -1,5 +1,6 @@
 #include "ops/ctl/status_text.h"
 
+#include "ops/ctl/brokers.h"
 #include "ops/ctl/json_text.h"
 
 #include <stdbool.h>
@@ -35,7 +36,7 @@ static void print_older_library(const json_t *workers) {
     const json_t *worker;
     size_t i;
     json_array_foreach(workers, i, worker) {
-        if (library_is_older(worker))
+        if (library_is_older(worker) && !brokers_worker_before(workers, i))
             printf("Redis runs revision %lld of the function library, %s brings %lld: see its log, "
                    "or what stands below it, for why it is not loaded\n",
                    number(worker, "library_run"), standard_text(worker, "worker"),
@@ -102,7 +103,7 @@ static void print_unreserved(const json_t *workers) {
     json_array_foreach(workers, i, worker) shared = shared || number(worker, "brokers") > 1;
     json_array_foreach(workers, i, worker) {
         if (!shared || !json_is_true(json_object_get(worker, "ready"))) continue;
-        if (number(worker, "brokers") == 0)
+        if (number(worker, "brokers") == 0 && !brokers_worker_before(workers, i))
             printf("%s is of a version that no broker can reserve: a batch may be blamed for what "
                    "another broker's did; drain it and start the present version\n",
                    standard_text(worker, "worker"));

@@ -252,6 +252,12 @@ class Together(Poisoned):
     def run_all(self, *words, answer_ms=1000 * PATIENCE):
         return self.cluster.ctl_run("--set", f"answer_ms={answer_ms}", *words, broker=BROKERS)
 
+    def test_doctor_counts_the_workers_of_each_broker(self):
+        checks = json.loads(self.run_all("--json", "doctor").stdout)["checks"]
+        served = [(one["value"], one["problem"]) for one in checks if one["check"] == "workers ready"]
+        at = [self.cluster.control_endpoint_of(broker) for broker in BROKERS]
+        self.assertEqual(served, [(f"{len(self.workers)} at {endpoint}", None) for endpoint in at])
+
     def balances(self, audit):
         return {one["branch"]: one["gateways"][0] for one in audit["branches"]}
 

@@ -1,5 +1,6 @@
 // What an operator reads: while a lost store is brought forward, where brokers share workers.
 #include <criterion/criterion.h>
+#include <criterion/new/assert.h>
 #include <criterion/redirect.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,10 +96,8 @@ static json_t *worker(const char *name, bool ready, long long brokers) {
                      (json_int_t)brokers);
 }
 
-/// Whether this line is there, of two workers.
-static bool says(const char *line, json_t *first, json_t *second) {
-    json_t *status = json_pack("{s:s, s:I, s:[o, o], s:[], s:[]}", "version", "1", "uptime_ms",
-                               (json_int_t)5000, "workers", first, second, "gateways", "refused");
+/// What it prints of a status, which is released; to be freed.
+static char *printed(json_t *status) {
     cr_assert_not_null(status);
     char *text = NULL;
     size_t size;
@@ -108,6 +107,23 @@ static bool says(const char *line, json_t *first, json_t *second) {
     stdout = before;
     fclose(out);
     json_decref(status);
+    return text;
+}
+
+static size_t count_of(const char *text, const char *line) {
+    size_t count = 0;
+    while ((text = strstr(text, line))) {
+        text += strlen(line);
+        count++;
+    }
+    return count;
+}
+
+/// Whether this line is there, of two workers.
+static bool says(const char *line, json_t *first, json_t *second) {
+    char *text =
+        printed(json_pack("{s:s, s:I, s:[o, o], s:[], s:[]}", "version", "1", "uptime_ms",
+                          (json_int_t)5000, "workers", first, second, "gateways", "refused"));
     bool found = strstr(text, line) != NULL;
     free(text);
     return found;
@@ -138,4 +154,25 @@ Test(status_text, a_redis_that_runs_an_older_library_than_a_worker_brings_is_tol
     cr_assert(says(line, of_library("old", true, 0, -1), of_library("new", true, 2, 0)));
     cr_assert_not(says("Redis runs", of_library("old", true, 1, 2), of_library("new", true, 2, 2)));
     cr_assert_not(says("Redis runs", of_library("a", true, 2, -1), of_library("b", false, 2, 0)));
+}
+
+static json_t *at(json_t *worker, const char *broker) {
+    json_object_set_new(worker, "broker", json_string(broker));
+    return worker;
+}
+
+Test(status_text, what_is_wrong_with_a_worker_of_two_brokers_is_told_once) {
+    json_t *status =
+        json_pack("{s:s, s:I, s:[o, o, o, o], s:[], s:[]}", "version", "1", "uptime_ms",
+                  (json_int_t)5000, "workers", at(of_library("new", false, 2, 0), "a"),
+                  at(worker("old", true, 0), "a"), at(of_library("new", true, 2, 0), "b"),
+                  at(worker("old", true, 0), "b"), "gateways", "refused");
+    json_array_append_new(json_object_get(status, "workers"),
+                          at(of_library("new", true, 2, 0), "c"));
+    json_object_set_new(json_array_get(json_object_get(status, "workers"), 2), "brokers",
+                        json_integer(2));
+    char *text = printed(status);
+    cr_assert(eq(sz, count_of(text, "Redis runs revision 0"), 1));
+    cr_assert(eq(sz, count_of(text, "no broker can reserve"), 1));
+    free(text);
 }
