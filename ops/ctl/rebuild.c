@@ -45,8 +45,8 @@ static bool all_are_here(const struct ctl *ctl, const struct store_state *state)
         bool brought = gateway->registered && gateway->position.number > 0;
         const json_t *heard = brokers_gateway(status, branch, gateway->id.text);
         if (!brought || json_is_true(json_object_get(heard, "connected"))) continue;
-        if (here) brokers_tell(status);
         here = false;
+        brokers_tell(status);
         ctl_fail("gateway %s/%s is connected to no broker that control_endpoint names and answers, "
                  "and could not bring its spool: start it first, or name its broker, too",
                  branch, gateway->id.text);
