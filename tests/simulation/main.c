@@ -61,7 +61,7 @@ static int usage(void) {
         "       simulate --kept FILE\n"
         "  --trace   tell every step\n"
         "Of 32 seeds, 24 squeeze many encounters and faults into 45 seconds, at the smallest\n"
-        "settings; 8 go on for 90 minutes at the shipped ones: encounters of 5 to 30 minutes\n"
+        "settings; 8 go on for 55 minutes at the shipped ones: encounters of 5 to 30 minutes\n"
         "at each counter, one after the other, a reading and a batch of each gateway every 30 to\n"
         "60 s, questions every 10 s, a heartbeat every second, faults of up to 6 minutes. Hours\n"
         "are those of both. hours_a_minute is of one core, with the runs without faults to which\n"

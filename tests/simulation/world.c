@@ -57,7 +57,7 @@ static const struct world_pace squeezed = {
 };
 
 static const struct world_pace shipped = {
-    .length_ms = 90 * MINUTE_MS, // longer, and a seed would take more than 50 ms
+    .length_ms = 55 * MINUTE_MS, // longer, and a seed would take more than 50 ms
     .encounters_max = 16,
     .first_ms = {20000, 300000},
     .wait_ms = {5000, 900000},
