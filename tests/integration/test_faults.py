@@ -60,9 +60,7 @@ class Faults(FaultedDay):
                     time.sleep(seconds)
                 finally:
                     process.send_signal(signal.SIGCONT)
-                at = self.position(cluster)
-                until(lambda: self.position(cluster) > at or at == self.total, "work goes on",
-                      seconds=8 * PATIENCE)
+                self.goes_on(cluster, self.position(cluster), seconds=8 * PATIENCE)
             with self.subTest(program=name, seconds=seconds):
                 self.play(fault)
 
